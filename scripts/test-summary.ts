@@ -1,0 +1,30 @@
+/**
+ * Prints the closing line of the test run, `N passed, N failed, N skipped`, from vitest's JSON report.
+ * Exits 1 when a test failed, a test file could not be loaded, or there was no test at all.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import process from 'node:process';
+
+interface TestReport {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly numTodoTests: number;
+  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[];
+}
+
+const file = process.argv[2]!;
+if (existsSync(file)) {
+  const report = JSON.parse(readFileSync(file, 'utf8')) as TestReport;
+  // A file that throws while it is loaded has no tests to report, and fails as one.
+  const unloaded = report.testResults.filter(
+    (result) => result.status === 'failed' && result.assertionResults.length === 0,
+  );
+  const passed = report.numPassedTests;
+  const failed = report.numFailedTests + unloaded.length;
+  console.log(`${passed} passed, ${failed} failed, ${report.numPendingTests + report.numTodoTests} skipped`);
+  process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+} else {
+  console.log('0 passed, 0 failed, 0 skipped');
+  process.exitCode = 1;
+}
