@@ -26,24 +26,35 @@ export interface Layers {
   /** 4 or 6: the innermost IP header. */
   ipVersion: number;
   ipOffset: number;
+  /** IPv4 protocol or the last next header of IPv6: of what starts at `transportOffset`. */
+  ipProtocol: number;
   /** Start of the TCP, ICMP or ICMPv6 header. */
   transportOffset: number;
   /** Bytes of that header and its payload on the wire, by the lengths in the IP header; may exceed what was captured. */
   transportBytes: number;
   /** First byte after what was captured of this packet (Ethernet padding removed). */
   end: number;
-  /** True when the capture ends before the headers that matter do: snaplen too short. */
+  /**
+   * True when the capture ends before the headers that matter do: snaplen too short. `content` may be set nevertheless: check
+   * that the bytes that are read lie before `end`.
+   */
   cut: boolean;
   /** True when a header contradicts itself; the layers before it are still right. */
   malformed: boolean;
   /** True for the first fragment of a fragmented packet; later fragments have `CONTENT_OTHER`. */
   firstFragment: boolean;
+  /** True for the other fragments of a fragmented packet, which have no transport header. */
+  laterFragment: boolean;
   /** 0 unknown, 1 incoming, 2 outgoing, by the packet type of Linux cooked captures. */
   direction: number;
   tunnelCount: number;
   readonly tunnelKind: Uint8Array;
-  /** VLAN id, MPLS label, PPPoE session, GRE key, VNI; 0 where there is none. */
+  /** VLAN id, MPLS label, PPPoE session, GRE key or ERSPAN session, VNI; 0 where there is none. */
   readonly tunnelId: Uint32Array;
+  /** Scratch of `dissect`: where the next header starts. */
+  cursor: number;
+  /** Scratch of `dissect`: where the packet ends on the wire by the lengths in its headers; Infinity before the first one. */
+  wireEnd: number;
 }
 
 /** Makes a `Layers` to be filled by `dissect`. */
@@ -52,15 +63,19 @@ export function createLayers(): Layers {
     content: CONTENT_NONE,
     ipVersion: 0,
     ipOffset: 0,
+    ipProtocol: 0,
     transportOffset: 0,
     transportBytes: 0,
     end: 0,
     cut: false,
     malformed: false,
     firstFragment: false,
+    laterFragment: false,
     direction: 0,
     tunnelCount: 0,
     tunnelKind: new Uint8Array(MAX_TUNNELS),
     tunnelId: new Uint32Array(MAX_TUNNELS),
+    cursor: 0,
+    wireEnd: Number.POSITIVE_INFINITY,
   };
 }

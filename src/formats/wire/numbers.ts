@@ -9,20 +9,25 @@ export const DLT_RAW_OPENBSD = 14;
 export const LINKTYPE_PPP_HDLC = 50;
 export const LINKTYPE_PPP_ETHER = 51;
 export const LINKTYPE_RAW = 101;
+export const LINKTYPE_C_HDLC = 104;
 export const LINKTYPE_LOOP = 108;
 export const LINKTYPE_LINUX_SLL = 113;
 export const LINKTYPE_IPV4 = 228;
 export const LINKTYPE_IPV6 = 229;
+export const LINKTYPE_NFLOG = 239;
 export const LINKTYPE_LINUX_SLL2 = 276;
 
 /** EtherTypes (IEEE 802 Numbers registry of IANA). */
 export const ETHERTYPE_IPV4 = 0x0800;
+export const ETHERTYPE_ARP = 0x0806;
 export const ETHERTYPE_TEB = 0x6558;
 export const ETHERTYPE_VLAN = 0x8100;
 export const ETHERTYPE_IPV6 = 0x86dd;
 export const ETHERTYPE_MPLS = 0x8847;
 export const ETHERTYPE_MPLS_MULTICAST = 0x8848;
 export const ETHERTYPE_PPPOE_SESSION = 0x8864;
+export const ETHERTYPE_PPP = 0x880b;
+export const ETHERTYPE_WCCP = 0x883e;
 export const ETHERTYPE_QINQ = 0x88a8;
 export const ETHERTYPE_ERSPAN_II = 0x88be;
 export const ETHERTYPE_QINQ_OLD = 0x9100;
@@ -53,3 +58,5 @@ export const IPPROTO_SHIM6 = 140;
 export const PORT_VXLAN = 4789;
 export const PORT_VXLAN_LINUX = 8472;
 export const PORT_GENEVE = 6081;
+/** UDP port of MPLS in UDP (RFC 7510). */
+export const PORT_MPLS = 6635;
