@@ -15,6 +15,12 @@ export interface FrameBatch {
   readonly interfaceId: Int32Array;
 }
 
+/**
+ * The longest record (pcap) or packet block (pcapng) in bytes that is believed. Capture tools write packets of up to 262144 bytes,
+ * a few kinds of link more; a length above this is taken for damage.
+ */
+export const MAX_RECORD_BYTES: number = 16 * 1024 * 1024;
+
 /** Makes an empty batch with room for `capacity` packets. */
 export function createFrameBatch(capacity: number): FrameBatch {
   return {
@@ -48,28 +54,43 @@ export interface FramingNote {
  */
 export interface FrameReader {
   readonly format: 'pcap' | 'pcapng';
-  /** Grows as interface descriptions are met. */
+  /** Grows as interface descriptions are met, through all sections of a pcapng file. */
   readonly interfaces: readonly FrameInterface[];
   readonly notes: readonly FramingNote[];
   /** Time that {@link timeNs} counts from: the first packet's time, rounded down to a second. Undefined before it. */
   readonly baseNs: bigint | undefined;
-  /** Bytes that one record may need at most before {@link walk} can use it, as far as known; the buffer must hold them. */
+  /**
+   * Bytes that the buffer must be able to hold for {@link walk} to go on: the length that the next record claims, or that of a
+   * record header when not even that was there. Never above {@link MAX_RECORD_BYTES}; a claim is no reason to allocate
+   * so much before the bytes are there.
+   */
   readonly neededBytes: number;
   /**
    * True when the framing is damaged and nothing after it can be used; {@link notes} says what and at which offset of the file.
    */
   readonly ended: boolean;
   /**
-   * Fills `batch` (from its start) with the packets that lie wholly in `view` from `start` to `end`, and stops when the batch is full.
-   * @returns the offset of the first byte that it did not use; equal to `start` when more bytes are needed.
+   * Fills `batch` (from its start) with the packets that lie wholly in `view` from `start` to `end`, and stops when the batch is
+   * full or a new pcapng section begins. The first call begins at the file header. Offsets in the batch are good until the
+   * next call, and so are the other functions that take a record offset.
+   * @returns the offset of the first byte that it did not use; equal to `start` when more bytes are needed (or the reader
+   * has {@link ended}).
    */
   walk(view: DataView, start: number, end: number, batch: FrameBatch): number;
-  /** Nanoseconds since {@link baseNs} of the packet of a record, as a float that is exact for 104 days. */
+  /**
+   * Nanoseconds since {@link baseNs} of the packet of a record, as a float that is exact for 104 days. A packet without
+   * a time (pcapng's Simple Packet Block) has that of the last packet before it that has one, or 0.
+   */
   timeNs(view: DataView, recordOffset: number, interfaceId: number): number;
   /** Length of the packet on the wire in bytes. */
   wireBytes(view: DataView, recordOffset: number): number;
-  /** Direction by pcapng's `epb_flags`: 1 inbound, 2 outbound, 0 unknown. */
+  /** Direction by pcapng's `epb_flags` (or the packet type of a modified pcap): 1 inbound, 2 outbound, 0 unknown. */
   direction(view: DataView, recordOffset: number): 0 | 1 | 2;
-  /** Tells the reader that the input is over: what is left unused, in bytes, makes a note about a cut file. */
+  /** The comments of a packet (pcapng's `opt_comment`), in file order. */
+  comments(view: DataView, recordOffset: number): string[];
+  /**
+   * Tells the reader that the input is over, so that {@link notes} is complete.
+   * @param unusedBytes what is left unused of the input: more than 0 makes a note about a cut file.
+   */
   finish(unusedBytes: number): void;
 }
