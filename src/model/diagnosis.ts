@@ -54,6 +54,8 @@ export interface Diagnosis {
   readonly undetermined: readonly { readonly id: string; readonly reason: string; readonly hint?: string }[];
   readonly remedies: readonly RemedyOffer[];
   readonly nextSteps: readonly NextStep[];
+  /** Name of the capture to which the frame numbers belong; needed only when several were read without comparing them. */
+  readonly capture?: string;
   /** Where between the captures it died; only when several were compared. */
   readonly path?: PathVerdict;
   /** The same attempt at every capture in which it was found, in the order of the captures; only when compared. */

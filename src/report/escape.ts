@@ -2,7 +2,7 @@
  * What never goes out as it came in: control characters (C0, DEL, C1), format characters (bidirectional overrides,
  * zero-width characters, soft hyphens, tags), line and paragraph separators, invisible fillers and lone surrogates.
  */
-const UNSAFE: RegExp = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]/gu;
+const UNSAFE: RegExp = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]|\u034f|\u115f|\u1160|\u17b4|\u17b5|\u3164|\uffa0/gu;
 
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 

@@ -65,7 +65,7 @@ export function buildLadder(diagnosis: Diagnosis, clocks: readonly ClockRelation
     const sinceStartNs = Math.max(previousNs, Number(event.timeNs - startNs));
     previousNs = sinceStartNs;
     const unanswered = place.end === 'arrived' && isUnanswered(events, index, diagnosis.handshake.outcome);
-    const remark = unanswered && !remarked && event.segment.direction === 'to-server' ? 'no answer' : undefined;
+    const remark = unanswered && !remarked ? remarkOn(event.segment) : undefined;
     if (remark !== undefined) remarked = true;
     const detail = detailOf(event.segment, place.midway);
     return {
@@ -171,6 +171,12 @@ function labelOf(segment: Segment): string {
     case 'other':
       return 'TCP';
   }
+}
+
+/** What is said beside the first cross. */
+function remarkOn({ kind, direction }: Segment): string | undefined {
+  if (direction === 'to-client') return undefined;
+  return kind === 'ack' ? 'not taken' : 'no answer';
 }
 
 function detailOf(segment: Segment, midway: boolean): string | undefined {

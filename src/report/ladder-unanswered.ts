@@ -1,4 +1,4 @@
-import type { Outcome } from '../model/handshake.ts';
+import type { Outcome, Segment } from '../model/handshake.ts';
 import type { LadderEvent } from './ladder-events.ts';
 
 /**
@@ -9,20 +9,19 @@ export function isUnanswered(events: readonly LadderEvent[], index: number, outc
   const segment = events[index]?.segment;
   if (segment === undefined) return false;
   const later = events.slice(index + 1).map((event) => event.segment);
-  const reply = later.find((other) => other.direction !== segment.direction);
-  switch (segment.kind) {
-    case 'ack':
-      return reply?.kind === 'syn-ack' && reply.repeat > 0;
-    case 'syn':
-    case 'syn-ack':
-    case 'data':
-      break;
-    default:
-      return false;
+  const reply = later.find((other) => other.direction !== segment.direction && answers(other, segment));
+  if (segment.kind === 'ack') {
+    const next = later.find((other) => other.direction !== segment.direction);
+    return next?.kind === 'syn-ack' && next.repeat > 0;
   }
+  if (segment.kind !== 'syn' && segment.kind !== 'syn-ack' && segment.kind !== 'data') return false;
   const again = later.find((other) => other.kind === segment.kind && other.direction === segment.direction);
-  if (reply === undefined) return again !== undefined || (outcome !== 'in-progress' && outcome !== 'established');
-  if (segment.kind === 'data')
-    return again !== undefined && again.repeat > 0 && later.indexOf(again) < later.indexOf(reply);
-  return again !== undefined && later.indexOf(again) < later.indexOf(reply);
+  const repeated = again !== undefined && (segment.kind !== 'data' || again.repeat > segment.repeat);
+  if (reply === undefined) return repeated || (outcome !== 'in-progress' && outcome !== 'established');
+  return repeated && later.indexOf(again) < later.indexOf(reply);
+}
+
+/** A repeated SYN-ACK is no answer to data: the server still waits for the final ACK. */
+function answers(reply: Segment, segment: Segment): boolean {
+  return segment.kind !== 'data' || reply.kind !== 'syn-ack';
 }

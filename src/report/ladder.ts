@@ -28,7 +28,7 @@ export function renderLadder(ladder: Ladder, theme: Theme, columns: number): Spa
     const line = rails(layout);
     line.putSpan(
       (layout.lanes[0] ?? 0) + 3,
-      theme.span(`${theme.glyphs.ellipsis} ${formatQuantity(row.packets, 'packet')} more `, 'dim'),
+      theme.span(`${theme.glyphs.ellipsis} ${formatQuantity(row.packets, 'more packet')} `, 'dim'),
     );
     lines.push(line.spans());
   }
@@ -69,34 +69,44 @@ function header(ladder: Ladder, layout: Layout): Span[][] {
   const captions = new CanvasLine();
   captions.putSpan(left, theme.span('client', 'dim'));
   captions.putSpan(right - 6, theme.span('server', 'dim'));
-  const gap = (lanes[1] ?? 0) - left;
-  ladder.lanes.forEach((lane, index) => {
-    if (lane.role !== 'capture') return;
-    const room = gap - (index === 1 || index === ladder.lanes.length - 2 ? 4 : 2);
-    const name = theme.span(
-      shortenMiddle(laneCaption(lane.name, room, theme), Math.max(4, room), theme.glyphs.ellipsis),
-      'dim',
-    );
-    captions.putSpan((lanes[index] ?? 0) - Math.floor(displayWidth(name.text) / 2), name);
-  });
+  const legend = captureCaptions(ladder, layout, captions);
   if (left + clientWidth + 2 + serverWidth <= right) {
     const names = new CanvasLine();
     names.putSpan(left, client);
     names.putSpan(right - serverWidth, server);
-    return [captions.spans(), names.spans()];
+    return [...legend, captions.spans(), names.spans()];
   }
   if (clientWidth + serverWidth + INDENT + 2 <= right) {
     const names = new CanvasLine();
     names.putSpan(INDENT, client);
     names.putSpan(right - serverWidth, server);
-    return [captions.spans(), names.spans()];
+    return [...legend, captions.spans(), names.spans()];
   }
   const indent = theme.span(' '.repeat(INDENT));
   return [
     [indent, theme.span('client ', 'dim'), client],
     [indent, theme.span('server ', 'dim'), server],
+    ...legend,
     captions.spans(),
   ];
+}
+
+/** Writes the names of the captures above their lanes; where there is no room, letters and a legend. */
+function captureCaptions(ladder: Ladder, { lanes, theme, columns }: Layout, captions: CanvasLine): Span[][] {
+  const captures = ladder.lanes.flatMap((lane, index) => (lane.role === 'capture' ? [{ name: lane.name, index }] : []));
+  const gap = (lanes[1] ?? 0) - (lanes[0] ?? 0);
+  const room = Math.min(gap - 2, 2 * (gap - 8));
+  const names = captures.map(({ name }) => laneCaption(name, room, theme));
+  const fits = names.every((name) => displayWidth(name) <= room) || room >= 12;
+  captures.forEach(({ index }, position) => {
+    const letter = String.fromCharCode(65 + position);
+    const text = fits ? shortenMiddle(names[position] ?? '', room, theme.glyphs.ellipsis) : letter;
+    captions.putSpan((lanes[index] ?? 0) - Math.floor(displayWidth(text) / 2), theme.span(text, 'dim'));
+  });
+  if (fits) return [];
+  return captures.flatMap(({ name }, position) =>
+    wrapHanging([theme.span(`  ${String.fromCharCode(65 + position)}  `)], [theme.span(name, 'dim')], columns),
+  );
 }
 
 /** Name of a capture without its folders and, where room is short, without its extension. */

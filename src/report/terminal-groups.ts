@@ -34,7 +34,7 @@ export function renderGroupRows(groups: readonly Group[], theme: Theme, columns:
   });
   const more = groups.length - shown.length;
   if (more > 0)
-    lines.push([theme.span(`  ${theme.glyphs.ellipsis} ${formatQuantity(more, 'group')} more, with -v`, 'dim')]);
+    lines.push([theme.span(`  ${theme.glyphs.ellipsis} ${formatQuantity(more, 'more group')}, with -v`, 'dim')]);
   return section('Also failed', lines, theme);
 }
 

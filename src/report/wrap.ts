@@ -7,6 +7,10 @@ interface Word {
   width: number;
 }
 
+/** Stands for the space between a number and its unit, which no line break may part. Spans never hold it. */
+const GLUE = '\u0001';
+const BEFORE_UNIT: RegExp = /(\d) (?=(?:h|min|s|ms|µs|us|ns|B)\b)/g;
+
 /**
  * Breaks spans into lines of at most `columns`, between words, and inside a word only when it alone is too long. Spaces
  * at the ends of lines are dropped.
@@ -59,7 +63,7 @@ function splitWords(spans: readonly Span[]): Word[] {
   const words: Word[] = [];
   let open = false;
   for (const span of spans) {
-    for (const part of span.text.split(/( +)/)) {
+    for (const part of span.text.replace(BEFORE_UNIT, `$1${GLUE}`).split(/( +)/)) {
       if (part === '') continue;
       if (part.trim() === '') {
         open = false;
@@ -86,10 +90,11 @@ function sharedStyle(line: readonly Span[], word: Word): Span['style'] {
 
 function mergeSpans(line: readonly Span[]): Span[] {
   const merged: Span[] = [];
-  for (const span of line) {
+  for (const { text: glued, style } of line) {
+    const text = glued.replaceAll(GLUE, ' ');
     const last = merged.at(-1);
-    if (last?.style === span.style) merged[merged.length - 1] = { text: last.text + span.text, style: span.style };
-    else merged.push(span);
+    if (last?.style === style) merged[merged.length - 1] = { text: last.text + text, style };
+    else merged.push({ text, style });
   }
   return merged;
 }
