@@ -82,10 +82,10 @@ function header(ladder: Ladder, layout: Layout): Span[][] {
     names.putSpan(right - serverWidth, server);
     return [...legend, captions.spans(), names.spans()];
   }
-  const indent = theme.span(' '.repeat(INDENT));
+  const indent = ' '.repeat(INDENT);
   return [
-    [indent, theme.span('client ', 'dim'), client],
-    [indent, theme.span('server ', 'dim'), server],
+    ...wrapHanging([theme.span(`${indent}client `, 'dim')], [client], columns),
+    ...wrapHanging([theme.span(`${indent}server `, 'dim')], [server], columns),
     ...legend,
     captions.spans(),
   ];
