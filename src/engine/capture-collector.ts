@@ -1,0 +1,143 @@
+import {
+  type AttemptTable,
+  EVENT,
+  EVENT_ACK,
+  EVENT_COPIES,
+  EVENT_INFO,
+  EVENT_NEXT,
+  EVENT_SEQ,
+  KIND_ICMP,
+  ROW,
+  ROW_FIRST_EVENT,
+  ROW_LAST_TIME,
+  ROW_STATE,
+  STATE_ACKED,
+  STATE_ANSWERED,
+  STATE_CHALLENGED,
+  STATE_RST_CLIENT,
+  STATE_WRONG_ACK,
+} from '../handshake/attempt-table.ts';
+import { materialize } from '../handshake/materialize.ts';
+import { isFailure, outcomeOf, synAckCount, synCount } from '../handshake/outcome.ts';
+import type { CaptureSummary } from '../model/capture.ts';
+import type { CaptureReport, Diagnosis } from '../model/diagnosis.ts';
+import { OUTCOMES, type Outcome } from '../model/handshake.ts';
+import { AttemptGroups, variantOf } from './attempt-groups.ts';
+import { summarizeGroups } from './capture-groups.ts';
+import { captureHeadline } from './capture-headline.ts';
+import { judgeHandshake } from './judge-handshake.ts';
+import { noteAttempt, type ServerRecord, ServerRecords } from './server-history.ts';
+
+/** State flags that change what a group's sentence says. */
+const TELLING_FLAGS = STATE_ACKED | STATE_ANSWERED | STATE_CHALLENGED | STATE_WRONG_ACK | STATE_RST_CLIENT;
+
+/** How ended attempts are collected. */
+export interface CollectorOptions {
+  readonly name: string;
+  /** Lets an attempt pass; all when absent. */
+  readonly filter?: ((row: number) => boolean) | undefined;
+  /** Diagnoses established attempts as well. */
+  readonly all?: boolean;
+  /** Leaves out everything that did not fail, also late and undecided attempts. */
+  readonly failedOnly?: boolean;
+  /** Most diagnoses that are made; none beyond it, but groups and counts stay complete. */
+  readonly limit: number;
+  /** Called with each diagnosis as its attempt ends. */
+  readonly onDiagnosis?: (diagnosis: Diagnosis) => void;
+}
+
+/** Turns the attempts of one capture, as they end, into diagnoses, groups and counts. */
+export class CaptureCollector {
+  private readonly options: CollectorOptions;
+  private readonly servers = new ServerRecords();
+  private readonly groups = new AttemptGroups();
+  private readonly outcomes: Partial<Record<Outcome, number>> = {};
+  private readonly kept: Diagnosis[] = [];
+  private handshakes = 0;
+  private failed = 0;
+  private late = 0;
+  private made = 0;
+  private omitted = 0;
+  private baseNs = 0n;
+
+  constructor(options: CollectorOptions) {
+    this.options = options;
+  }
+
+  /** Takes one ended attempt; `baseNs` is what its times count from. */
+  close(table: AttemptTable, row: number, baseNs: bigint): void {
+    this.baseNs = baseNs;
+    const { filter, failedOnly = false, all = false } = this.options;
+    if (filter !== undefined && !filter(row)) return;
+    const { rows, rowTimes, eventTimes } = table;
+    const base = row * ROW;
+    const outcome = outcomeOf(rows[base + ROW_STATE]!);
+    this.handshakes++;
+    this.outcomes[outcome] = (this.outcomes[outcome] ?? 0) + 1;
+    const server = this.servers.of(table, row);
+    noteAttempt(server, table, row, outcome === 'established');
+    const failure = isFailure(outcome);
+    if (failure) this.failed++;
+    const late = outcome === 'established' && (synCount(rows, base) > 1 || synAckCount(rows, base) > 1);
+    if (late) this.late++;
+    if (failure || (!failedOnly && (late || outcome !== 'established'))) {
+      const startNs = eventTimes[rows[base + ROW_FIRST_EVENT]! * (EVENT / 2)]!;
+      const endNs = rowTimes[(base + ROW_LAST_TIME) / 2]!;
+      const variant = variantOf(OUTCOMES.indexOf(outcome), table, row, late ? 0 : TELLING_FLAGS);
+      const icmp = outcome === 'unreachable' ? icmpVariant(table, base) : 0;
+      this.groups.add(table, row, server, outcome, variant ^ icmp, { startNs, endNs, baseNs });
+    }
+    if (failure || (all && !failedOnly) || (!failedOnly && outcome !== 'established')) {
+      this.diagnose(table, row, server);
+    }
+  }
+
+  /** Everything found, once the capture is over. */
+  report(captures: readonly CaptureSummary[], notes: CaptureReport['notes']): CaptureReport {
+    const first = captures[0];
+    const context = {
+      name: this.options.name,
+      firstNs: first?.firstNs ?? this.baseNs,
+      lastNs: first?.lastNs ?? this.baseNs,
+    };
+    const groups = summarizeGroups(this.groups.all(), context, this.baseNs);
+    const summary = { handshakes: this.handshakes, failed: this.failed, outcomes: this.outcomes, late: this.late };
+    return {
+      command: 'read',
+      captures,
+      headline: captureHeadline(this.options.name, summary, groups),
+      diagnoses: this.kept,
+      omittedDiagnoses: this.omitted,
+      groups,
+      summary,
+      notes,
+    };
+  }
+
+  private diagnose(table: AttemptTable, row: number, server: ServerRecord): void {
+    const { limit, onDiagnosis, name } = this.options;
+    if (this.made >= limit) {
+      this.omitted++;
+      return;
+    }
+    this.made++;
+    const handshake = materialize(table, row, this.baseNs);
+    const lastNs = handshake.endedAtNs;
+    const diagnosis = judgeHandshake(handshake, { name, firstNs: this.baseNs, lastNs, server: { ...server } });
+    if (onDiagnosis === undefined) this.kept.push(diagnosis);
+    else onDiagnosis(diagnosis);
+  }
+}
+
+/** Tells ICMP errors apart by type, code and sender. */
+function icmpVariant({ rows, events }: AttemptTable, base: number): number {
+  for (let event = rows[base + ROW_FIRST_EVENT]!; event !== 0; event = events[event * EVENT + EVENT_NEXT]!) {
+    const at = event * EVENT;
+    if ((events[at + EVENT_INFO]! & 15) !== KIND_ICMP) continue;
+    let hash = events[at + EVENT_ACK]! >>> 16;
+    const from = events[at + EVENT_COPIES]! * EVENT + EVENT_SEQ;
+    for (let word = 0; word < 4; word++) hash = Math.imul(hash ^ events[from + word]!, 0x9e3779b1);
+    return hash;
+  }
+  return 0;
+}

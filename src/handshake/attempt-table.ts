@@ -1,0 +1,259 @@
+/**
+ * Every connection attempt of one capture, in typed arrays: one row an attempt, one event a packet that took part in it. Rows and
+ * events are recycled when an attempt is over and nobody wants to keep it, so memory follows the attempts that are open at once.
+ *
+ * The arrays are made at their largest size at once. The kernel gives memory to an array page by page as it is first written
+ * to, so an unused part costs nothing, and the hot loop never meets an array that moved.
+ */
+export interface AttemptTable {
+  /** Rows of {@link ROW} words each. */
+  readonly rows: Int32Array;
+  /** The same memory as `rows`, for the one 64-bit float of a row. */
+  readonly rowTimes: Float64Array;
+  /** Events of {@link EVENT} words each; index 0 is never used and means "none". */
+  readonly events: Int32Array;
+  readonly eventTimes: Float64Array;
+  /** Rows that were ever in use: 0 to `rowEnd - 1`. */
+  rowEnd: number;
+  eventEnd: number;
+  freeRow: number;
+  freeEvent: number;
+  freeRows: number;
+  freeEvents: number;
+  /** Encapsulations that were met, outermost first; index 0 is none. Rows refer to them by index. */
+  readonly encapsulations: string[];
+}
+
+/** Words of a row. Addresses take four words each, an IPv4 address the first of them. */
+export const ROW = 26;
+export const ROW_STATE = 0;
+/** Client port in the upper half, server port in the lower. */
+export const ROW_PORTS = 1;
+export const ROW_CLIENT = 2;
+export const ROW_SERVER = 6;
+export const ROW_CLIENT_ISN = 10;
+export const ROW_SERVER_ISN = 11;
+/** SYNs, SYN-ACKs, ICMP errors, RSTs: one byte each from the lowest, stopping at 255; copies are not counted. */
+export const ROW_COUNTS = 12;
+export const ROW_FIRST_EVENT = 13;
+export const ROW_LAST_EVENT = 14;
+/** Packets that took part, also those of which no event was kept; copies are not counted. */
+export const ROW_SEGMENTS = 15;
+/** Float index is {@link ROW_LAST_TIME} / 2: when the attempt last showed life. */
+export const ROW_LAST_TIME = 16;
+/** Options of the SYN and of the SYN-ACK: see {@link packSynOptions}. Then their windows. */
+export const ROW_CLIENT_OPTIONS = 18;
+export const ROW_SERVER_OPTIONS = 19;
+export const ROW_WINDOWS = 20;
+export const ROW_ENCAPSULATION = 21;
+export const ROW_HASH = 22;
+/** Next row of the free list while the row is free. */
+export const ROW_NEXT_FREE = 23;
+/** Float: gap between the last two SYNs (24, 25). */
+export const ROW_LAST_GAP = 24;
+
+/** Words of an event. */
+export const EVENT = 10;
+/** Float index is 0 of the event's five. */
+export const EVENT_TIME = 0;
+export const EVENT_FRAME = 2;
+export const EVENT_NEXT = 3;
+/** See {@link packEventInfo}. */
+export const EVENT_INFO = 4;
+export const EVENT_SEQ = 5;
+/** Acknowledgement number; of an ICMP error its type, code and next-hop MTU. */
+export const EVENT_ACK = 6;
+export const EVENT_TSVAL = 7;
+/** IP Identification in the upper half, payload bytes (at most 65535) in the lower. */
+export const EVENT_ID_LENGTH = 8;
+/** Copies of the packet; of an ICMP error the index of the event that holds the sender's address. */
+export const EVENT_COPIES = 9;
+
+/** At most so many packets of one attempt are kept one by one. */
+export const MAX_EVENTS = 32;
+
+export const KIND_SYN = 1;
+export const KIND_SYN_ACK = 2;
+export const KIND_ACK = 3;
+export const KIND_DATA = 4;
+export const KIND_FIN = 5;
+export const KIND_RST = 6;
+export const KIND_ICMP = 7;
+export const KIND_OTHER = 8;
+/** Not a packet: the sender's address of the ICMP error before it, in the words {@link EVENT_SEQ} to {@link EVENT_ID_LENGTH}. */
+export const KIND_ADDRESS = 15;
+
+/** Flags of {@link ROW_STATE}. */
+export const STATE_USED = 1;
+export const STATE_IPV6 = 0x2;
+/** The SYN-ACK came without a SYN before it. */
+export const STATE_SYN_MISSING = 0x4;
+/** A SYN-ACK with the right acknowledgement number was seen. */
+export const STATE_ANSWERED = 0x8;
+/** The client acknowledged the SYN-ACK. */
+export const STATE_ACKED = 0x10;
+/** The server sent something that it can only send once the handshake is complete. */
+export const STATE_PROVED = 0x20;
+export const STATE_RST_SERVER = 0x40;
+export const STATE_RST_CLIENT = 0x80;
+export const STATE_ICMP = 0x100;
+/** An answer acknowledged something that the client did not send in this attempt. */
+export const STATE_WRONG_ACK = 0x200;
+/** An ACK without SYN answered the SYN (RFC 5961 section 4, or a TIME-WAIT or half-open peer). */
+export const STATE_CHALLENGED = 0x400;
+export const STATE_SIMULTANEOUS = 0x800;
+/** The client acknowledged although no SYN-ACK was captured. */
+export const STATE_ANSWER_MISSING = 0x1000;
+/** A later SYN-ACK had another initial sequence number. */
+export const STATE_ANSWER_CHANGED = 0x2000;
+/** A SYN-ACK was repeated after the client had acknowledged it. */
+export const STATE_REPEATED_AFTER_ACK = 0x4000;
+export const STATE_DATA_CLIENT = 0x8000;
+export const STATE_DUPLICATES = 0x10000;
+/** The RST of the server came after the client's ACK. */
+export const STATE_RST_AFTER_ACK = 0x20000;
+/** Closed because too many were open, or because the same port began anew. */
+export const STATE_DISPLACED = 0x40000;
+/** The end of the capture came before the attempt could be judged. */
+export const STATE_CUT_OFF = 0x80000;
+/** Judged; the row is only kept to be read. */
+export const STATE_CLOSED = 0x100000;
+/** A packet of the server was seen at all. */
+export const STATE_SERVER_SEEN = 0x200000;
+/** The client's SYN carried data, or the server acknowledged some (Fast Open). */
+export const STATE_FAST_OPEN = 0x400000;
+/** A RST of the server came before any valid answer: it answers the SYN. */
+export const STATE_REFUSED = 0x800000;
+
+/** Makes a table for at most `capacity` attempts at once. */
+export function createAttemptTable(capacity: number): AttemptTable {
+  const rows = new ArrayBuffer(capacity * ROW * 4);
+  const events = new ArrayBuffer((capacity * 5 + 1024) * EVENT * 4);
+  return {
+    ...attemptTableViews(rows, events),
+    rowEnd: 0,
+    eventEnd: 1,
+    freeRow: -1,
+    freeEvent: 0,
+    freeRows: 0,
+    freeEvents: 0,
+    encapsulations: [''],
+  };
+}
+
+function attemptTableViews(
+  rows: ArrayBuffer,
+  events: ArrayBuffer,
+): Pick<AttemptTable, 'rows' | 'rowTimes' | 'events' | 'eventTimes'> {
+  return {
+    rows: new Int32Array(rows),
+    rowTimes: new Float64Array(rows),
+    events: new Int32Array(events),
+    eventTimes: new Float64Array(events),
+  };
+}
+
+/** A table as it travels between threads: just the used part of each array. */
+export interface PackedAttemptTable {
+  readonly rows: ArrayBuffer;
+  readonly events: ArrayBuffer;
+  readonly rowEnd: number;
+  readonly eventEnd: number;
+  readonly encapsulations: readonly string[];
+}
+
+/** Cuts a finished table down to what is used, for a transfer to another thread. */
+export function packAttemptTable(table: AttemptTable): PackedAttemptTable {
+  return {
+    rows: table.rows.buffer.slice(0, table.rowEnd * ROW * 4) as ArrayBuffer,
+    events: table.events.buffer.slice(0, table.eventEnd * EVENT * 4) as ArrayBuffer,
+    rowEnd: table.rowEnd,
+    eventEnd: table.eventEnd,
+    encapsulations: table.encapsulations,
+  };
+}
+
+/** Makes a table that can be read (not added to) from a packed one. */
+export function unpackAttemptTable(packed: PackedAttemptTable): AttemptTable {
+  return {
+    ...attemptTableViews(packed.rows, packed.events),
+    rowEnd: packed.rowEnd,
+    eventEnd: packed.eventEnd,
+    freeRow: -1,
+    freeEvent: 0,
+    freeRows: 0,
+    freeEvents: 0,
+    encapsulations: [...packed.encapsulations],
+  };
+}
+
+/** Takes a row, cleared; -1 when the table is full. */
+export function allocateRow(table: AttemptTable): number {
+  const free = table.freeRow;
+  if (free >= 0) {
+    const base = free * ROW;
+    table.freeRow = table.rows[base + ROW_NEXT_FREE]!;
+    table.freeRows--;
+    table.rows.fill(0, base, base + ROW);
+    return free;
+  }
+  if ((table.rowEnd + 1) * ROW > table.rows.length) return -1;
+  return table.rowEnd++;
+}
+
+/** Takes an event; 0 when the table is full. Its words hold what the last user left there. */
+export function allocateEvent(table: AttemptTable): number {
+  const free = table.freeEvent;
+  if (free !== 0) {
+    table.freeEvent = table.events[free * EVENT + EVENT_NEXT]!;
+    table.freeEvents--;
+    return free;
+  }
+  if ((table.eventEnd + 1) * EVENT > table.events.length) return 0;
+  return table.eventEnd++;
+}
+
+/** Gives a row and its events back. */
+export function releaseRow(table: AttemptTable, row: number): void {
+  const { rows, events } = table;
+  const base = row * ROW;
+  const first = rows[base + ROW_FIRST_EVENT]!;
+  if (first !== 0) {
+    const last = rows[base + ROW_LAST_EVENT]!;
+    let count = 1;
+    for (let event = first; event !== last; event = events[event * EVENT + EVENT_NEXT]!) count++;
+    events[last * EVENT + EVENT_NEXT] = table.freeEvent;
+    table.freeEvent = first;
+    table.freeEvents += count;
+  }
+  rows[base + ROW_STATE] = 0;
+  rows[base + ROW_NEXT_FREE] = table.freeRow;
+  table.freeRow = row;
+  table.freeRows++;
+}
+
+/** Bits of packed SYN options below the MSS (16 bits) and the window scale (4 bits, and a bit that says it is there). */
+export const OPTION_WINDOW_SCALE = 0x10;
+export const OPTION_SACK = 0x20;
+export const OPTION_TIMESTAMPS = 0x40;
+export const OPTION_FAST_OPEN_REQUEST = 0x80;
+export const OPTION_FAST_OPEN_COOKIE = 0x100;
+export const OPTION_MPTCP = 0x200;
+export const OPTION_MD5 = 0x400;
+export const OPTION_AO = 0x800;
+export const OPTION_ECN = 0x1000;
+export const OPTION_MSS = 0x2000;
+/** Some options lie beyond what was captured. */
+export const OPTION_CUT = 0x4000;
+
+/** Packs kind, direction, TTL, TCP flags and the recorded direction of a packet into one word. */
+export function packEventInfo(
+  kind: number,
+  toServer: boolean,
+  seen: number,
+  hasTsval: boolean,
+  ttl: number,
+  flags: number,
+): number {
+  return kind | (toServer ? 16 : 0) | (seen << 5) | (hasTsval ? 128 : 0) | (ttl << 8) | (flags << 16);
+}

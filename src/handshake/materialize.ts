@@ -1,0 +1,223 @@
+import { formatIpv4, formatIpv6 } from '../formats/wire/address.ts';
+import { icmpErrorName } from '../formats/wire/icmp.ts';
+import type { Endpoint } from '../model/flow.ts';
+import type { Handshake, IcmpError, Segment, SegmentKind, SynOptions } from '../model/handshake.ts';
+import {
+  type AttemptTable,
+  EVENT,
+  EVENT_ACK,
+  EVENT_COPIES,
+  EVENT_FRAME,
+  EVENT_ID_LENGTH,
+  EVENT_INFO,
+  EVENT_NEXT,
+  EVENT_SEQ,
+  EVENT_TSVAL,
+  KIND_ACK,
+  KIND_ADDRESS,
+  KIND_DATA,
+  KIND_FIN,
+  KIND_ICMP,
+  KIND_OTHER,
+  KIND_RST,
+  KIND_SYN,
+  KIND_SYN_ACK,
+  OPTION_AO,
+  OPTION_ECN,
+  OPTION_FAST_OPEN_COOKIE,
+  OPTION_FAST_OPEN_REQUEST,
+  OPTION_MD5,
+  OPTION_MPTCP,
+  OPTION_MSS,
+  OPTION_SACK,
+  OPTION_TIMESTAMPS,
+  OPTION_WINDOW_SCALE,
+  ROW,
+  ROW_CLIENT,
+  ROW_CLIENT_ISN,
+  ROW_CLIENT_OPTIONS,
+  ROW_ENCAPSULATION,
+  ROW_FIRST_EVENT,
+  ROW_LAST_EVENT,
+  ROW_PORTS,
+  ROW_SEGMENTS,
+  ROW_SERVER,
+  ROW_SERVER_ISN,
+  ROW_SERVER_OPTIONS,
+  ROW_STATE,
+  ROW_WINDOWS,
+  STATE_ANSWERED,
+  STATE_IPV6,
+} from './attempt-table.ts';
+import { ENCAPSULATION_SEPARATOR } from './encapsulation.ts';
+import { outcomeOf, stageOf, synAckCount, synCount } from './outcome.ts';
+
+const KIND_NAMES: Readonly<Record<number, SegmentKind>> = {
+  [KIND_SYN]: 'syn',
+  [KIND_SYN_ACK]: 'syn-ack',
+  [KIND_ACK]: 'ack',
+  [KIND_DATA]: 'data',
+  [KIND_FIN]: 'fin',
+  [KIND_RST]: 'rst',
+  [KIND_ICMP]: 'icmp',
+  [KIND_OTHER]: 'other',
+};
+
+const addressBytes = new DataView(new ArrayBuffer(16));
+
+/** Text form of the address in four words at `offset`; an IPv4 address is the first of them. */
+export function addressAt(words: Int32Array, offset: number, ipv6: boolean): string {
+  for (let word = 0; word < (ipv6 ? 4 : 1); word++) addressBytes.setInt32(word * 4, words[offset + word]!);
+  return ipv6 ? formatIpv6(addressBytes, 0) : formatIpv4(addressBytes, 0);
+}
+
+/** The two ends of the attempt in a row. */
+export function flowAt(table: AttemptTable, row: number): { client: Endpoint; server: Endpoint } {
+  const base = row * ROW;
+  const { rows } = table;
+  const ipv6 = (rows[base + ROW_STATE]! & STATE_IPV6) !== 0;
+  const ports = rows[base + ROW_PORTS]!;
+  return {
+    client: { address: addressAt(rows, base + ROW_CLIENT, ipv6), port: ports >>> 16 },
+    server: { address: addressAt(rows, base + ROW_SERVER, ipv6), port: ports & 0xffff },
+  };
+}
+
+/** Makes the model's handshake of one row; findings are left to whoever judges it. */
+export function materialize(table: AttemptTable, row: number, baseNs: bigint): Handshake {
+  const { rows } = table;
+  const base = row * ROW;
+  const state = rows[base + ROW_STATE]!;
+  const segments = segmentsOf(table, base, baseNs);
+  const windows = rows[base + ROW_WINDOWS]!;
+  const syn = synCount(rows, base);
+  const synAck = synAckCount(rows, base);
+  const outcome = outcomeOf(state);
+  const encapsulation = table.encapsulations[rows[base + ROW_ENCAPSULATION]!] ?? '';
+  const clientIsn = syn > 0 || (state & STATE_ANSWERED) !== 0 ? rows[base + ROW_CLIENT_ISN]! >>> 0 : undefined;
+  return {
+    ...flowAt(table, row),
+    outcome,
+    stage: stageOf(state),
+    segments,
+    omittedSegments: Math.max(0, rows[base + ROW_SEGMENTS]! - segments.length),
+    synRetransmissions: Math.max(0, syn - 1),
+    synAckRetransmissions: Math.max(0, synAck - 1),
+    ...(clientIsn === undefined ? {} : { clientIsn }),
+    ...((state & STATE_ANSWERED) === 0 ? {} : { serverIsn: rows[base + ROW_SERVER_ISN]! >>> 0 }),
+    ...(syn > 0 ? { clientOptions: synOptions(rows[base + ROW_CLIENT_OPTIONS]!, windows >>> 16) } : {}),
+    ...(synAck > 0 ? { serverOptions: synOptions(rows[base + ROW_SERVER_OPTIONS]!, windows & 0xffff) } : {}),
+    ...timings(segments, outcome === 'established' || outcome === 'half-open'),
+    startedAtNs: segments[0]?.timeNs ?? baseNs,
+    endedAtNs: segments.at(-1)?.timeNs ?? baseNs,
+    encapsulation: encapsulation === '' ? [] : encapsulation.split(ENCAPSULATION_SEPARATOR),
+    findings: [],
+  };
+}
+
+/** Time in whole nanoseconds of a float that counts from `baseNs`. */
+export function absoluteNs(baseNs: bigint, ns: number): bigint {
+  return baseNs + BigInt(Math.round(ns));
+}
+
+function segmentsOf(table: AttemptTable, base: number, baseNs: bigint): Segment[] {
+  const { rows, events, eventTimes } = table;
+  const ipv6 = (rows[base + ROW_STATE]! & STATE_IPV6) !== 0;
+  const segments: Segment[] = [];
+  const last = rows[base + ROW_LAST_EVENT]!;
+  let event = rows[base + ROW_FIRST_EVENT]!;
+  while (event !== 0) {
+    const at = event * EVENT;
+    const info = events[at + EVENT_INFO]!;
+    const kind = info & 15;
+    if (kind !== KIND_ADDRESS) {
+      const idLength = events[at + EVENT_ID_LENGTH]!;
+      const seen = (info >>> 5) & 3;
+      const segment = {
+        kind: KIND_NAMES[kind] ?? 'other',
+        direction: (info & 16) !== 0 ? 'to-server' : 'to-client',
+        frame: events[at + EVENT_FRAME]! >>> 0,
+        timeNs: absoluteNs(baseNs, eventTimes[event * (EVENT / 2)]!),
+        copies: kind === KIND_ICMP ? 0 : events[at + EVENT_COPIES]!,
+        seq: events[at + EVENT_SEQ]! >>> 0,
+        ack: kind === KIND_ICMP ? 0 : events[at + EVENT_ACK]! >>> 0,
+        flags: (info >>> 16) & 255,
+        payloadBytes: idLength & 0xffff,
+        ttl: (info >>> 8) & 255,
+        ...(ipv6 ? {} : { ipId: idLength >>> 16 }),
+        ...((info & 128) !== 0 ? { tsval: events[at + EVENT_TSVAL]! >>> 0 } : {}),
+        ...(seen === 0 ? {} : { seen: seen === 1 ? 'incoming' : 'outgoing' }),
+        ...(kind === KIND_ICMP ? { icmp: icmpOf(table, at, ipv6) } : {}),
+      } satisfies Omit<Segment, 'repeat'>;
+      segments.push({ ...segment, repeat: repeatOf(segments, segment) });
+    }
+    event = event === last ? 0 : events[at + EVENT_NEXT]!;
+  }
+  return segments;
+}
+
+/** How many earlier segments are the same one: kind, direction and sequence number agree. */
+function repeatOf(earlier: readonly Segment[], segment: Omit<Segment, 'repeat'>): number {
+  let repeat = 0;
+  for (const { kind, direction, seq } of earlier) {
+    if (kind === segment.kind && direction === segment.direction && seq === segment.seq) repeat++;
+  }
+  return repeat;
+}
+
+function icmpOf(table: AttemptTable, at: number, ipv6: boolean): IcmpError {
+  const { events } = table;
+  const typeCode = events[at + EVENT_ACK]! >>> 0;
+  const version = ipv6 ? 6 : 4;
+  const [type, code, mtuBytes] = [typeCode >>> 24, (typeCode >>> 16) & 255, typeCode & 0xffff];
+  const from = events[at + EVENT_COPIES]!;
+  return {
+    version,
+    type,
+    code,
+    from: from === 0 ? '' : addressAt(events, from * EVENT + EVENT_SEQ, ipv6),
+    name: icmpErrorName(version, type, code),
+    ...(mtuBytes === 0 ? {} : { mtuBytes }),
+  };
+}
+
+function synOptions(packed: number, windowBytes: number): SynOptions {
+  const has = (bit: number): boolean => (packed & bit) !== 0;
+  return {
+    ...(has(OPTION_MSS) ? { mssBytes: packed >>> 16 } : {}),
+    windowBytes,
+    ...(has(OPTION_WINDOW_SCALE) ? { windowScaleShift: packed & 15 } : {}),
+    sackPermitted: has(OPTION_SACK),
+    timestamps: has(OPTION_TIMESTAMPS),
+    ...(has(OPTION_FAST_OPEN_COOKIE)
+      ? { fastOpen: 'cookie' as const }
+      : has(OPTION_FAST_OPEN_REQUEST)
+        ? { fastOpen: 'request' as const }
+        : {}),
+    mptcp: has(OPTION_MPTCP),
+    md5: has(OPTION_MD5),
+    ao: has(OPTION_AO),
+    ecnSetup: has(OPTION_ECN),
+  };
+}
+
+function timings(
+  segments: readonly Segment[],
+  acknowledged: boolean,
+): { initialRttNs?: number; establishedAfterNs?: number } {
+  const answer = segments.find((segment) => segment.kind === 'syn-ack' && segment.direction === 'to-client');
+  if (!acknowledged || answer === undefined) return {};
+  const ack = segments.find(
+    (segment) => segment.direction === 'to-server' && segment.timeNs >= answer.timeNs && isAcknowledging(segment),
+  );
+  if (ack === undefined) return {};
+  const syns = segments.filter((segment) => segment.kind === 'syn' && segment.timeNs <= answer.timeNs);
+  const first = syns[0];
+  const asked = syns.at(-1);
+  if (first === undefined || asked === undefined) return {};
+  return { initialRttNs: Number(ack.timeNs - asked.timeNs), establishedAfterNs: Number(ack.timeNs - first.timeNs) };
+}
+
+function isAcknowledging(segment: Segment): boolean {
+  return segment.kind === 'ack' || segment.kind === 'data' || segment.kind === 'fin';
+}

@@ -1,0 +1,438 @@
+import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../formats/wire/tcp.ts';
+import {
+  type AttemptTable,
+  allocateRow,
+  createAttemptTable,
+  KIND_ACK,
+  KIND_DATA,
+  KIND_FIN,
+  KIND_OTHER,
+  KIND_RST,
+  KIND_SYN,
+  KIND_SYN_ACK,
+  ROW,
+  ROW_CLIENT,
+  ROW_CLIENT_ISN,
+  ROW_CLIENT_OPTIONS,
+  ROW_COUNTS,
+  ROW_ENCAPSULATION,
+  ROW_LAST_GAP,
+  ROW_LAST_TIME,
+  ROW_PORTS,
+  ROW_SERVER,
+  ROW_SERVER_ISN,
+  ROW_SERVER_OPTIONS,
+  ROW_STATE,
+  ROW_WINDOWS,
+  releaseRow,
+  STATE_ACKED,
+  STATE_ANSWER_CHANGED,
+  STATE_ANSWER_MISSING,
+  STATE_ANSWERED,
+  STATE_CHALLENGED,
+  STATE_CLOSED,
+  STATE_CUT_OFF,
+  STATE_DATA_CLIENT,
+  STATE_DISPLACED,
+  STATE_FAST_OPEN,
+  STATE_ICMP,
+  STATE_IPV6,
+  STATE_PROVED,
+  STATE_REFUSED,
+  STATE_REPEATED_AFTER_ACK,
+  STATE_RST_AFTER_ACK,
+  STATE_RST_CLIENT,
+  STATE_RST_SERVER,
+  STATE_SERVER_SEEN,
+  STATE_SIMULTANEOUS,
+  STATE_SYN_MISSING,
+  STATE_USED,
+  STATE_WRONG_ACK,
+} from './attempt-table.ts';
+import { addIcmpEvent, addSegmentEvent } from './event-log.ts';
+import { createFlowIndex, type FlowIndex, indexRow, MAX_INDEXED_ROWS, rowOfSlot, unindexRow } from './flow-index.ts';
+import { type IcmpInput, type SegmentInput, copyAddress, sameAddress, synOptionBits } from './segment-input.ts';
+
+const SECOND = 1e9;
+/** An attempt that showed no life for so long is over; the longest gap between two SYNs of a Linux client is 33 s. */
+const IDLE_NS = 64 * SECOND;
+/** The same for an attempt that was reset: only copies and contradictions can follow. */
+const IDLE_AFTER_RESET_NS = 10 * SECOND;
+/** How often, in time of the capture, idle attempts are looked for. */
+const SWEEP_NS = 16 * SECOND;
+/** A SYN in the opposite direction within this time is a simultaneous open, later it is a new attempt. */
+const SIMULTANEOUS_NS = 10 * SECOND;
+/** A first SYN is given this long before its silence counts: the largest initial timeout in use is 3 s (RFC 1122). */
+const FIRST_SYN_WAIT_NS = 3.2 * SECOND;
+/** A SYN-ACK is given this long: the initial timeout of RFC 6298 and some slack. */
+const FIRST_SYN_ACK_WAIT_NS = 1.2 * SECOND;
+
+/** What the tracker counts besides the attempts themselves. */
+export interface TrackerCounts {
+  /** Attempts that were begun. */
+  attempts: number;
+  /** Attempts that were judged before their time because too many were open. */
+  evicted: number;
+  /** ICMP errors about a TCP segment of no attempt in this capture. */
+  strayIcmp: number;
+  /** Largest number of attempts that were open at once. */
+  peakOpen: number;
+}
+
+/** How a {@link HandshakeTracker} is set up. */
+export interface TrackerOptions {
+  /** Called once for each attempt when it is over; its row is still complete. */
+  readonly onClose?: (row: number) => void;
+  /** Keeps every row, for a comparison, instead of recycling it after `onClose`. */
+  readonly keep?: boolean;
+  /** Most attempts open at once (with `keep`: in all). */
+  readonly capacity?: number;
+}
+
+/**
+ * Groups the segments of TCP handshakes into attempts (RFC 9293 section 3.5). It is given only packets that can matter: SYNs,
+ * packets whose flow hash meets a used slot of {@link FlowIndex}, and ICMP errors. Times are float nanoseconds since the start
+ * of the capture.
+ */
+export class HandshakeTracker {
+  readonly table: AttemptTable;
+  readonly index: FlowIndex = createFlowIndex();
+  readonly counts: TrackerCounts = { attempts: 0, evicted: 0, strayIcmp: 0, peakOpen: 0 };
+  private readonly onClose: ((row: number) => void) | undefined;
+  private readonly keep: boolean;
+  private readonly capacity: number;
+  private nextSweepNs = 0;
+  /** Segments still to come before a sweep pays: it walks every row once. */
+  private untilSweep = 0;
+
+  constructor({ onClose, keep = false, capacity = keep ? 4_000_000 : 1_000_000 }: TrackerOptions = {}) {
+    this.capacity = Math.min(capacity, MAX_INDEXED_ROWS);
+    this.table = createAttemptTable(this.capacity);
+    this.onClose = onClose;
+    this.keep = keep;
+  }
+
+  /** Takes one TCP segment. */
+  segment(input: SegmentInput): void {
+    const { flags } = input;
+    if (--this.untilSweep < 0 && input.timeNs >= this.nextSweepNs) this.sweep(input.timeNs);
+    const found = this.find(input);
+    if ((flags & TCP_SYN) !== 0) {
+      if ((flags & TCP_RST) !== 0) return;
+      if ((flags & TCP_ACK) !== 0) this.synAck(input, found);
+      else this.syn(input, found);
+    } else if (found >= 0) {
+      if ((flags & TCP_RST) !== 0) this.reset(input, found);
+      else if (this.fromClient) this.clientSegment(input, found);
+      else this.serverSegment(input, found);
+    }
+  }
+
+  /** Takes one ICMP error that quotes a TCP segment; `input` describes the quoted segment. */
+  icmp(input: SegmentInput, error: IcmpInput): void {
+    const row = this.find(input);
+    if (row < 0) {
+      this.counts.strayIcmp++;
+      return;
+    }
+    const { rows } = this.table;
+    const base = row * ROW;
+    const fromClient = this.fromClient;
+    if (error.hasSeq) {
+      const isn = fromClient ? rows[base + ROW_CLIENT_ISN]! : rows[base + ROW_SERVER_ISN]!;
+      const ahead = (input.seq - isn) | 0;
+      if (ahead < 0 || ahead > 1) return;
+    }
+    if (!addIcmpEvent(this.table, row, input, error, !fromClient)) return;
+    this.count(base, 16);
+    if (fromClient && !error.advisory) rows[base + ROW_STATE]! |= STATE_ICMP;
+    this.touch(row, input.timeNs);
+  }
+
+  /** Judges everything that is still open: the capture is over at `endNs`. */
+  finish(endNs: number): void {
+    const { rows, rowTimes } = this.table;
+    for (let row = 0; row < this.table.rowEnd; row++) {
+      const base = row * ROW;
+      if (!this.isOpen(row)) continue;
+      const idle = endNs - rowTimes[(base + ROW_LAST_TIME) / 2]!;
+      if (idle < this.patience(base)) rows[base + ROW_STATE]! |= STATE_CUT_OFF;
+      this.close(row);
+    }
+  }
+
+  /** Attempts that are open now. */
+  get open(): number {
+    return this.index.used;
+  }
+
+  /** Set by {@link find}: whether the segment goes from the client to the server of the attempt that it found. */
+  private fromClient = true;
+
+  private find(input: SegmentInput): number {
+    const { slots, mask } = this.index;
+    const { rows } = this.table;
+    const { hash, ports, view, sourceOffset, destinationOffset, ipv6 } = input;
+    const reversed = (ports << 16) | (ports >>> 16);
+    for (let at = hash & mask; ; at = (at + 1) & mask) {
+      const slot = slots[at]!;
+      if (slot === 0) return -1;
+      const row = rowOfSlot(slot, hash);
+      if (row < 0) continue;
+      const base = row * ROW;
+      const rowPorts = rows[base + ROW_PORTS]!;
+      if (((rows[base + ROW_STATE]! & STATE_IPV6) !== 0) !== ipv6) continue;
+      if (
+        rowPorts === ports &&
+        sameAddress(rows, base + ROW_CLIENT, view, sourceOffset, ipv6) &&
+        sameAddress(rows, base + ROW_SERVER, view, destinationOffset, ipv6)
+      ) {
+        this.fromClient = true;
+        return row;
+      }
+      if (
+        rowPorts === reversed &&
+        sameAddress(rows, base + ROW_CLIENT, view, destinationOffset, ipv6) &&
+        sameAddress(rows, base + ROW_SERVER, view, sourceOffset, ipv6)
+      ) {
+        this.fromClient = false;
+        return row;
+      }
+    }
+  }
+
+  private syn(input: SegmentInput, found: number): void {
+    const { rows, rowTimes } = this.table;
+    let row = found;
+    if (row >= 0) {
+      const base = row * ROW;
+      const state = rows[base + ROW_STATE]!;
+      const last = rowTimes[(base + ROW_LAST_TIME) / 2]!;
+      if (this.fromClient) {
+        const known = (state & STATE_SYN_MISSING) === 0 || (rows[base + ROW_CLIENT_ISN]! | 0) === (input.seq | 0);
+        if (known && (rows[base + ROW_CLIENT_ISN]! | 0) === (input.seq | 0)) {
+          this.addSyn(row, input, true);
+          return;
+        }
+      } else if ((state & (STATE_ANSWERED | STATE_RST_SERVER)) === 0 && input.timeNs - last < SIMULTANEOUS_NS) {
+        rows[base + ROW_STATE]! |= STATE_SIMULTANEOUS | STATE_SERVER_SEEN;
+        rows[base + ROW_SERVER_ISN] = input.seq;
+        rows[base + ROW_SERVER_OPTIONS] = synOptionBits(input);
+        addSegmentEvent(this.table, row, input, KIND_SYN, false);
+        this.touch(row, input.timeNs);
+        return;
+      }
+      rows[base + ROW_STATE]! |= STATE_DISPLACED;
+      this.close(row);
+    }
+    row = this.begin(input, 0, input.seq);
+    if (row >= 0) this.addSyn(row, input, true);
+  }
+
+  private addSyn(row: number, input: SegmentInput, fromClient: boolean): void {
+    const { rows, rowTimes } = this.table;
+    const base = row * ROW;
+    const previous = rowTimes[(base + ROW_LAST_TIME) / 2]!;
+    if (!addSegmentEvent(this.table, row, input, KIND_SYN, fromClient)) return;
+    if ((rows[base + ROW_COUNTS]! & 255) === 0) {
+      rows[base + ROW_CLIENT_OPTIONS] = synOptionBits(input);
+      rows[base + ROW_WINDOWS]! = (rows[base + ROW_WINDOWS]! & 0xffff) | (input.windowBytes << 16);
+    } else {
+      rowTimes[(base + ROW_LAST_GAP) / 2] = Math.max(0, input.timeNs - previous);
+    }
+    if (input.payloadBytes > 0) rows[base + ROW_STATE]! |= STATE_FAST_OPEN;
+    this.count(base, 0);
+    this.touch(row, input.timeNs);
+  }
+
+  private synAck(input: SegmentInput, found: number): void {
+    const { rows } = this.table;
+    let row = found;
+    if (row < 0) {
+      row = this.begin(input, STATE_SYN_MISSING, (input.ack - 1) | 0);
+      if (row < 0) return;
+      this.fromClient = false;
+    }
+    const base = row * ROW;
+    const state = rows[base + ROW_STATE]!;
+    if (this.fromClient) {
+      const answersSyn = (state & STATE_SIMULTANEOUS) !== 0;
+      if (addSegmentEvent(this.table, row, input, answersSyn ? KIND_SYN_ACK : KIND_OTHER, true) && answersSyn) {
+        rows[base + ROW_STATE]! |= STATE_ACKED;
+      }
+      this.touch(row, input.timeNs);
+      return;
+    }
+    if (!addSegmentEvent(this.table, row, input, KIND_SYN_ACK, false)) return;
+    let gained = STATE_SERVER_SEEN;
+    if (this.acknowledgesSyn(base, input.ack)) {
+      if ((state & STATE_ANSWERED) === 0) {
+        rows[base + ROW_SERVER_ISN] = input.seq;
+        rows[base + ROW_SERVER_OPTIONS] = synOptionBits(input);
+        rows[base + ROW_WINDOWS]! = (rows[base + ROW_WINDOWS]! & ~0xffff) | input.windowBytes;
+      } else if ((rows[base + ROW_SERVER_ISN]! | 0) !== (input.seq | 0)) {
+        gained |= STATE_ANSWER_CHANGED;
+      }
+      gained |= STATE_ANSWERED;
+      if ((state & STATE_ACKED) !== 0 && (state & STATE_SIMULTANEOUS) === 0) gained |= STATE_REPEATED_AFTER_ACK;
+      this.count(base, 8);
+    } else {
+      gained |= STATE_WRONG_ACK;
+    }
+    rows[base + ROW_STATE]! |= gained;
+    this.touch(row, input.timeNs);
+  }
+
+  private reset(input: SegmentInput, row: number): void {
+    const { rows } = this.table;
+    const base = row * ROW;
+    const fromClient = this.fromClient;
+    if (!addSegmentEvent(this.table, row, input, KIND_RST, fromClient)) return;
+    const state = rows[base + ROW_STATE]!;
+    let gained = fromClient ? STATE_RST_CLIENT : STATE_RST_SERVER | STATE_SERVER_SEEN;
+    if (!fromClient) {
+      if ((state & STATE_ACKED) !== 0) gained |= STATE_RST_AFTER_ACK;
+      else if ((state & STATE_ANSWERED) === 0 && this.acceptableReset(base, input)) gained |= STATE_REFUSED;
+    }
+    rows[base + ROW_STATE]! |= gained;
+    this.count(base, 24);
+    this.touch(row, input.timeNs);
+  }
+
+  /** In SYN-SENT only a RST that acknowledges the SYN counts (RFC 9293 section 3.10.7.3). */
+  private acceptableReset(base: number, input: SegmentInput): boolean {
+    return (input.flags & TCP_ACK) !== 0 && this.acknowledgesSyn(base, input.ack);
+  }
+
+  private clientSegment(input: SegmentInput, row: number): void {
+    const { rows } = this.table;
+    const base = row * ROW;
+    const state = rows[base + ROW_STATE]!;
+    if ((input.flags & TCP_ACK) === 0) return;
+    const answered = (state & STATE_ANSWERED) !== 0;
+    const afterIsn = (input.seq - rows[base + ROW_CLIENT_ISN]!) | 0;
+    if (afterIsn < 1) return;
+    if (answered && ((input.ack - rows[base + ROW_SERVER_ISN]!) | 0) < 1) return;
+    const kind = (input.flags & TCP_FIN) !== 0 ? KIND_FIN : input.payloadBytes > 0 ? KIND_DATA : KIND_ACK;
+    if ((state & STATE_DATA_CLIENT) !== 0 && kind === KIND_DATA && (state & STATE_REPEATED_AFTER_ACK) === 0) return;
+    if (!addSegmentEvent(this.table, row, input, kind, true)) return;
+    let gained = answered ? STATE_ACKED : STATE_ANSWER_MISSING;
+    if (kind !== KIND_ACK) gained |= STATE_DATA_CLIENT;
+    rows[base + ROW_STATE]! |= gained;
+    this.touch(row, input.timeNs);
+  }
+
+  private serverSegment(input: SegmentInput, row: number): void {
+    const { rows } = this.table;
+    const base = row * ROW;
+    const state = rows[base + ROW_STATE]!;
+    if ((input.flags & TCP_ACK) === 0) return;
+    const ahead = (input.ack - rows[base + ROW_CLIENT_ISN]!) | 0;
+    const answered = (state & STATE_ANSWERED) !== 0;
+    if (answered ? ahead >= 1 : ahead === 1 || (ahead > 1 && (state & STATE_ANSWER_MISSING) !== 0)) {
+      const fastOpen = (state & STATE_FAST_OPEN) !== 0 && (state & STATE_ACKED) === 0;
+      rows[base + ROW_STATE]! |= STATE_SERVER_SEEN | (fastOpen ? 0 : STATE_PROVED);
+      if (!fastOpen) this.close(row);
+      return;
+    }
+    if (answered) return;
+    if (!addSegmentEvent(this.table, row, input, KIND_ACK, false)) return;
+    rows[base + ROW_STATE]! |= STATE_CHALLENGED | STATE_SERVER_SEEN;
+    this.touch(row, input.timeNs);
+  }
+
+  /** Whether an acknowledgement number covers the SYN, or with Fast Open the SYN and some of its data (RFC 7413). */
+  private acknowledgesSyn(base: number, ack: number): boolean {
+    const { rows } = this.table;
+    const ahead = (ack - rows[base + ROW_CLIENT_ISN]!) | 0;
+    return ahead === 1 || (ahead > 1 && ahead <= 65536 && (rows[base + ROW_STATE]! & STATE_FAST_OPEN) !== 0);
+  }
+
+  private begin(input: SegmentInput, state: number, clientIsn: number): number {
+    if (this.index.used >= this.capacity) this.makeRoom();
+    let row = allocateRow(this.table);
+    if (row < 0 && !this.keep) {
+      this.makeRoom();
+      row = allocateRow(this.table);
+    }
+    if (row < 0) {
+      this.counts.evicted++;
+      return -1;
+    }
+    const { rows } = this.table;
+    const base = row * ROW;
+    const byServer = (state & STATE_SYN_MISSING) !== 0;
+    const { ports, view, sourceOffset, destinationOffset, ipv6 } = input;
+    rows[base + ROW_STATE] = STATE_USED | state | (ipv6 ? STATE_IPV6 : 0);
+    rows[base + ROW_PORTS] = byServer ? (ports << 16) | (ports >>> 16) : ports;
+    copyAddress(rows, base + ROW_CLIENT, view, byServer ? destinationOffset : sourceOffset, ipv6);
+    copyAddress(rows, base + ROW_SERVER, view, byServer ? sourceOffset : destinationOffset, ipv6);
+    rows[base + ROW_CLIENT_ISN] = clientIsn;
+    rows[base + ROW_ENCAPSULATION] = input.encapsulation;
+    indexRow(this.index, this.table, row, input.hash);
+    this.counts.attempts++;
+    if (this.index.used > this.counts.peakOpen) this.counts.peakOpen = this.index.used;
+    return row;
+  }
+
+  private count(base: number, shift: number): void {
+    const { rows } = this.table;
+    const counts = rows[base + ROW_COUNTS]!;
+    if (((counts >>> shift) & 255) < 255) rows[base + ROW_COUNTS] = counts + (1 << shift);
+  }
+
+  private touch(row: number, timeNs: number): void {
+    this.table.rowTimes[(row * ROW + ROW_LAST_TIME) / 2] = timeNs;
+  }
+
+  private isOpen(row: number): boolean {
+    return (this.table.rows[row * ROW + ROW_STATE]! & (STATE_USED | STATE_CLOSED)) === STATE_USED;
+  }
+
+  private close(row: number): void {
+    unindexRow(this.index, this.table, row);
+    this.onClose?.(row);
+    if (this.keep) this.table.rows[row * ROW + ROW_STATE]! |= STATE_CLOSED;
+    else releaseRow(this.table, row);
+  }
+
+  /** How long an attempt may be quiet before its silence says something. */
+  private patience(base: number): number {
+    const { rows, rowTimes } = this.table;
+    if ((rows[base + ROW_STATE]! & STATE_ANSWERED) !== 0) return FIRST_SYN_ACK_WAIT_NS;
+    return Math.max(FIRST_SYN_WAIT_NS, 2.5 * rowTimes[(base + ROW_LAST_GAP) / 2]!);
+  }
+
+  private sweep(nowNs: number): void {
+    const { rows, rowTimes, rowEnd } = this.table;
+    this.nextSweepNs = nowNs + SWEEP_NS;
+    this.untilSweep = rowEnd;
+    for (let row = 0; row < rowEnd; row++) {
+      const base = row * ROW;
+      const state = rows[base + ROW_STATE]!;
+      if ((state & (STATE_USED | STATE_CLOSED)) !== STATE_USED) continue;
+      const idle = nowNs - rowTimes[(base + ROW_LAST_TIME) / 2]!;
+      const reset = (state & (STATE_RST_SERVER | STATE_RST_CLIENT)) !== 0;
+      if (idle <= (reset ? IDLE_AFTER_RESET_NS : IDLE_NS)) continue;
+      if (idle > 2.5 * rowTimes[(base + ROW_LAST_GAP) / 2]!) this.close(row);
+    }
+  }
+
+  /** Judges the older half of the open attempts at once, so that memory stays bounded in a flood. */
+  private makeRoom(): void {
+    const { rows, rowTimes, rowEnd } = this.table;
+    const sample: number[] = [];
+    const step = Math.max(1, Math.floor(rowEnd / 4096));
+    for (let row = 0; row < rowEnd; row += step) {
+      if (this.isOpen(row)) sample.push(rowTimes[(row * ROW + ROW_LAST_TIME) / 2]!);
+    }
+    sample.sort((a, b) => a - b);
+    const limit = sample[sample.length >> 1] ?? 0;
+    for (let row = 0; row < rowEnd; row++) {
+      if (!this.isOpen(row) || rowTimes[(row * ROW + ROW_LAST_TIME) / 2]! > limit) continue;
+      rows[row * ROW + ROW_STATE]! |= STATE_DISPLACED;
+      this.counts.evicted++;
+      this.close(row);
+    }
+  }
+}
