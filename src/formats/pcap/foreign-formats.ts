@@ -10,6 +10,13 @@ interface ForeignFormat {
 
 const EDITCAP = 'Convert it with Wireshark: editcap -F pcapng <this file> <new file>.';
 
+const ETL_WHAT = 'a Windows event trace (ETL), as pktmon and netsh trace write it';
+const ETL_HINT =
+  'Convert it on Windows: pktmon etl2pcap <this file> --out capture.pcapng (for netsh trace: etl2pcapng).';
+
+/** What to say of a file that is an ETL trace by its name only. */
+export const ETL_ADVICE: string = `This is no pcap or pcapng capture but ${ETL_WHAT}. ${ETL_HINT}`;
+
 /** Magic numbers of pcap variants that libpcap names but cannot read. */
 const UNPUBLISHED_MAGICS: readonly number[] = [0xa1b234cd, 0xa12b3c4d];
 
@@ -36,8 +43,8 @@ const FOREIGN_FORMATS: readonly ForeignFormat[] = [
   {
     code: 'etl',
     matches: looksLikeEtl,
-    what: 'a Windows event trace (ETL), as pktmon and netsh trace write it',
-    hint: 'Convert it on Windows: pktmon etl2pcap <this file> --out capture.pcapng (for netsh trace: etl2pcapng).',
+    what: ETL_WHAT,
+    hint: ETL_HINT,
   },
   { code: 'snoop', matches: beginsWith(ascii('snoop\0\0\0')), what: 'a snoop capture (Solaris)', hint: EDITCAP },
   { code: 'netmon', matches: beginsWith(ascii('GMBU')), what: 'a Microsoft Network Monitor 2 capture', hint: EDITCAP },
