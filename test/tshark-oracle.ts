@@ -29,10 +29,15 @@ const OPTIONS = [
   'tcp.calculate_timestamps:FALSE',
 ].flatMap((option) => ['-o', option]);
 
+/** VXLAN on the port that Linux uses by default, which tshark does not know. */
+const DECODE_AS = ['-d', 'udp.port==8472,vxlan'];
+
 /** The version line of tshark, or undefined where it is not installed. */
 export function tsharkVersion(): string | undefined {
   try {
-    return execFileSync('tshark', ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split('\n')[0];
+    return execFileSync('tshark', ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split(
+      '\n',
+    )[0];
   } catch {
     return undefined;
   }
@@ -45,8 +50,16 @@ export function askTshark(packets: readonly OraclePacket[], fields: readonly str
     const file = join(folder, 'packets.pcapng');
     writeFileSync(file, encodePcapng(packets));
     writeFileSync(join(folder, 'disabled_protos'), `${otherDissectors().join('\n')}\n`);
-    const columns = ['-T', 'fields', '-E', 'occurrence=a', '-E', 'aggregator=;', ...fields.flatMap((field) => ['-e', field])];
-    const text = execFileSync('tshark', ['-n', '-r', file, ...OPTIONS, ...columns], {
+    const columns = [
+      '-T',
+      'fields',
+      '-E',
+      'occurrence=a',
+      '-E',
+      'aggregator=;',
+      ...fields.flatMap((field) => ['-e', field]),
+    ];
+    const text = execFileSync('tshark', ['-n', '-r', file, ...OPTIONS, ...DECODE_AS, ...columns], {
       encoding: 'utf8',
       env: { ...process.env, WIRESHARK_CONFIG_DIR: folder },
       maxBuffer: 256 * 1024 * 1024,

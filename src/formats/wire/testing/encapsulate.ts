@@ -125,7 +125,8 @@ export function encapsulate(inner: Payload, tunnel: Tunnel): Payload {
 /** Puts the header of a link type before a payload. */
 export function link({ etherType, bytes }: Payload, name: LinkName, outgoing: boolean): Uint8Array {
   const packetType = outgoing ? 4 : 0;
-  const family = etherType === ETHERTYPE_IPV6 ? 10 : 2;
+  // AF_INET and AF_INET6 of macOS.
+  const family = etherType === ETHERTYPE_IPV6 ? 30 : 2;
   switch (name) {
     case 'ethernet':
       return ethernet({ etherType, bytes });
