@@ -5,6 +5,7 @@ import { createFrameReader } from '../src/formats/pcap/frame-reader.ts';
 import { createFrameBatch } from '../src/formats/pcap/frames.ts';
 import { formatIpv4, formatIpv6 } from '../src/formats/wire/address.ts';
 import { dissect } from '../src/formats/wire/dissect.ts';
+import { createIcmpError, decodeIcmpError } from '../src/formats/wire/icmp.ts';
 import * as L from '../src/formats/wire/layers.ts';
 import { createTcpOptions, decodeTcpOptions } from '../src/formats/wire/tcp-options.ts';
 import type { LinkName, Tunnel } from '../src/formats/wire/testing/encapsulate.ts';
@@ -15,9 +16,9 @@ const FOLDER = fileURLToPath(new URL('../../shared/data/tcpdump-tests/', import.
 
 const FIELDS = [
   ...['frame.protocols', 'ip.src', 'ip.dst', 'ip.ttl', 'ipv6.src', 'ipv6.dst', 'ipv6.hlim'],
-  ...['tcp.srcport', 'tcp.dstport', 'tcp.seq_raw', 'tcp.ack_raw', 'tcp.flags', 'tcp.window_size_value'],
+  ...['tcp.srcport', 'tcp.dstport', 'tcp.seq', 'tcp.seq_raw', 'tcp.ack_raw', 'tcp.flags', 'tcp.window_size_value'],
   ...['tcp.options.mss_val', 'tcp.options.wscale.shift', 'tcp.options.timestamp.tsval'],
-  ...['icmp.type', 'icmp.code', 'icmpv6.type', 'icmpv6.code'],
+  ...['icmp.type', 'icmp.code', 'icmp.mtu', 'icmpv6.mtu', 'icmpv6.type', 'icmpv6.code'],
   ...['vlan.id', 'ieee8021ad.id', 'mpls.label', 'pppoe.session_id', 'gre.key', 'vxlan.vni', 'geneve.vni'],
 ];
 
@@ -49,6 +50,7 @@ interface Located extends OraclePacket {
 
 const layers = L.createLayers();
 const options = createTcpOptions();
+const error = createIcmpError();
 
 /** What our decoder says of a packet, in the form that {@link theirs} has. */
 function ours({ bytes, linkType }: OraclePacket): Record<string, unknown> {
@@ -72,7 +74,7 @@ function ours({ bytes, linkType }: OraclePacket): Record<string, unknown> {
   if (content !== L.CONTENT_TCP) {
     const has = at + 4 <= end;
     const code = has ? { type: view.getUint8(at), code: view.getUint8(at + 1) } : {};
-    return { content: content === L.CONTENT_ICMP ? 'icmp' : 'icmpv6', ...common, ...code };
+    return { content: content === L.CONTENT_ICMP ? 'icmp' : 'icmpv6', ...common, ...code, ...quoted(view, at, end) };
   }
   const ports = at + 4 <= end ? { srcport: view.getUint16(at), dstport: view.getUint16(at + 2) } : {};
   if (at + 20 > end) return { content: 'tcp', ...common, ...ports };
@@ -88,6 +90,19 @@ function ours({ bytes, linkType }: OraclePacket): Record<string, unknown> {
     mss: options.hasMss ? options.mssBytes : undefined,
     wscale: options.hasWindowScale ? options.windowScaleShift : undefined,
     tsval: options.hasTimestamps ? options.tsval : undefined,
+  };
+}
+
+/** The TCP segment that an ICMP error quotes. */
+function quoted(view: DataView, at: number, end: number): Record<string, unknown> {
+  if (!decodeIcmpError(view, at, end, layers.ipVersion, error)) return {};
+  const tcp = error.hasPorts && error.ipProtocol === 6;
+  return {
+    mtu: error.mtuBytes || undefined,
+    srcport: tcp ? error.sourcePort : undefined,
+    dstport: tcp ? error.destinationPort : undefined,
+    seq: error.hasSeq ? error.seq : undefined,
+    flags: error.hasFlags ? error.flags : undefined,
   };
 }
 
@@ -113,7 +128,17 @@ function theirs(fields: OracleFields): Record<string, unknown> {
     gre: numbers('gre.key').filter((key) => key !== 0),
   };
   if (content !== 'tcp') {
-    return { content, ...common, type: numbers(`${content}.type`)[0], code: numbers(`${content}.code`)[0] };
+    return {
+      content,
+      ...common,
+      type: numbers(`${content}.type`)[0],
+      code: numbers(`${content}.code`)[0],
+      mtu: numbers(`${content}.mtu`)[0] || undefined,
+      srcport: numbers('tcp.srcport')[0],
+      dstport: numbers('tcp.dstport')[0],
+      seq: numbers('tcp.seq')[0],
+      flags: numbers('tcp.flags').map((flags) => flags & 255)[0],
+    };
   }
   return {
     content,
