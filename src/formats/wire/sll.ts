@@ -1,7 +1,7 @@
 import type { Layers } from './layers.ts';
 import { lacks, NEXT_LLC, NEXT_STOP } from './steps.ts';
 
-/** Hardware types whose protocol field is no EtherType: netlink, and PF_CAN's relatives. */
+/** Hardware types (linux/if_arp.h) whose protocol field is no EtherType. */
 const ARPHRD_CAN = 280;
 const ARPHRD_FRAD = 770;
 const ARPHRD_IEEE80211_RADIOTAP = 803;

@@ -1,10 +1,10 @@
 /** Values of {@link TcpOptions.fastOpen}: a request asks for a cookie, a cookie is carried (RFC 7413 section 4.1.1). */
-export const FAST_OPEN_NONE = 0;
+const FAST_OPEN_NONE = 0;
 export const FAST_OPEN_REQUEST = 1;
 export const FAST_OPEN_COOKIE = 2;
 
 /** Values of {@link TcpOptions.mptcp} (RFC 8684 section 3). */
-export const MPTCP_NONE = 0;
+const MPTCP_NONE = 0;
 export const MPTCP_CAPABLE = 1;
 export const MPTCP_JOIN = 2;
 export const MPTCP_OTHER = 3;
@@ -23,9 +23,9 @@ export interface TcpOptions {
   hasTimestamps: boolean;
   tsval: number;
   tsecr: number;
-  /** Fast Open: kind 34, or kind 254 with the experiment id 0xF989 of older systems. */
+  /** 0 for none, or FAST_OPEN_...: kind 34, or kind 254 with the experiment id 0xF989 of older systems. */
   fastOpen: number;
-  /** Multipath TCP (kind 30). */
+  /** Multipath TCP (kind 30): 0 for none, or MPTCP_... by its subtype. */
   mptcp: number;
   /** MD5 Signature (kind 19, RFC 2385). */
   md5: boolean;
