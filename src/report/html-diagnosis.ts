@@ -65,7 +65,7 @@ function ladderFigure(ladder: Ladder, count: number): SafeHtml {
   return html`<figure>
 <div class="ends"><span>client <b>${ladder.lanes[0]?.name}</b></span><span>server <b>${ladder.lanes.at(-1)?.name}</b></span></div>
 ${compared ? html`<ul class="legend">${legend}</ul>` : undefined}
-<div class="drawing ${compared ? 'compared' : 'single'}">${renderLadderSvg(ladder)}</div>
+<div class="drawing">${renderLadderSvg(ladder)}</div>
 ${notes.length > 0 ? html`<figcaption>${notes.map((note) => html`<p>${note}</p>`)}</figcaption>` : undefined}
 </figure>`;
 }

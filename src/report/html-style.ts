@@ -17,8 +17,9 @@ html { -webkit-text-size-adjust: 100%; }
 body {
   margin: 0; background: var(--page); color: var(--text);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif;
+  font-variant-ligatures: no-common-ligatures;
 }
-main { max-width: 66rem; margin: 0 auto; padding: 2.5rem 1.5rem 4rem; }
+main { max-width: 70rem; margin: 0 auto; padding: 2.5rem 1.5rem 4rem; }
 h1, h2, h3 { line-height: 1.3; text-wrap: balance; overflow-wrap: anywhere; }
 h1 { font-size: 1.6rem; margin: .25rem 0 1.25rem; font-weight: 650; }
 h2 { font-size: 1.2rem; margin: 0; font-weight: 600; }
@@ -27,7 +28,7 @@ h3 { font-size: .8125rem; margin: 1.75rem 0 .5rem; color: var(--muted); font-wei
 p { margin: .4rem 0; overflow-wrap: anywhere; }
 code, pre, .mono { font-family: var(--mono); font-size: .875em; }
 .muted, .meta { color: var(--muted); }
-.meta { font-size: .875rem; }
+.meta { font-size: .875rem; overflow-wrap: anywhere; }
 .over { margin: 0; font-size: .875rem; color: var(--muted); font-family: var(--mono); overflow-wrap: anywhere; }
 .failed h1::before { content: "✗"; color: var(--bad); margin-right: .6rem; }
 .fine h1::before { content: "✓"; color: var(--good); margin-right: .6rem; }
@@ -38,8 +39,11 @@ code, pre, .mono { font-family: var(--mono); font-size: .875em; }
 .numbers .bad dd { color: var(--bad); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 1.5rem; margin: 0 0 1rem; }
 details.card { padding: 0; }
-details.card > summary { padding: 1rem 1.5rem; cursor: pointer; list-style-position: outside; }
-details.card > summary::marker { color: var(--muted); }
+details.card > summary { padding: 1rem 1.5rem 1rem 2.75rem; cursor: pointer; list-style: none; position: relative; }
+details.card > summary::-webkit-details-marker { display: none; }
+details.card > summary::before { content: ""; position: absolute; left: 1.35rem; top: 1.45rem; width: .5rem; height: .5rem; border: solid var(--muted); border-width: 0 2px 2px 0; transform: rotate(-45deg); }
+details.card[open] > summary::before { transform: rotate(45deg); top: 1.3rem; }
+details.card > summary:hover h2 { color: var(--link); }
 details.card > summary h2 { display: inline; font-size: 1rem; }
 details.card > summary .meta { display: block; }
 details.card > div { padding: 0 1.5rem 1.5rem; border-top: 1px solid var(--line); }
@@ -49,10 +53,9 @@ figure { margin: 1.5rem 0 0; padding: 1rem; background: var(--soft); border-radi
 .ends span { overflow-wrap: anywhere; }
 .ends b { font-family: var(--mono); font-weight: 600; font-size: .875em; }
 .legend { list-style: none; margin: .5rem 0 0; padding: 0; display: flex; flex-wrap: wrap; gap: 0 1.5rem; font-size: .8125rem; color: var(--muted); overflow-wrap: anywhere; }
-.drawing { margin-top: .75rem; padding: 0 1.75rem 0 7.25rem; }
-.drawing.compared { padding-left: 5.25rem; }
+.drawing { margin-top: .75rem; padding: 0 1.75rem 0 5.5rem; }
 .ladder { display: block; overflow: visible; font-family: inherit; font-size: 12px; }
-.ladder text { fill: var(--muted); font-variant-numeric: tabular-nums; }
+.ladder text { paint-order: stroke; stroke: var(--soft); stroke-width: 3px; fill: var(--muted); font-variant-numeric: tabular-nums; }
 .ladder .label { fill: var(--text); font-weight: 600; }
 .ladder .lane { font-weight: 600; }
 .ladder .frame { font-size: 11px; }
@@ -77,7 +80,7 @@ ul.evidence, ul.plain { list-style: none; margin: 0; padding: 0; }
 .evidence li.against::before { border-color: var(--warn); background: none; }
 .evidence .source { color: var(--muted); font-family: var(--mono); font-size: .8125rem; margin-left: auto; text-align: right; overflow-wrap: anywhere; }
 .facts { display: grid; grid-template-columns: minmax(6rem, max-content) 1fr; gap: .35rem 1.25rem; margin: 0; }
-.facts dt { font-weight: 600; }
+.facts dt { font-weight: 500; }
 .facts dd { margin: 0; overflow-wrap: anywhere; }
 .verdict { margin-top: 1.25rem; }
 .steps { margin: 0; padding-left: 1.25rem; }
@@ -94,7 +97,8 @@ th button:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 th button::after { content: "↕"; opacity: .5; margin-left: .35rem; }
 th[aria-sort=ascending] button::after { content: "↑"; opacity: 1; }
 th[aria-sort=descending] button::after { content: "↓"; opacity: 1; }
-td.mono { overflow-wrap: anywhere; min-width: 9.5rem; }
+td.mono { overflow-wrap: anywhere; min-width: 11.25rem; }
+td:last-child { min-width: 17rem; }
 td.short { white-space: nowrap; }
 td.bad { color: var(--bad); }
 td.good { color: var(--good); }
@@ -105,18 +109,20 @@ footer { margin-top: 3rem; font-size: .875rem; color: var(--muted); }
   main { padding: 1.25rem .875rem 3rem; }
   h1 { font-size: 1.3rem; }
   .card, details.card > summary { padding: 1rem; }
-  details.card > summary { padding-left: 1.75rem; }
+  details.card > summary { padding-left: 2.25rem; }
+  details.card > summary::before { left: .95rem; top: 1.4rem; }
   details.card > div { padding: 0 1rem 1rem; }
   figure { margin-left: -.5rem; margin-right: -.5rem; padding: .75rem .5rem; }
   .ends { flex-direction: column; }
-  .drawing { padding: 0 1.25rem 0 6.75rem; }
+  .drawing { padding: 0 1.25rem 0 5rem; }
   .facts { grid-template-columns: 1fr; gap: 0; }
+  .facts dt { font-weight: 600; }
   .facts dd { margin-bottom: .5rem; }
   .scroll { border: 0; background: none; overflow: visible; }
   .attempts, .attempts tbody, .attempts tr, .attempts td { display: block; }
   .attempts thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .attempts tr { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: .6rem .875rem; margin-bottom: .6rem; }
-  .attempts td { border: 0; padding: .1rem 0 .1rem 4.75rem; position: relative; min-width: 0; }
+  .attempts td { border: 0; padding: .1rem 0 .1rem 4.75rem; position: relative; min-width: 0; white-space: normal; }
   .attempts td::before { content: attr(data-name); position: absolute; left: 0; color: var(--muted); font: .8125rem/1.6 system-ui, sans-serif; }
 }
 @media print {
@@ -126,9 +132,10 @@ footer { margin-top: 3rem; font-size: .875rem; color: var(--muted); }
   figure, .card, tr, li { break-inside: avoid; }
   figure { border: 1px solid var(--line); }
   h2, h3 { break-after: avoid; }
-  .tools, th button::after { display: none; }
+  .tools { display: none; }
+  th button::after { content: none; }
 }
 `;
 
 /** SHA-256 of {@link STYLE} for the page's content security policy; a test holds it to the text. */
-export const STYLE_HASH: string = 'sha256-SCWHEUePitqg3otNqm3STZuYkTxdv6668j//elnW/sM=';
+export const STYLE_HASH: string = 'sha256-mRzGiOCqg8i5eb3RrVlbqAtHXS9rzxzS8fIwaPt8R2c=';

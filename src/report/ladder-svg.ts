@@ -1,30 +1,31 @@
 import { type HtmlPart, html, type SafeHtml } from './html-template.ts';
 import type { Ladder, LadderArrow, LadderGap } from './ladder-model.ts';
 
-const TOP = 22;
+/** Room for the letters of the captures. */
+const LETTERS = 20;
 const ROW = 34;
 
-/** Left of the client's lane stand time and frame number; the page keeps that much room free. */
-const TIME_X = -58;
-const FRAME_X = -14;
+/** Times end left of the client's lane; the page keeps room free for them. */
+const TIME_X = -14;
 
 /**
  * Draws a ladder as SVG without a fixed width: lanes stand at percentages, text keeps its size, so the same drawing fits a
  * wide screen, a phone and paper. Colours come from the classes of the page's style sheet.
  */
 export function renderLadderSvg(ladder: Ladder): SafeHtml {
-  const height = TOP + ladder.rows.length * ROW + 6;
+  const top = ladder.lanes.length > 2 ? LETTERS : 0;
+  const height = top + ladder.rows.length * ROW + 6;
   const last = ladder.lanes.length - 1;
   const rails = ladder.lanes.map((lane, index) => {
     const x = percent(index, last);
-    return html`<line class="rail ${lane.role}" x1="${x}" x2="${x}" y1="${TOP - 4}" y2="${height}"/>`;
+    return html`<line class="rail ${lane.role}" x1="${x}" x2="${x}" y1="${top}" y2="${height}"/>`;
   });
   const letters = ladder.lanes.map((lane, index) =>
     lane.role === 'capture'
       ? html`<text class="lane" x="${percent(index, last)}" y="12" text-anchor="middle">${laneLetter(index)}</text>`
       : undefined,
   );
-  const rows = ladder.rows.map((row, index) => drawRow(row, TOP + index * ROW + ROW / 2 + 5, ladder));
+  const rows = ladder.rows.map((row, index) => drawRow(row, top + index * ROW + ROW / 2 + 5, ladder));
   return html`<svg class="ladder" role="img" width="100%" height="${height}"><title>Ladder of the handshake</title><desc>${describe(ladder)}</desc>${rails}${letters}${rows}</svg>`;
 }
 
@@ -54,12 +55,13 @@ function drawRow(row: LadderArrow | LadderGap, y: number, ladder: Ladder): SafeH
   const to = percent(row.to, last);
   const middle = percent((row.from + row.to) / 2, last);
   const single = ladder.lanes.length === 2;
+  const rightward = row.to > row.from;
   const frames = row.frames.map(({ lane, frame }) =>
     single
-      ? html`<text class="time" x="${FRAME_X}" y="${y + 4}" text-anchor="end">#${frame}</text>`
+      ? html`<text class="frame" x="0" dx="${rightward ? 6 : 14}" y="${y + 14}">#${frame}</text>`
       : html`<text class="frame" x="${percent(lane, last)}" y="${y + 14}" text-anchor="middle">#${frame}</text>`,
   );
-  return html`<g class="${row.tone}"><text class="time" x="${single ? TIME_X : FRAME_X}" y="${y + 4}" text-anchor="end">${timeText(row, ladder)}</text><line class="arrow" x1="${from}" x2="${to}" y1="${y}" y2="${y}"/>${origin(row, from, y)}${end(row, to, y)}<text class="label" x="${middle}" y="${y - 6}" text-anchor="middle">${row.label}</text>${frames}${remark(row, y)}</g>`;
+  return html`<g class="${row.tone}"><text class="time" x="${TIME_X}" y="${y + 4}" text-anchor="end">${timeText(row, ladder)}</text><line class="arrow" x1="${from}" x2="${to}" y1="${y}" y2="${y}"/>${origin(row, from, y)}${end(row, to, y)}<text class="label" x="${middle}" y="${y - 6}" text-anchor="middle">${row.label}</text>${frames}${remark(row, y)}</g>`;
 }
 
 function origin(row: LadderArrow, x: string, y: number): HtmlPart {
