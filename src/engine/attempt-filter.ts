@@ -11,15 +11,21 @@ import {
   STATE_IPV6,
 } from '../handshake/attempt-table.ts';
 
+/** A moment: nanoseconds since 1970, or since the first packet of the capture. */
+export interface TimePoint {
+  readonly ns: bigint;
+  readonly relative: boolean;
+}
+
 /** Which attempts a user wants to see; everything given must hold. */
 export interface AttemptFilter {
   /** Client or server address, any of these. */
   readonly hosts?: readonly string[];
   /** Server port, any of these. */
   readonly ports?: readonly number[];
-  /** The first packet of the attempt is not before `sinceNs` and not after `untilNs` (nanoseconds since 1970). */
-  readonly sinceNs?: bigint;
-  readonly untilNs?: bigint;
+  /** The first packet of the attempt is not before `since` and not after `until`. */
+  readonly since?: TimePoint;
+  readonly until?: TimePoint;
 }
 
 /**
@@ -27,24 +33,27 @@ export interface AttemptFilter {
  * @throws RangeError when a host is not an IP address.
  */
 export function compileFilter(
-  { hosts = [], ports = [], sinceNs, untilNs }: AttemptFilter,
+  { hosts = [], ports = [], since, until }: AttemptFilter,
   table: AttemptTable,
-  baseNs: () => bigint,
-): ((row: number) => boolean) | undefined {
-  if (hosts.length === 0 && ports.length === 0 && sinceNs === undefined && untilNs === undefined) return undefined;
+): ((row: number, baseNs: bigint) => boolean) | undefined {
+  if (hosts.length === 0 && ports.length === 0 && since === undefined && until === undefined) return undefined;
   const wanted = hosts.map(addressWords);
   const wantedPorts = new Set(ports);
   const { rows, eventTimes } = table;
-  return (row) => {
+  return (row, baseNs) => {
     const base = row * ROW;
     if (wantedPorts.size > 0 && !wantedPorts.has(rows[base + ROW_PORTS]! & 0xffff)) return false;
     const ipv6 = (rows[base + ROW_STATE]! & STATE_IPV6) !== 0;
     const isEnd = (words: Int32Array): boolean =>
-      (words.length === 4) === ipv6 && (startsWith(rows, base + ROW_CLIENT, words) || startsWith(rows, base + ROW_SERVER, words));
+      (words.length === 4) === ipv6 &&
+      (startsWith(rows, base + ROW_CLIENT, words) || startsWith(rows, base + ROW_SERVER, words));
     if (wanted.length > 0 && !wanted.some(isEnd)) return false;
-    if (sinceNs === undefined && untilNs === undefined) return true;
-    const firstNs = baseNs() + BigInt(Math.round(eventTimes[rows[base + ROW_FIRST_EVENT]! * (EVENT / 2)]!));
-    return (sinceNs === undefined || firstNs >= sinceNs) && (untilNs === undefined || firstNs <= untilNs);
+    if (since === undefined && until === undefined) return true;
+    const startNs = eventTimes[rows[base + ROW_FIRST_EVENT]! * (EVENT / 2)]!;
+    return (
+      !(since !== undefined && startNs < sinceBase(since, baseNs)) &&
+      !(until !== undefined && startNs > sinceBase(until, baseNs))
+    );
   };
 }
 
@@ -57,4 +66,9 @@ function addressWords(address: string): Int32Array {
 
 function startsWith(rows: Int32Array, offset: number, words: Int32Array): boolean {
   return words.every((word, i) => rows[offset + i] === word);
+}
+
+/** A moment as the rows count: float nanoseconds since `baseNs`, which is the first packet's time but for a fraction of a second. */
+function sinceBase({ ns, relative }: TimePoint, baseNs: bigint): number {
+  return Number(relative ? ns : ns - baseNs);
 }

@@ -99,7 +99,9 @@ export function variantOf(outcome: number, table: AttemptTable, row: number, fla
 /** The more segments an attempt shows, the clearer it is; copies of packets only confuse. */
 function clarity(handshake: Handshake): number {
   const copies = handshake.segments.reduce((sum, segment) => sum + segment.copies, 0);
-  return Math.min(handshake.segments.length, 8) * 4 - Math.min(copies, 4) - (handshake.encapsulation.length > 0 ? 1 : 0);
+  return (
+    Math.min(handshake.segments.length, 8) * 4 - Math.min(copies, 4) - (handshake.encapsulation.length > 0 ? 1 : 0)
+  );
 }
 
 function keepExample(examples: Handshake[], handshake: Handshake): void {

@@ -26,7 +26,7 @@ import { AttemptGroups, variantOf } from './attempt-groups.ts';
 import { summarizeGroups } from './capture-groups.ts';
 import { captureHeadline } from './capture-headline.ts';
 import { judgeHandshake } from './judge-handshake.ts';
-import { noteAttempt, type ServerRecord, ServerRecords } from './server-history.ts';
+import { historyOf, noteAttempt, type ServerRecord, ServerRecords } from './server-history.ts';
 
 /** State flags that change what a group's sentence says. */
 const TELLING_FLAGS = STATE_ACKED | STATE_ANSWERED | STATE_CHALLENGED | STATE_WRONG_ACK | STATE_RST_CLIENT;
@@ -34,8 +34,6 @@ const TELLING_FLAGS = STATE_ACKED | STATE_ANSWERED | STATE_CHALLENGED | STATE_WR
 /** How ended attempts are collected. */
 export interface CollectorOptions {
   readonly name: string;
-  /** Lets an attempt pass; all when absent. */
-  readonly filter?: ((row: number) => boolean) | undefined;
   /** Diagnoses established attempts as well. */
   readonly all?: boolean;
   /** Leaves out everything that did not fail, also late and undecided attempts. */
@@ -67,8 +65,7 @@ export class CaptureCollector {
   /** Takes one ended attempt; `baseNs` is what its times count from. */
   close(table: AttemptTable, row: number, baseNs: bigint): void {
     this.baseNs = baseNs;
-    const { filter, failedOnly = false, all = false } = this.options;
-    if (filter !== undefined && !filter(row)) return;
+    const { failedOnly = false, all = false } = this.options;
     const { rows, rowTimes, eventTimes } = table;
     const base = row * ROW;
     const outcome = outcomeOf(rows[base + ROW_STATE]!);
@@ -123,7 +120,7 @@ export class CaptureCollector {
     this.made++;
     const handshake = materialize(table, row, this.baseNs);
     const lastNs = handshake.endedAtNs;
-    const diagnosis = judgeHandshake(handshake, { name, firstNs: this.baseNs, lastNs, server: { ...server } });
+    const diagnosis = judgeHandshake(handshake, { name, firstNs: this.baseNs, lastNs, server: historyOf(server) });
     if (onDiagnosis === undefined) this.kept.push(diagnosis);
     else onDiagnosis(diagnosis);
   }

@@ -5,6 +5,8 @@ export interface ServerHistory {
   readonly established: number;
   /** TTL of its SYN-ACKs, when they all agree. */
   readonly answerTtl?: number;
+  /** TTL of the SYN-ACKs of any port of its address, when they all agree. */
+  readonly hostTtl?: number;
   /** Shortest time from a SYN to its SYN-ACK. */
   readonly fastestAnswerNs?: number;
 }

@@ -7,6 +7,7 @@ import { formatCount, formatDuration, formatQuantity } from '../model/text.ts';
 import { type AttemptGroup, clientsOf } from './attempt-groups.ts';
 import type { CaptureContext } from './capture-context.ts';
 import { findingOf, judgeHandshake } from './judge-handshake.ts';
+import { historyOf } from './server-history.ts';
 
 /** A flood is at least so many attempts, nearly all from different clients and never repeated. */
 const FLOOD_ATTEMPTS = 500;
@@ -71,7 +72,7 @@ function summarize(group: AttemptGroup, context: GroupContext, baseNs: bigint): 
 }
 
 function judgeExamples(group: AttemptGroup, context: GroupContext): Diagnosis[] {
-  return group.examples.map((handshake) => judgeHandshake(handshake, { ...context, server: group.server }));
+  return group.examples.map((handshake) => judgeHandshake(handshake, { ...context, server: historyOf(group.server) }));
 }
 
 function times(firstNs: number, lastNs: number, baseNs: bigint): Pick<Group, 'firstNs' | 'lastNs'> {
@@ -140,7 +141,8 @@ function scan(client: string, groups: AttemptGroup[], context: GroupContext, bas
   return {
     kind: 'port-scan',
     sentence: `${client} tried ${where} without success (${formatQuantity(count, 'attempt')}): it looks like a port scan.`,
-    server: addresses.size === 1 ? { address: named } : { address: addressAt(biggest.server.words, 0, biggest.server.ipv6) },
+    server:
+      addresses.size === 1 ? { address: named } : { address: addressAt(biggest.server.words, 0, biggest.server.ipv6) },
     outcome: (failures[0] ?? biggest).outcome,
     count,
     clients: 1,

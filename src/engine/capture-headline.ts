@@ -9,12 +9,12 @@ export function captureHeadline(name: string, summary: CaptureReport['summary'],
   const failures = groups.filter(({ outcome }) => isFailure(outcome));
   const worst = failures[0];
   if (failed === 0 || worst === undefined) return unfailed(summary, late);
-  if (failed === 1 && handshakes === 1) return worst.sentence;
   const others = failures.length - 1;
+  if (others === 0) return worst.sentence;
   const all = failed === handshakes ? 'All' : formatCount(failed);
-  const total = failed === handshakes ? `${formatCount(handshakes)} handshakes` : `of ${formatQuantity(handshakes, 'handshake')}`;
+  const total =
+    failed === handshakes ? `${formatCount(handshakes)} handshakes` : `of ${formatQuantity(handshakes, 'handshake')}`;
   const opening = `${all} ${total} failed.`;
-  if (others === 0) return failed === 1 ? `${opening} ${worst.sentence}` : `${opening} ${worst.sentence}`;
   return `${opening} Most often: ${worst.sentence} ${formatQuantity(others, 'other kind')} of failure ${others === 1 ? 'follows' : 'follow'}.`;
 }
 

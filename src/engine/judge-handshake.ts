@@ -132,7 +132,11 @@ function evidenceOf(handshake: Handshake, vantage: Vantage, context: CaptureCont
     if (icmp === undefined) continue;
     const meaning = icmpErrorImplication(icmp.version, icmp.type, icmp.code);
     const who = icmp.from === handshake.server.address ? 'the server itself' : icmp.from;
-    add(`ICMP ${icmp.type}/${icmp.code} "${icmp.name}" from ${who}${meaning === '' ? '' : `: ${meaning}`}`, [segment.frame], 'conclusive');
+    add(
+      `ICMP ${icmp.type}/${icmp.code} "${icmp.name}" from ${who}${meaning === '' ? '' : `: ${meaning}`}`,
+      [segment.frame],
+      'conclusive',
+    );
   }
   for (const { id, statement, frames } of handshake.findings) {
     if (id !== 'late' || handshake.outcome === 'established') add(statement, frames, weightOf(id));

@@ -15,13 +15,7 @@ export function resetOrigin(handshake: Handshake, server: ServerHistory): Findin
   if (reset === undefined) return undefined;
   const frames = [reset.frame];
   const own = ownTtl(handshake, server);
-  if (own === undefined) {
-    return {
-      id: 'reset-origin-unknown',
-      statement: `whose RST it is cannot be told: no other packet of the server to compare its TTL ${reset.ttl} with`,
-      frames,
-    };
-  }
+  if (own === undefined) return withoutComparison(handshake, reset, server);
   const distance = hopsAway(reset.ttl) - hopsAway(own.ttl);
   if (Math.abs(distance) <= SAME_PATH_HOPS) {
     return {
@@ -37,6 +31,25 @@ export function resetOrigin(handshake: Handshake, server: ServerHistory): Findin
     }${timing(handshake, reset, server)}`,
     frames: [...frames, ...own.frames],
   };
+}
+
+/** No SYN-ACK of this very port is there to compare with: other ports of the host, and the place of capture, may still tell. */
+function withoutComparison(handshake: Handshake, reset: Segment, { hostTtl }: ServerHistory): Finding {
+  const frames = [reset.frame];
+  const syn = handshake.segments.find((segment) => segment.kind === 'syn');
+  const { ttl } = reset;
+  if (hostTtl !== undefined && Math.abs(hopsAway(ttl) - hopsAway(hostTtl)) <= SAME_PATH_HOPS) {
+    const statement = `the RST has TTL ${ttl}, as the SYN-ACKs of other ports of this address: it came from the server's distance`;
+    return { id: 'reset-by-server', statement, frames };
+  }
+  if (hopsAway(ttl) === 0 && syn !== undefined && hopsAway(syn.ttl) > 0) {
+    const statement = `the RST (TTL ${ttl}) has crossed no router and the SYN has: it was made where this was captured`;
+    return { id: 'reset-by-server', statement, frames };
+  }
+  const others =
+    hostTtl === undefined ? 'no other packet of the server' : `only SYN-ACKs of other ports (TTL ${hostTtl})`;
+  const statement = `whose RST it is cannot be told: there is ${others} to compare its TTL ${ttl} with`;
+  return { id: 'reset-origin-unknown', statement, frames };
 }
 
 function ownTtl(

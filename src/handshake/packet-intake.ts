@@ -5,7 +5,13 @@ import { CONTENT_ICMP, CONTENT_ICMPV6, CONTENT_TCP, createLayers, type Layers } 
 import { decodeTcpOptions } from '../formats/wire/tcp-options.ts';
 import { encapsulationIndex } from './encapsulation.ts';
 import { foldIpv6, hashFlow } from './flow-index.ts';
-import { copyAddress, createIcmpInput, createSegmentInput, type IcmpInput, type SegmentInput } from './segment-input.ts';
+import {
+  copyAddress,
+  createIcmpInput,
+  createSegmentInput,
+  type IcmpInput,
+  type SegmentInput,
+} from './segment-input.ts';
 import type { HandshakeTracker } from './tracker.ts';
 
 /** The options that nearly every segment but a SYN carries: NOP, NOP, timestamps (RFC 7323 appendix A). */

@@ -51,7 +51,7 @@ import {
 } from './attempt-table.ts';
 import { addIcmpEvent, addSegmentEvent } from './event-log.ts';
 import { createFlowIndex, type FlowIndex, indexRow, MAX_INDEXED_ROWS, rowOfSlot, unindexRow } from './flow-index.ts';
-import { type IcmpInput, type SegmentInput, copyAddress, sameAddress, synOptionBits } from './segment-input.ts';
+import { copyAddress, type IcmpInput, type SegmentInput, sameAddress, synOptionBits } from './segment-input.ts';
 
 const SECOND = 1e9;
 /** An attempt that showed no life for so long is over; the longest gap between two SYNs of a Linux client is 33 s. */
@@ -66,6 +66,9 @@ const SIMULTANEOUS_NS = 10 * SECOND;
 const FIRST_SYN_WAIT_NS = 3.2 * SECOND;
 /** A SYN-ACK is given this long: the initial timeout of RFC 6298 and some slack. */
 const FIRST_SYN_ACK_WAIT_NS = 1.2 * SECOND;
+
+/** No answer takes longer than this on a path that works. */
+const LONG_ROUND_TRIP_NS = 0.6 * SECOND;
 
 /** What the tracker counts besides the attempts themselves. */
 export interface TrackerCounts {
@@ -396,11 +399,16 @@ export class HandshakeTracker {
     else releaseRow(this.table, row);
   }
 
-  /** How long an attempt may be quiet before its silence says something. */
+  /**
+   * How long an attempt may be quiet before its silence says something: the initial timeout of the side that waits, and once
+   * that side has repeated itself, which shows that the timeout was over, only the time of a long round trip.
+   */
   private patience(base: number): number {
-    const { rows, rowTimes } = this.table;
-    if ((rows[base + ROW_STATE]! & STATE_ANSWERED) !== 0) return FIRST_SYN_ACK_WAIT_NS;
-    return Math.max(FIRST_SYN_WAIT_NS, 2.5 * rowTimes[(base + ROW_LAST_GAP) / 2]!);
+    const { rows } = this.table;
+    const counts = rows[base + ROW_COUNTS]!;
+    const answered = (rows[base + ROW_STATE]! & STATE_ANSWERED) !== 0;
+    if ((answered ? (counts >>> 8) & 255 : counts & 255) > 1) return LONG_ROUND_TRIP_NS;
+    return answered ? FIRST_SYN_ACK_WAIT_NS : FIRST_SYN_WAIT_NS;
   }
 
   private sweep(nowNs: number): void {

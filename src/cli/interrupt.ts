@@ -1,0 +1,19 @@
+import process from 'node:process';
+
+let controller: AbortController | undefined;
+
+/**
+ * A signal that Ctrl-C (or SIGTERM) aborts once, so that a command can end with what it knows. A second Ctrl-C ends the process.
+ */
+export function interruptSignal(): AbortSignal {
+  if (controller !== undefined) return controller.signal;
+  const created = new AbortController();
+  controller = created;
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => {
+      created.abort();
+      process.once(name, () => process.exit(name === 'SIGINT' ? 130 : 143));
+    });
+  }
+  return created.signal;
+}

@@ -1,0 +1,97 @@
+import { readFileSync } from 'node:fs';
+import process from 'node:process';
+import { CommanderError, Command as Program } from 'commander';
+import { ParseError } from '../formats/parse-error.ts';
+import { InputError } from '../model/errors.ts';
+import { forTerminal } from '../report/escape.ts';
+import { type Command, EXIT_BUG, EXIT_NOTHING_WRONG, EXIT_USAGE, UsageError } from './command.ts';
+import { command as compare } from './compare.ts';
+import { command as explain } from './explain.ts';
+import { command as read } from './read.ts';
+
+const COMMANDS: readonly Command[] = [read, compare, explain];
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // The reader of a pipe has left (`| head`): nobody is there to be told.
+  if (error.code === 'EPIPE') process.exit(process.exitCode ?? EXIT_NOTHING_WRONG);
+  throw error;
+});
+process.exitCode = await main(process.argv);
+
+/** Runs one command line and returns its exit code. */
+async function main(argv: readonly string[]): Promise<number> {
+  let code = EXIT_NOTHING_WRONG;
+  const program = new Program('synscope')
+    .description('Finds out why a TCP connection does not come up.')
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand(false)
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(forTerminalLines(text.replace(/^error: /, 'synscope: '))) });
+  for (const command of COMMANDS) {
+    addCommand(program, command, async (args, options) => {
+      code = await command.run(args, options);
+    });
+  }
+  try {
+    if (argv.length <= 2) {
+      program.outputHelp({ error: true });
+      return EXIT_USAGE;
+    }
+    await program.parseAsync([...argv]);
+    return code;
+  } catch (error) {
+    return explainFailure(error);
+  }
+}
+
+function addCommand(
+  program: Program,
+  command: Command,
+  run: (args: readonly string[], options: Readonly<Record<string, unknown>>) => Promise<void>,
+): void {
+  const sub = program
+    .command(command.name)
+    .summary(command.summary)
+    .description(`${command.summary[0]?.toUpperCase()}${command.summary.slice(1)}.`)
+    .argument(command.argument, command.argumentDescription)
+    .helpOption('-h, --help', 'show this help')
+    .allowExcessArguments(false)
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `\nExamples:\n${command.examples.map(([line, what]) => `  ${line}\n      ${what}\n`).join('')}`,
+    );
+  for (const { flags, description, parse, initial } of command.options) {
+    if (parse === undefined) sub.option(flags, description);
+    else sub.option(flags, description, parse, initial);
+  }
+  sub.action(async (...given: unknown[]) => {
+    const options = given.at(-2) as Readonly<Record<string, unknown>>;
+    await run(given.slice(0, -2).flat() as string[], options);
+  });
+}
+
+function explainFailure(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_NOTHING_WRONG : EXIT_USAGE;
+  if (error instanceof UsageError || error instanceof InputError || error instanceof ParseError) {
+    const hint = 'hint' in error && error.hint !== undefined ? `; ${error.hint}` : '';
+    process.stderr.write(`synscope: ${forTerminal(`${error.message}${hint}`)}\n`);
+    return EXIT_USAGE;
+  }
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`synscope: this is a bug of synscope, please report it:\n${forTerminalLines(stack)}\n`);
+  return EXIT_BUG;
+}
+
+function forTerminalLines(text: string): string {
+  return text.split('\n').map(forTerminal).join('\n');
+}
+
+function packageVersion(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return manifest.version;
+}
