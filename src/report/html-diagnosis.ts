@@ -4,6 +4,7 @@ import { type HtmlPart, html, type SafeHtml } from './html-template.ts';
 import { buildLadder, type Ladder } from './ladder-model.ts';
 import { laneLetter, renderLadderSvg } from './ladder-svg.ts';
 import { quoteCommand } from './shell-quote.ts';
+import { shortSource } from './source.ts';
 
 /** Renders one attempt in full: ladder, where and why, evidence, what was ruled out, what to do. */
 export function renderDiagnosisHtml(diagnosis: Diagnosis, count: number, report: CaptureReport): SafeHtml {
@@ -11,8 +12,8 @@ export function renderDiagnosisHtml(diagnosis: Diagnosis, count: number, report:
   const contradicts = diagnosis.evidence.filter(({ bearing }) => bearing === 'contradicts');
   return html`${ladderFigure(buildLadder(diagnosis, report.clocks), count)}
 ${verdict(diagnosis)}
-${part('Because', supports.length > 0 && html`<ul class="evidence">${supports.map(evidence)}</ul>`)}
-${part('Against it', contradicts.length > 0 && html`<ul class="evidence">${contradicts.map(evidence)}</ul>`)}
+${part('Because', supports.length > 0 && html`<ul class="evidence">${supports.map((item) => evidence(item, report))}</ul>`)}
+${part('Against it', contradicts.length > 0 && html`<ul class="evidence">${contradicts.map((item) => evidence(item, report))}</ul>`)}
 ${part('Ruled out', diagnosis.ruledOut.length > 0 && facts(diagnosis.ruledOut.map(({ id, statement }) => [formatId(id), statement])))}
 ${part('Fix', diagnosis.remedies.length > 0 && diagnosis.remedies.map(({ title, risk, commands }) => html`<p>${title} <span class="muted">(${risk} risk)</span></p>${commands.map(command)}`))}
 ${part('Next', diagnosis.nextSteps.length > 0 && html`<ol class="steps">${diagnosis.nextSteps.map((step) => html`<li>${step.statement}${step.command && command(quoteCommand(step.command))}</li>`)}</ol>`)}`;
@@ -30,9 +31,9 @@ function facts(pairs: readonly (readonly [string, HtmlPart])[]): SafeHtml {
   return html`<dl class="facts">${pairs.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
 }
 
-function evidence({ statement, source, weight, bearing }: Evidence): SafeHtml {
+function evidence({ statement, source, weight, bearing }: Evidence, report: CaptureReport): SafeHtml {
   const heavy = weight === 'conclusive' || weight === 'strong' ? 'heavy' : 'light';
-  return html`<li class="${bearing === 'contradicts' ? 'against' : heavy}"><span>${statement}</span> <span class="source">${source}</span></li>`;
+  return html`<li class="${bearing === 'contradicts' ? 'against' : heavy}"><span>${statement}</span> <span class="source">${shortSource(source, report)}</span></li>`;
 }
 
 function verdict({ cause, suspects, path }: Diagnosis): SafeHtml | undefined {

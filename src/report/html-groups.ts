@@ -2,7 +2,7 @@ import type { CaptureReport, Group } from '../model/diagnosis.ts';
 import { formatEndpoint } from '../model/flow.ts';
 import { formatOutcome, formatQuantity, formatTimestamp } from './format.ts';
 import { renderDiagnosisHtml } from './html-diagnosis.ts';
-import { html, type SafeHtml } from './html-template.ts';
+import { html, SafeHtml } from './html-template.ts';
 
 /** Each card holds a drawing; a page with more of them is no longer read. */
 const MAX_GROUPS = 100;
@@ -23,7 +23,7 @@ ${body(group, report)}
 `,
   );
   return html`<article class="card">
-${report.groups.length === 1 && lead.sentence === report.headline ? undefined : html`<h2>${lead.sentence}</h2>`}
+<h2${report.groups.length === 1 ? new SafeHtml(' class="hidden"') : undefined}>${lead.sentence}</h2>
 <p>${meta(lead)}</p>
 ${body(lead, report)}
 </article>

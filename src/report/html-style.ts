@@ -29,6 +29,7 @@ p { margin: .4rem 0; overflow-wrap: anywhere; }
 code, pre, .mono { font-family: var(--mono); font-size: .875em; }
 .muted, .meta { color: var(--muted); }
 .meta { font-size: .875rem; overflow-wrap: anywhere; }
+.hidden { position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%); }
 .over { margin: 0; font-size: .875rem; color: var(--muted); font-family: var(--mono); overflow-wrap: anywhere; }
 .failed h1::before { content: "✗"; color: var(--bad); margin-right: .6rem; }
 .fine h1::before { content: "✓"; color: var(--good); margin-right: .6rem; }
@@ -129,13 +130,15 @@ footer { margin-top: 3rem; font-size: .875rem; color: var(--muted); }
   :root { --page: #fff; --card: #fff; --soft: #fff; --text: #000; --muted: #444; --line: #bbb; --bad: #9b1c14; --good: #17663a; --warn: #7d5200; }
   body { font-size: 10.5pt; }
   main { max-width: none; padding: 0; }
-  figure, .card, tr, li { break-inside: avoid; }
+  figure, tr, li { break-inside: avoid; }
   figure { border: 1px solid var(--line); }
   h2, h3 { break-after: avoid; }
+  details.card::details-content { content-visibility: visible; block-size: auto; }
+  details.card > summary::before { display: none; }
   .tools { display: none; }
   th button::after { content: none; }
 }
 `;
 
 /** SHA-256 of {@link STYLE} for the page's content security policy; a test holds it to the text. */
-export const STYLE_HASH: string = 'sha256-mRzGiOCqg8i5eb3RrVlbqAtHXS9rzxzS8fIwaPt8R2c=';
+export const STYLE_HASH: string = 'sha256-9cak2cgVqBgyY2WnZB2Y9GYqdbWm+1NS7UNwjuaFMq0=';

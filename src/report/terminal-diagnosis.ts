@@ -2,6 +2,7 @@ import type { CaptureReport, Diagnosis, Evidence, Group } from '../model/diagnos
 import { formatCount, formatId } from './format.ts';
 import { renderLadder } from './ladder.ts';
 import { buildLadder } from './ladder-model.ts';
+import { shortSource } from './source.ts';
 import type { Span, Theme } from './style.ts';
 import { renderFix, renderNextSteps } from './terminal-commands.ts';
 import { type Item, renderItems, section } from './terminal-section.ts';
@@ -32,7 +33,7 @@ export function renderDiagnosis(
     section(
       'Because',
       renderItems(
-        supports.map((item) => evidenceItem(item, theme)),
+        supports.map((item) => evidenceItem(item, report, theme)),
         theme,
         columns,
       ),
@@ -41,7 +42,7 @@ export function renderDiagnosis(
     section(
       'Against it',
       renderItems(
-        contradicts.map((item) => evidenceItem(item, theme)),
+        contradicts.map((item) => evidenceItem(item, report, theme)),
         theme,
         columns,
       ),
@@ -92,13 +93,13 @@ function verdict({ cause, suspects, path }: Diagnosis, theme: Theme, columns: nu
   return lines;
 }
 
-function evidenceItem({ statement, source, weight, bearing }: Evidence, theme: Theme): Item {
+function evidenceItem({ statement, source, weight, bearing }: Evidence, report: CaptureReport, theme: Theme): Item {
   const strong = weight === 'conclusive' || weight === 'strong';
   return {
     mark: strong ? theme.glyphs.bullet : theme.glyphs.hollow,
     markStyle: bearing === 'contradicts' ? 'warn' : strong ? 'bad' : 'dim',
     text: [theme.span(statement)],
-    source,
+    source: shortSource(source, report),
   };
 }
 
