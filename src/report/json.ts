@@ -3,10 +3,10 @@ import { OUTCOMES } from '../model/handshake.ts';
 import { captureValue, clockValue, diagnosisValue, groupValue, type JsonValue } from './json-values.ts';
 
 /** Version of the JSON contract; it grows when a field is removed or changes its meaning. */
-export const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 1;
 
 /** Everything of a report but its diagnoses, which went ahead. */
-export type ReportEnd = Omit<CaptureReport, 'diagnoses'>;
+type ReportEnd = Omit<CaptureReport, 'diagnoses'>;
 
 /** Writes one report piece by piece, so that its diagnoses never lie in memory together. */
 export interface JsonStream {

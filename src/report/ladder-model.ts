@@ -6,7 +6,7 @@ import { type LadderEvent, type LadderVantage, ladderEvents, ladderVantages } fr
 import { isUnanswered } from './ladder-unanswered.ts';
 
 /** A vertical line of the drawing: one end of the connection, or a point of capture between them. */
-export interface Lane {
+interface Lane {
   readonly role: 'client' | 'capture' | 'server';
   /** Endpoint, or name of the capture. */
   readonly name: string;

@@ -11,7 +11,7 @@ export interface Span {
 }
 
 /** The characters that drawings are made of. */
-export interface Glyphs {
+interface Glyphs {
   readonly cross: string;
   readonly check: string;
   readonly bullet: string;

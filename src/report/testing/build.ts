@@ -4,7 +4,7 @@ import type { Endpoint } from '../../model/flow.ts';
 import type { Handshake, Segment, SynOptions } from '../../model/handshake.ts';
 
 /** 2026-11-20T14:03:07Z, where the sample captures begin. */
-export const BASE_NS = 1_795_183_387_000_000_000n;
+const BASE_NS = 1_795_183_387_000_000_000n;
 
 /** A time of the sample captures, in seconds after they begin. */
 export function at(seconds: number): bigint {
@@ -37,7 +37,7 @@ export function segment(
 }
 
 /** The options of a SYN as Linux sends it. */
-export const LINUX_SYN: SynOptions = {
+const LINUX_SYN: SynOptions = {
   mssBytes: 1460,
   windowBytes: 64_240,
   windowScaleShift: 7,

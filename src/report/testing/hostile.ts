@@ -2,7 +2,7 @@ import type { CaptureReport, Diagnosis } from '../../model/diagnosis.ts';
 import { compareMiddlebox, mixed } from './samples.ts';
 
 /** Text as an attacker would put it into a comment, a file name or an interface name. */
-export const HOSTILE_TEXT =
+const HOSTILE_TEXT =
   '\x1b[2J\x1b]0;owned\x07\x9b31m<script>alert(1)</script>"\'&\u202eexe.pcap\u2066\u200b\u00ad\0\r\n\ttail\u2028';
 
 /** Keys whose values come from fixed lists or are addresses. */
