@@ -1,0 +1,75 @@
+import type { Comparison } from '../handshake/compare/comparison.ts';
+import { type SightedSegment, type Sighting, sightingOf } from '../handshake/compare/sighting.ts';
+
+/** What one capture shows of one attempt, sorted by the part that the packets play. */
+export interface PathPoint {
+  readonly capture: number;
+  readonly name: string;
+  readonly sighting: Sighting | undefined;
+  readonly syns: readonly SightedSegment[];
+  /** SYN-ACKs that acknowledge the SYN. */
+  readonly answers: readonly SightedSegment[];
+  /** SYN-ACKs and ACKs that acknowledge something else. */
+  readonly wrongAnswers: readonly SightedSegment[];
+  readonly resets: readonly SightedSegment[];
+  readonly clientResets: readonly SightedSegment[];
+  readonly icmps: readonly SightedSegment[];
+  /** Segments of the client that acknowledge a SYN-ACK. */
+  readonly acks: readonly SightedSegment[];
+}
+
+/** One attempt at all capture points, from the client to the server. */
+export interface PathStory {
+  readonly comparison: Comparison;
+  readonly story: number;
+  readonly points: readonly PathPoint[];
+  /** The first point that has the attempt: the client's side of the story. */
+  readonly near: PathPoint & { readonly sighting: Sighting };
+  /** The last point that has a SYN of it. */
+  readonly far: PathPoint & { readonly sighting: Sighting };
+  /** The last point of all: the nearest to the server. */
+  readonly last: PathPoint;
+}
+
+/** Gathers one attempt from all captures; undefined when the attempt is in none. */
+export function pathStory(comparison: Comparison, story: number): PathStory | undefined {
+  const points = comparison.order.map((capture) => pathPoint(comparison, capture, story));
+  const near = points.find(isSeen);
+  if (near === undefined) return undefined;
+  const far = points.filter(isSeen).findLast(({ syns }) => syns.length > 0) ?? near;
+  return { comparison, story, points, near, far, last: points.at(-1)! };
+}
+
+function isSeen(point: PathPoint): point is PathPoint & { readonly sighting: Sighting } {
+  return point.sighting !== undefined;
+}
+
+function pathPoint(comparison: Comparison, capture: number, story: number): PathPoint {
+  const sighting = sightingOf(comparison, capture, story);
+  const segments = sighting?.segments ?? [];
+  const isn = sighting?.handshake.clientIsn;
+  const toServer = segments.filter(({ segment }) => segment.direction === 'to-server');
+  const toClient = segments.filter(({ segment }) => segment.direction === 'to-client');
+  const answersSyn = ({ segment }: SightedSegment): boolean => isn === undefined || segment.ack === (isn + 1) >>> 0;
+  const synAcks = toClient.filter(({ segment }) => segment.kind === 'syn-ack');
+  const answers = synAcks.filter(answersSyn);
+  const strays =
+    answers.length > 0 || sighting?.proved === true
+      ? []
+      : toClient.filter(({ segment: { kind } }) => kind === 'ack' || kind === 'other');
+  return {
+    capture,
+    name: comparison.columns[capture]!.capture.name,
+    sighting,
+    syns: toServer.filter(({ segment }) => segment.kind === 'syn'),
+    answers,
+    wrongAnswers: [...synAcks.filter((one) => !answersSyn(one)), ...strays],
+    resets: toClient.filter(({ segment }) => segment.kind === 'rst'),
+    clientResets: toServer.filter(({ segment }) => segment.kind === 'rst'),
+    icmps: toClient.filter(({ segment }) => segment.kind === 'icmp'),
+    acks:
+      sighting?.acknowledged === true
+        ? toServer.filter(({ segment: { kind } }) => kind === 'ack' || kind === 'data' || kind === 'fin')
+        : [],
+  };
+}

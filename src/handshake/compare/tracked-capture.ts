@@ -1,0 +1,15 @@
+import type { AttemptTable } from '../attempt-table.ts';
+
+/** One capture with all its attempts, established ones too: what a comparison works on. */
+export interface TrackedCapture {
+  /** As the user named it. */
+  readonly name: string;
+  readonly table: AttemptTable;
+  /** What the float times of the table count from. */
+  readonly baseNs: bigint;
+  /** Times of the first and the last packet of the capture, of any kind. */
+  readonly firstNs: bigint;
+  readonly lastNs: bigint;
+  /** Bytes of each packet that were kept; 0 or absent when unlimited. */
+  readonly snapLength?: number;
+}
