@@ -58,15 +58,16 @@ export function compareCaptures(
     const known =
       made + omitted < JUDGED_ONE_BY_ONE || made < limit ? undefined : alike.get(signatureOf(comparison, story));
     let judged: Judged;
+    let diagnosis: Diagnosis | undefined;
     if (known === undefined) {
       const path = pathStory(comparison, story)!;
       const verdict = judgePath(path);
       const outcome = outcomeOnPath(path, verdict.verdict.location);
       judged = { location: verdict.verdict.location, confidence: verdict.verdict.confidence, outcome };
       if (candidates.length > JUDGED_ONE_BY_ONE) alike.set(signatureOf(comparison, story), judged);
-      if (judged.location !== 'established' || all) {
+      if (isShown(judged, all)) {
         if (made < limit) {
-          const diagnosis = pathDiagnosis(path, verdict);
+          diagnosis = pathDiagnosis(path, verdict);
           if (onDiagnosis === undefined) diagnoses.push(diagnosis);
           else onDiagnosis(diagnosis);
           made++;
@@ -74,19 +75,18 @@ export function compareCaptures(
       }
     } else {
       judged = known;
-      if (judged.location !== 'established' || all) omitted++;
+      if (isShown(judged, all)) omitted++;
     }
     counts.outcomes[judged.outcome] = (counts.outcomes[judged.outcome] ?? 0) + 1;
     if (judged.location === 'late') counts.late++;
     if (isFailure(judged.outcome)) counts.failed++;
-    if (judged.location !== 'established') groups.add(attemptAt(comparison, story), judged);
+    if (isShown(judged, false)) groups.add(attemptAt(comparison, story), judged, diagnosis);
   }
   const baseNs = captures[0]?.baseNs ?? 0n;
-  const made2 = (story: number): Diagnosis => diagnose(pathStory(comparison, story)!);
   const shown = groups.all().map((group) =>
     pathGroup(
       group,
-      group.examples.map((example) => made2(example.story)),
+      group.examples.map(({ story, diagnosis }) => diagnosis ?? diagnose(pathStory(comparison, story)!)),
       (ns) => absoluteNs(baseNs, ns),
     ),
   );
@@ -101,6 +101,13 @@ export function compareCaptures(
     notes: pathNotes(comparison, counts.otherClients),
     clocks: clockRelations(comparison),
   };
+}
+
+/** What worked is shown on request only; what the end of a capture cut off, only when the place where it hangs is plain. */
+function isShown({ location, outcome, confidence }: Judged, all: boolean): boolean {
+  if (all) return true;
+  if (location === 'established') return false;
+  return outcome !== 'in-progress' || (location !== 'unmatched' && confidence !== 'guess');
 }
 
 function diagnose(path: PathStory): Diagnosis {
@@ -153,7 +160,7 @@ function needsJudge(
   outcome: Outcome,
   proved: boolean,
 ): boolean {
-  if (isFailure(outcome)) return true;
+  if (isFailure(outcome) || outcome === 'in-progress') return true;
   for (let capture = 0; capture < columns.length; capture++) {
     const row = rowOf[capture]![story]!;
     if (row < 0) continue;

@@ -36,7 +36,9 @@ export function judgePath(story: PathStory): JudgedPath {
   const finding = firstFinding(story);
   const basis = weakestBasis(story);
   const match = matchText(story);
-  const confidence = basis === 0 ? finding.confidence : lesser(finding.confidence, basisConfidence(basis));
+  const undecided = story.near.sighting.handshake.outcome === 'in-progress';
+  const known = undecided ? lesser(finding.confidence, 'likely') : finding.confidence;
+  const confidence = basis === 0 ? known : lesser(known, basisConfidence(basis));
   const verdict: PathVerdict = {
     location: finding.location,
     sentence: finding.sentence,

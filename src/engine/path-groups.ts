@@ -6,6 +6,13 @@ import { OUTCOMES, type Outcome } from '../model/handshake.ts';
 import { PATH_LOCATIONS, type PathLocation, type PathVerdict } from '../model/path.ts';
 import { formatCount, formatQuantity } from '../model/text.ts';
 
+/** An attempt that could stand for its group; its diagnosis when that was made anyway. */
+interface PathExample {
+  readonly story: number;
+  readonly rank: number;
+  readonly diagnosis: Diagnosis | undefined;
+}
+
 /** Attempts of one server that died at the same place, while they are gathered. */
 export interface PathGroup {
   readonly rows: Int32Array;
@@ -15,7 +22,7 @@ export interface PathGroup {
   readonly location: PathLocation;
   readonly outcome: Outcome;
   readonly clients: Set<number>;
-  readonly examples: { story: number; rank: number }[];
+  readonly examples: PathExample[];
   count: number;
   firstNs: number;
   lastNs: number;
@@ -36,6 +43,7 @@ export class PathGroups {
       confidence,
       outcome,
     }: { location: PathLocation; confidence: PathVerdict['confidence']; outcome: Outcome },
+    diagnosis?: Diagnosis,
   ): void {
     const { rows, story, firstNs, lastNs } = attempt;
     const base = attempt.row * ROW;
@@ -67,7 +75,7 @@ export class PathGroups {
     group.clients.add(hashAddress(rows, base + ROW_CLIENT));
     group.firstNs = Math.min(group.firstNs, firstNs);
     group.lastNs = Math.max(group.lastNs, lastNs);
-    keepClearest(group.examples, { story, rank: RANKS[confidence] + Math.min(attempt.syns, 8) });
+    keepClearest(group.examples, { story, rank: RANKS[confidence] + Math.min(attempt.syns, 8), diagnosis });
   }
 
   /** Everything gathered: most frequent first, what worked in the end and what cannot be told last. */
@@ -79,7 +87,7 @@ export class PathGroups {
   }
 }
 
-function keepClearest(examples: { story: number; rank: number }[], one: { story: number; rank: number }): void {
+function keepClearest(examples: PathExample[], one: PathExample): void {
   if (examples.length === MAX_EXAMPLES && one.rank <= examples.at(-1)!.rank) return;
   const at = examples.findIndex(({ rank }) => rank < one.rank);
   examples.splice(at < 0 ? examples.length : at, 0, one);
