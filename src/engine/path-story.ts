@@ -46,30 +46,34 @@ function isSeen(point: PathPoint): point is PathPoint & { readonly sighting: Sig
 
 function pathPoint(comparison: Comparison, capture: number, story: number): PathPoint {
   const sighting = sightingOf(comparison, capture, story);
-  const segments = sighting?.segments ?? [];
-  const isn = sighting?.handshake.clientIsn;
-  const toServer = segments.filter(({ segment }) => segment.direction === 'to-server');
-  const toClient = segments.filter(({ segment }) => segment.direction === 'to-client');
-  const answersSyn = ({ segment }: SightedSegment): boolean => isn === undefined || segment.ack === (isn + 1) >>> 0;
-  const synAcks = toClient.filter(({ segment }) => segment.kind === 'syn-ack');
-  const answers = synAcks.filter(answersSyn);
-  const strays =
-    answers.length > 0 || sighting?.proved === true
-      ? []
-      : toClient.filter(({ segment: { kind } }) => kind === 'ack' || kind === 'other');
-  return {
+  const point = {
     capture,
     name: comparison.columns[capture]!.capture.name,
     sighting,
-    syns: toServer.filter(({ segment }) => segment.kind === 'syn'),
-    answers,
-    wrongAnswers: [...synAcks.filter((one) => !answersSyn(one)), ...strays],
-    resets: toClient.filter(({ segment }) => segment.kind === 'rst'),
-    clientResets: toServer.filter(({ segment }) => segment.kind === 'rst'),
-    icmps: toClient.filter(({ segment }) => segment.kind === 'icmp'),
-    acks:
-      sighting?.acknowledged === true
-        ? toServer.filter(({ segment: { kind } }) => kind === 'ack' || kind === 'data' || kind === 'fin')
-        : [],
+    syns: [] as SightedSegment[],
+    answers: [] as SightedSegment[],
+    wrongAnswers: [] as SightedSegment[],
+    resets: [] as SightedSegment[],
+    clientResets: [] as SightedSegment[],
+    icmps: [] as SightedSegment[],
+    acks: [] as SightedSegment[],
   };
+  if (sighting === undefined) return point;
+  const isn = sighting.handshake.clientIsn;
+  const wanted = isn === undefined ? undefined : (isn + 1) >>> 0;
+  for (const sighted of sighting.segments) {
+    const { kind, direction, ack } = sighted.segment;
+    if (direction === 'to-server') {
+      if (kind === 'syn') point.syns.push(sighted);
+      else if (kind === 'rst') point.clientResets.push(sighted);
+      else if (sighting.acknowledged && kind !== 'other' && kind !== 'icmp') point.acks.push(sighted);
+    } else if (kind === 'syn-ack') {
+      if (wanted === undefined || ack === wanted) point.answers.push(sighted);
+      else point.wrongAnswers.push(sighted);
+    } else if (kind === 'rst') point.resets.push(sighted);
+    else if (kind === 'icmp') point.icmps.push(sighted);
+    else if ((kind === 'ack' || kind === 'other') && !sighting.answered && !sighting.proved)
+      point.wrongAnswers.push(sighted);
+  }
+  return point;
 }

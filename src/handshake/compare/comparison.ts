@@ -2,7 +2,8 @@ import { ROW, ROW_CLIENT, ROW_SERVER, ROW_STATE, STATE_SERVER_SEEN } from '../at
 import { type AttemptColumns, columnsOf } from './attempt-columns.ts';
 import { chainByIsn, linkCopies } from './capture-copies.ts';
 import { aheadAt, type ClockModel, SAME_CLOCK } from './clock-model.ts';
-import { hashAddress } from './hash-chains.ts';
+import { hashAddress, sameWords } from './hash-chains.ts';
+import { addToSketch } from './hash-sketch.ts';
 import { matchAttempts } from './match-attempts.ts';
 import type { PairMatch } from './pair-match.ts';
 import { type OrderVote, orderVote, orderVoteOfTraits } from './point-order.ts';
@@ -134,7 +135,7 @@ function shareEnds(
 ): void {
   for (let k = 0; k < columns.length; k++) {
     const servers = traits[k]!.servers as Map<number, ServerTraffic>;
-    const clients = traits[k]!.sharedClients as Set<number>;
+    const clients = traits[k]!.sharedClients;
     const own = new Set(servers.keys());
     const { rows } = columns[k]!;
     for (let story = 0; story < stories; story++) {
@@ -145,8 +146,9 @@ function shareEnds(
         const there = j === k ? -1 : rowOf[j]![story]!;
         if (there < 0) continue;
         const client = hashAddress(columns[j]!.rows, there * ROW + ROW_CLIENT);
+        addToSketch(clients, client);
+        if (sameWords(columns[j]!.rows, there * ROW + ROW_SERVER, rows, here * ROW + ROW_SERVER)) continue;
         const server = hashAddress(columns[j]!.rows, there * ROW + ROW_SERVER);
-        clients.add(client);
         if (!own.has(server)) noteServer(servers, server, client, true, answered);
       }
     }

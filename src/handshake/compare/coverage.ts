@@ -1,6 +1,7 @@
 import { ROW, ROW_CLIENT, ROW_SERVER } from '../attempt-table.ts';
 import { type Comparison, referenceNs } from './comparison.ts';
 import { hashAddress } from './hash-chains.ts';
+import { isInSketch } from './hash-sketch.ts';
 import { BASIS_ISN } from './match-basis.ts';
 
 /** How far "not in this capture" may be trusted as "was not there". */
@@ -96,7 +97,7 @@ export function absenceAt(
     [server.shared === 0, 'likely', 'unshared'],
     [clockBasis(comparison, capture) === 'one-way' || clockBasis(comparison, anchor) === 'one-way', 'likely', 'clock'],
     [
-      !present && !server.manyClients && !traits.sharedClients.has(hashAddress(rows, base + ROW_CLIENT)),
+      !present && !server.manyClients && !isInSketch(traits.sharedClients, hashAddress(rows, base + ROW_CLIENT)),
       'likely',
       'other-clients',
     ],

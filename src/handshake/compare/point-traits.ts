@@ -10,6 +10,7 @@ import {
 } from '../attempt-table.ts';
 import { type AttemptColumns, eventTtl, firstSyn, firstSynAck } from './attempt-columns.ts';
 import { hashAddress } from './hash-chains.ts';
+import { createHashSketch, type HashSketch } from './hash-sketch.ts';
 
 /** What one capture sees of one server. */
 export interface ServerTraffic {
@@ -27,8 +28,8 @@ export interface ServerTraffic {
 export interface PointTraits {
   /** By hash of the server's address, as this or another capture writes it. */
   readonly servers: ReadonlyMap<number, ServerTraffic>;
-  /** Hashes of the addresses, in the words of other captures, of clients of which this capture has an attempt. */
-  readonly sharedClients: ReadonlySet<number>;
+  /** Clients, under the addresses that other captures have for them, of which this capture has an attempt. */
+  readonly sharedClients: HashSketch;
   readonly attempts: number;
   /** Attempts of which a packet to the client was captured. */
   readonly answered: number;
@@ -81,7 +82,7 @@ export function traitsOf(columns: AttemptColumns, shared: (row: number) => boole
   }
   return {
     servers,
-    sharedClients: new Set(),
+    sharedClients: createHashSketch(),
     attempts,
     answered,
     asked,
