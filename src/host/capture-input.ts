@@ -82,7 +82,8 @@ class Reading {
       if (source.kind === 'file') await this.readFile(source.fd);
       else await this.readChunks(abortable(source.stream, this.options.signal));
     } catch (error) {
-      if (this.stopped) return;
+      // An aborted stream fails with an AbortError.
+      if (this.stopped && error !== this.pump.thrown) return;
       this.failure = this.failureNote(error);
     }
   }
@@ -158,6 +159,7 @@ class Reading {
   /** What a failure means for the result: a note when something was read before it; else it is thrown, as is any bug. */
   private failureNote(error: unknown): Note {
     if (!(error instanceof Error) || !('code' in error) || error instanceof ParseError) throw error;
+    if (error === this.pump.thrown) throw error;
     const code = String(error.code);
     const isCompression = /^(Z_|ZSTD_|ERR_BUFFER_TOO_LARGE)/.test(code);
     if (!isCompression && !('syscall' in error)) throw error;

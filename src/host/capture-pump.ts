@@ -21,6 +21,9 @@ export class CapturePump {
   /** The reader of the capture's format, when its first bytes were there. */
   reader: FrameReader | undefined;
 
+  /** What {@link OnFrames} threw, so that it can be told from a failure to read. */
+  thrown: unknown;
+
   private readonly onFrames: OnFrames;
   private readonly chunkBytes: number;
   private readonly batch: FrameBatch = createFrameBatch(BATCH_PACKETS);
@@ -68,7 +71,12 @@ export class CapturePump {
         this.noteTimes(reader);
         const first = this.packets + 1;
         this.packets += batch.count;
-        this.onFrames(reader, this.view, batch, first);
+        try {
+          this.onFrames(reader, this.view, batch, first);
+        } catch (error) {
+          this.thrown = error;
+          throw error;
+        }
       }
       if (next === used) break;
       used = next;

@@ -26,7 +26,7 @@ export function compressionOf(bytes: Uint8Array): Compression | undefined {
 export interface Decompressor {
   /**
    * Unpacks some bytes; resolves when all that can be had of them was handed out.
-   * @throws an error of node:zlib when the data is damaged.
+   * @throws an error of node:zlib when the data is damaged, or what the function threw.
    */
   write(input: Uint8Array): Promise<void>;
   /**
@@ -43,12 +43,22 @@ type Engine = Transform & { readonly bytesWritten: number };
 export function createDecompressor(compression: Compression, onData: (bytes: Uint8Array) => void): Decompressor {
   let engine: Engine | undefined;
   let over = false;
+  /** What `onData` threw. */
+  let thrown: { readonly error: unknown } | undefined;
 
   function current(): Engine {
     if (engine === undefined) {
       const options = { chunkSize: OUTPUT_BYTES };
       engine = (compression === 'gzip' ? createGunzip(options) : createZstdDecompress(options)) as Engine;
-      engine.on('data', onData);
+      engine.on('data', (bytes: Uint8Array) => {
+        if (thrown !== undefined) return;
+        try {
+          onData(bytes);
+        } catch (error) {
+          // From within a listener it would end the process; the step that is under way throws it instead.
+          thrown = { error };
+        }
+      });
       // Each step has its own listener; this one keeps an error that comes between them from ending the process.
       engine.on('error', () => {});
     }
@@ -56,8 +66,8 @@ export function createDecompressor(compression: Compression, onData: (bytes: Uin
   }
 
   /** Runs one step of the engine. Resolves to true when the engine saw the end of its data. */
-  function step(used: Engine, run: (done: (error?: Error | null) => void) => void): Promise<boolean> {
-    return new Promise((resolve, reject) => {
+  async function step(used: Engine, run: (done: (error?: Error | null) => void) => void): Promise<boolean> {
+    const ended = await new Promise<boolean>((resolve, reject) => {
       const settle = (ended: boolean, error?: Error | null): void => {
         used.off('end', onEnd);
         used.off('error', onError);
@@ -70,6 +80,8 @@ export function createDecompressor(compression: Compression, onData: (bytes: Uin
       used.once('end', onEnd).once('error', onError).once('close', onEnd);
       run((error) => settle(false, error));
     });
+    if (thrown !== undefined) throw thrown.error;
+    return ended;
   }
 
   return {
