@@ -1,5 +1,5 @@
 import { type Check, ENTRY_KINDS, type EntryKind, type GlossaryEntry } from '../model/glossary/entry.ts';
-import { createTheme, type Span, type Theme } from './style.ts';
+import { createTheme, type Span, spansWidth, type Theme } from './style.ts';
 import { section } from './terminal-section.ts';
 import { wrapHanging } from './wrap.ts';
 
@@ -35,7 +35,7 @@ export function renderExplanation(
       section('Beware', list(entry.traps, theme.glyphs.hollow, theme, columns), theme),
       section('Usual causes, most likely first', numbered(entry.causes, theme, columns), theme),
       section('How to be sure', checks(entry.checks, theme, columns), theme),
-      section('See also', seeAlso(entry, others, theme, columns), theme),
+      section('See also (synscope explain WORD)', seeAlso(entry, others, theme, columns), theme),
       section('Reference', list(entry.references, undefined, theme, columns, 'dim'), theme),
     ],
     theme,
@@ -47,32 +47,27 @@ export function renderWordList(entries: readonly GlossaryEntry[], options: Expla
   const theme = createTheme(options);
   const columns = boundedColumns(options);
   const blocks = (Object.keys(ENTRY_KINDS) as EntryKind[]).map((kind) => {
-    const words = entries
-      .filter((entry) => entry.kind === kind)
-      .map(({ word }) => theme.span(unbroken(word), 'command'));
-    const spans = words.flatMap((word, index) => (index === 0 ? [word] : [theme.span('  '), word]));
-    const lines = words.length === 0 ? [] : wrapHanging([theme.span('  ')], spans, columns);
-    return section(ENTRY_KINDS[kind], lines.map(spread), theme);
+    const words = entries.filter((entry) => entry.kind === kind).map(({ word }) => theme.span(word, 'command'));
+    return section(ENTRY_KINDS[kind], fillLines(words, theme, columns), theme);
   });
   return paintBlocks(blocks, theme);
 }
 
-/** Words of a list hold no breakable space while lines are filled, and are set two columns apart afterwards. */
-const NO_BREAK = '\u0001';
-
-function unbroken(word: string): string {
-  return word.replaceAll(' ', NO_BREAK);
-}
-
-function spread(line: readonly Span[]): Span[] {
-  return line.map(({ text, style }) => ({ text, style }));
+/** Sets words side by side, two columns apart; a word of several parts stays whole. */
+function fillLines(words: readonly Span[], theme: Theme, columns: number): Span[][] {
+  const lines: Span[][] = [];
+  for (const word of words) {
+    const line = lines.at(-1);
+    if (line === undefined || spansWidth([...line, word]) + 2 > columns) lines.push([theme.span('  '), word]);
+    else line.push(theme.span('  '), word);
+  }
+  return lines;
 }
 
 function heading({ kind, word, title, meaning }: GlossaryEntry, theme: Theme, columns: number): Span[][] {
-  const name = [theme.span(word, 'strong'), theme.span(`  ${ENTRY_KINDS[kind]}`, 'dim')];
   return [
-    ...wrapHanging([], name, columns),
-    ...wrapHanging([], [theme.span(title, 'strong')], columns),
+    ...wrapHanging([], [theme.span(`${word}:`, 'strong'), theme.span(` ${title}`, 'strong')], columns),
+    [theme.span(ENTRY_KINDS[kind], 'dim')],
     [],
     ...wrapHanging([], [theme.span(meaning)], columns),
   ];
@@ -106,11 +101,11 @@ function seeAlso(entry: GlossaryEntry, others: readonly GlossaryEntry[], theme: 
   const also = others.map(({ kind, word }) => `${kind}:${word}`);
   const words = [...also, ...(entry.seeAlso ?? []).filter((word) => !also.includes(word))];
   if (words.length === 0) return [];
-  return wrapHanging(
-    [theme.span('  synscope explain ', 'dim')],
-    words.flatMap((word, index) => [...(index === 0 ? [] : [theme.span(' | ', 'dim')]), theme.span(word, 'command')]),
-    columns,
-  );
+  const spans = words.flatMap((word, index) => [
+    ...(index === 0 ? [] : [theme.span(', ')]),
+    theme.span(word, 'command'),
+  ]);
+  return wrapHanging([theme.span('  ')], spans, columns);
 }
 
 function boundedColumns({ columns }: ExplanationOptions): number {
