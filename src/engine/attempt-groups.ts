@@ -1,112 +1,123 @@
-import { type AttemptTable, ROW, ROW_CLIENT, ROW_STATE } from '../handshake/attempt-table.ts';
-import { addDistinct, countDistinct, createDistinctCounter, type DistinctCounter } from '../handshake/distinct.ts';
+import { copyAttempt } from '../handshake/attempt-copy.ts';
+import {
+  type AttemptTable,
+  ROW,
+  ROW_CLIENT,
+  ROW_ENCAPSULATION,
+  ROW_SEGMENTS,
+  ROW_STATE,
+  STATE_DUPLICATES,
+} from '../handshake/attempt-table.ts';
+import { DistinctCounter } from '../handshake/distinct.ts';
 import { foldIpv6 } from '../handshake/flow-index.ts';
-import { materialize } from '../handshake/materialize.ts';
 import { synCount } from '../handshake/outcome.ts';
-import type { Handshake, Outcome } from '../model/handshake.ts';
-import type { ServerRecord } from './server-history.ts';
+import { OUTCOMES, type Outcome } from '../model/handshake.ts';
+import { createProbeTable, type ProbeTable } from './probe-table.ts';
 
-/** Attempts to one server that ended alike, while a capture is read. */
+/** An attempt that is kept to be shown. */
+interface AttemptExample {
+  /** A table that holds just this attempt, in row 0. */
+  readonly table: AttemptTable;
+  readonly clarity: number;
+}
+
+/** Attempts to one server that ended alike. */
 export interface AttemptGroup {
-  readonly server: ServerRecord;
+  /** Number of the server in `ServerHistories`. */
+  readonly server: number;
   readonly outcome: Outcome;
-  /** Established, but only after something was repeated. */
-  readonly late: boolean;
-  count: number;
-  readonly clients: DistinctCounter;
+  readonly count: number;
+  /** Distinct clients; an estimate beyond some tens. */
+  readonly clients: number;
   /** Attempts without any repeated SYN: floods and scans do not retry. */
-  single: number;
-  firstNs: number;
-  lastNs: number;
-  /** The clearest attempts so far, best first. */
-  readonly examples: Handshake[];
-  /** Examples that were looked at and not taken; bounds the work spent on choosing. */
-  considered: number;
+  readonly single: number;
+  /** Start of the first and end of the last attempt, since the start of the capture. */
+  readonly firstNs: number;
+  readonly lastNs: number;
+  /** The clearest attempts, best first: tables that hold just one attempt, in row 0. */
+  readonly examples: readonly AttemptTable[];
 }
 
 const MAX_EXAMPLES = 3;
-/** After so many attempts of a group no better example is looked for. */
-const MAX_CONSIDERED = 16;
+/** More groups than this share the last one. */
+const MAX_GROUPS = 200_000;
+/** Words of a group's key: server, outcome, variant. */
+const KEY = 3;
 
-/** Groups by server, outcome and what the state flags add to it. */
+/** Groups by server, outcome and what else the sentence about them depends on; counted in columns. */
 export class AttemptGroups {
-  private readonly byServer = new Map<ServerRecord, Map<number, AttemptGroup>>();
+  private readonly groups: ProbeTable = createProbeTable(MAX_GROUPS, KEY);
+  private readonly key = new Int32Array(KEY);
+  private readonly counts = new Int32Array(MAX_GROUPS);
+  private readonly singles = new Int32Array(MAX_GROUPS);
+  private readonly firstNs = new Float64Array(MAX_GROUPS).fill(Number.POSITIVE_INFINITY);
+  private readonly lastNs = new Float64Array(MAX_GROUPS).fill(Number.NEGATIVE_INFINITY);
+  private readonly clients: DistinctCounter[] = [];
+  private readonly examples: AttemptExample[][] = [];
+  /** Clarity that a further attempt must exceed to be an example. */
+  private readonly bars = new Int8Array(MAX_GROUPS).fill(-1);
 
   /** Adds one ended attempt that began at `startNs` and ended at `endNs`, since the start of the capture. */
   add(
     table: AttemptTable,
     row: number,
-    server: ServerRecord,
-    outcome: Outcome,
+    server: number,
+    outcome: number,
     variant: number,
-    times: { startNs: number; endNs: number; baseNs: bigint },
+    startNs: number,
+    endNs: number,
   ): void {
     const { rows } = table;
+    const { key } = this;
     const base = row * ROW;
-    const group = this.group(server, outcome, variant, times.startNs);
-    group.count++;
-    const client = base + ROW_CLIENT;
-    addDistinct(group.clients, foldIpv6(rows[client]!, rows[client + 1]!, rows[client + 2]!, rows[client + 3]!));
-    if (synCount(rows, base) <= 1) group.single++;
-    if (times.endNs > group.lastNs) group.lastNs = times.endNs;
-    if (times.startNs < group.firstNs) group.firstNs = times.startNs;
-    if (group.considered >= MAX_CONSIDERED) return;
-    group.considered++;
-    keepExample(group.examples, materialize(table, row, times.baseNs));
+    key[0] = server;
+    key[1] = outcome;
+    key[2] = variant;
+    const hash = Math.imul(server, 0x9e3779b1) ^ Math.imul(variant, 0xc2b2ae35) ^ outcome;
+    const group = this.groups.find(key, hash);
+    if (group === this.clients.length) {
+      this.clients.push(new DistinctCounter());
+      this.examples.push([]);
+    }
+    this.counts[group]!++;
+    if (synCount(rows, base) <= 1) this.singles[group]!++;
+    if (startNs < this.firstNs[group]!) this.firstNs[group] = startNs;
+    if (endNs > this.lastNs[group]!) this.lastNs[group] = endNs;
+    const at = base + ROW_CLIENT;
+    this.clients[group]!.add(foldIpv6(rows[at]!, rows[at + 1]!, rows[at + 2]!, rows[at + 3]!));
+    const clarity = clarityOf(rows, base);
+    if (clarity > this.bars[group]!) this.keepExample(group, { table: copyAttempt(table, row), clarity });
   }
 
   /** Every group, in order of first appearance. */
-  *all(): Generator<AttemptGroup> {
-    for (const groups of this.byServer.values()) yield* groups.values();
-  }
-
-  private group(server: ServerRecord, outcome: Outcome, variant: number, startNs: number): AttemptGroup {
-    let groups = this.byServer.get(server);
-    if (groups === undefined) {
-      groups = new Map();
-      this.byServer.set(server, groups);
-    }
-    let group = groups.get(variant);
-    if (group === undefined) {
-      group = {
-        server,
-        outcome,
-        late: outcome === 'established',
-        count: 0,
-        clients: createDistinctCounter(),
-        single: 0,
-        firstNs: startNs,
-        lastNs: startNs,
-        examples: [],
-        considered: 0,
+  all(): AttemptGroup[] {
+    const { keys } = this.groups;
+    return this.clients.map((clients, group) => {
+      const count = this.counts[group]!;
+      return {
+        server: keys[group * KEY]!,
+        outcome: OUTCOMES[keys[group * KEY + 1]!]!,
+        count,
+        clients: Math.min(count, clients.count()),
+        single: this.singles[group]!,
+        firstNs: this.firstNs[group]!,
+        lastNs: this.lastNs[group]!,
+        examples: this.examples[group]!.map(({ table }) => table),
       };
-      groups.set(variant, group);
-    }
-    return group;
+    });
+  }
+
+  private keepExample(group: number, example: AttemptExample): void {
+    const examples = this.examples[group]!;
+    const at = examples.findIndex(({ clarity }) => example.clarity > clarity);
+    examples.splice(at < 0 ? examples.length : at, 0, example);
+    if (examples.length > MAX_EXAMPLES) examples.pop();
+    if (examples.length === MAX_EXAMPLES) this.bars[group] = examples.at(-1)!.clarity;
   }
 }
 
-/** Distinct clients of a group; an estimate beyond some hundreds. */
-export function clientsOf(group: AttemptGroup): number {
-  return Math.min(group.count, countDistinct(group.clients));
-}
-
-/** Number that tells groups of one server apart: outcome and the flags that change the sentence. */
-export function variantOf(outcome: number, table: AttemptTable, row: number, flags: number): number {
-  return outcome | ((table.rows[row * ROW + ROW_STATE]! & flags) << 4);
-}
-
-/** The more segments an attempt shows, the clearer it is; copies of packets only confuse. */
-function clarity(handshake: Handshake): number {
-  const copies = handshake.segments.reduce((sum, segment) => sum + segment.copies, 0);
-  return (
-    Math.min(handshake.segments.length, 8) * 4 - Math.min(copies, 4) - (handshake.encapsulation.length > 0 ? 1 : 0)
-  );
-}
-
-function keepExample(examples: Handshake[], handshake: Handshake): void {
-  const at = examples.findIndex((example) => clarity(handshake) > clarity(example));
-  if (at < 0) examples.push(handshake);
-  else examples.splice(at, 0, handshake);
-  examples.length = Math.min(examples.length, MAX_EXAMPLES);
+/** The more segments an attempt shows, the clearer it is; copies of packets and tunnels only confuse. */
+function clarityOf(rows: Int32Array, base: number): number {
+  const confusing = (rows[base + ROW_STATE]! & STATE_DUPLICATES) !== 0 || rows[base + ROW_ENCAPSULATION] !== 0;
+  return Math.min(rows[base + ROW_SEGMENTS]!, 8) * 2 - (confusing ? 1 : 0);
 }

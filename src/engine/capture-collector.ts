@@ -22,11 +22,11 @@ import { isFailure, outcomeOf, synAckCount, synCount } from '../handshake/outcom
 import type { CaptureSummary } from '../model/capture.ts';
 import type { CaptureReport, Diagnosis } from '../model/diagnosis.ts';
 import { OUTCOMES, type Outcome } from '../model/handshake.ts';
-import { AttemptGroups, variantOf } from './attempt-groups.ts';
+import { AttemptGroups } from './attempt-groups.ts';
 import { summarizeGroups } from './capture-groups.ts';
 import { captureHeadline } from './capture-headline.ts';
 import { judgeHandshake } from './judge-handshake.ts';
-import { historyOf, noteAttempt, type ServerRecord, ServerRecords } from './server-history.ts';
+import { ServerHistories } from './server-history.ts';
 
 /** State flags that change what a group's sentence says. */
 const TELLING_FLAGS = STATE_ACKED | STATE_ANSWERED | STATE_CHALLENGED | STATE_WRONG_ACK | STATE_RST_CLIENT;
@@ -47,7 +47,7 @@ export interface CollectorOptions {
 /** Turns the attempts of one capture, as they end, into diagnoses, groups and counts. */
 export class CaptureCollector {
   private readonly options: CollectorOptions;
-  private readonly servers = new ServerRecords();
+  private readonly servers = new ServerHistories();
   private readonly groups = new AttemptGroups();
   private readonly outcomes: Partial<Record<Outcome, number>> = {};
   private readonly kept: Diagnosis[] = [];
@@ -72,7 +72,7 @@ export class CaptureCollector {
     this.handshakes++;
     this.outcomes[outcome] = (this.outcomes[outcome] ?? 0) + 1;
     const server = this.servers.of(table, row);
-    noteAttempt(server, table, row, outcome === 'established');
+    this.servers.note(server, table, row, outcome === 'established');
     const failure = isFailure(outcome);
     if (failure) this.failed++;
     const late = outcome === 'established' && (synCount(rows, base) > 1 || synAckCount(rows, base) > 1);
@@ -80,9 +80,9 @@ export class CaptureCollector {
     if (failure || (!failedOnly && (late || outcome !== 'established'))) {
       const startNs = eventTimes[rows[base + ROW_FIRST_EVENT]! * (EVENT / 2)]!;
       const endNs = rowTimes[(base + ROW_LAST_TIME) / 2]!;
-      const variant = variantOf(OUTCOMES.indexOf(outcome), table, row, late ? 0 : TELLING_FLAGS);
-      const icmp = outcome === 'unreachable' ? icmpVariant(table, base) : 0;
-      this.groups.add(table, row, server, outcome, variant ^ icmp, { startNs, endNs, baseNs });
+      const telling = late ? 0 : rows[base + ROW_STATE]! & TELLING_FLAGS;
+      const variant = outcome === 'unreachable' ? icmpVariant(table, base) : telling;
+      this.groups.add(table, row, server, OUTCOMES.indexOf(outcome), variant, startNs, endNs);
     }
     if (failure || (all && !failedOnly) || (!failedOnly && outcome !== 'established')) {
       this.diagnose(table, row, server);
@@ -96,8 +96,9 @@ export class CaptureCollector {
       name: this.options.name,
       firstNs: first?.firstNs ?? this.baseNs,
       lastNs: first?.lastNs ?? this.baseNs,
+      baseNs: this.baseNs,
     };
-    const groups = summarizeGroups(this.groups.all(), context, this.baseNs);
+    const groups = summarizeGroups(this.groups.all(), this.servers, context);
     const summary = { handshakes: this.handshakes, failed: this.failed, outcomes: this.outcomes, late: this.late };
     return {
       command: 'read',
@@ -111,7 +112,7 @@ export class CaptureCollector {
     };
   }
 
-  private diagnose(table: AttemptTable, row: number, server: ServerRecord): void {
+  private diagnose(table: AttemptTable, row: number, server: number): void {
     const { limit, onDiagnosis, name } = this.options;
     if (this.made >= limit) {
       this.omitted++;
@@ -120,7 +121,12 @@ export class CaptureCollector {
     this.made++;
     const handshake = materialize(table, row, this.baseNs);
     const lastNs = handshake.endedAtNs;
-    const diagnosis = judgeHandshake(handshake, { name, firstNs: this.baseNs, lastNs, server: historyOf(server) });
+    const diagnosis = judgeHandshake(handshake, {
+      name,
+      firstNs: this.baseNs,
+      lastNs,
+      server: this.servers.history(server),
+    });
     if (onDiagnosis === undefined) this.kept.push(diagnosis);
     else onDiagnosis(diagnosis);
   }

@@ -136,7 +136,7 @@ function answerChanged(handshake: Handshake): Finding | undefined {
   if (other === undefined || answers[0] === undefined) return undefined;
   return {
     id: 'answer-changed',
-    statement: `two SYN-ACKs begin at different sequence numbers (${answers[0].seq} and ${other.seq}): two answerers, or SYN cookies`,
+    statement: `two SYN-ACKs begin at different sequence numbers (${answers[0].seq} and ${other.seq}): two answerers, SYN cookies, or a first request that had expired`,
     frames: [answers[0].frame, other.frame],
   };
 }

@@ -1,13 +1,14 @@
-import { addressAt } from '../handshake/materialize.ts';
+import { absoluteNs, flowAt, materialize } from '../handshake/materialize.ts';
 import { isFailure } from '../handshake/outcome.ts';
 import type { Diagnosis, Group } from '../model/diagnosis.ts';
 import { formatEndpoint } from '../model/flow.ts';
-import type { Handshake } from '../model/handshake.ts';
-import { formatCount, formatDuration, formatQuantity } from '../model/text.ts';
-import { type AttemptGroup, clientsOf } from './attempt-groups.ts';
+import { OUTCOMES } from '../model/handshake.ts';
+import { formatCount, formatQuantity } from '../model/text.ts';
+import type { AttemptGroup } from './attempt-groups.ts';
 import type { CaptureContext } from './capture-context.ts';
-import { findingOf, judgeHandshake } from './judge-handshake.ts';
-import { historyOf } from './server-history.ts';
+import { floodSentence, groupSentence } from './group-sentences.ts';
+import { judgeHandshake } from './judge-handshake.ts';
+import type { ServerHistories } from './server-history.ts';
 
 /** A flood is at least so many attempts, nearly all from different clients and never repeated. */
 const FLOOD_ATTEMPTS = 500;
@@ -18,36 +19,70 @@ const SCAN_TARGETS = 15;
 /** Of that many groups the targets of a scan are named in the sentence. */
 const NAMED_TARGETS = 3;
 
-type GroupContext = Omit<CaptureContext, 'server'>;
+/** Of each outcome so many servers are groups of their own; the rest of them is one group. */
+const LISTED_SERVERS = 100;
 
-/** Turns the groups of a capture into what reports show: failures first, most frequent first; scans and floods as one each. */
-export function summarizeGroups(groups: Iterable<AttemptGroup>, context: GroupContext, baseNs: bigint): Group[] {
-  const byScanner = new Map<string, AttemptGroup[]>();
-  const single: AttemptGroup[] = [];
-  for (const group of groups) {
-    const client = group.examples[0]?.client.address;
-    if (client !== undefined && !group.late && clientsOf(group) === 1) {
-      const same = byScanner.get(client);
-      if (same === undefined) byScanner.set(client, [group]);
-      else same.push(group);
-    } else {
-      single.push(group);
-    }
-  }
-  const result = single.map((group) => summarize(group, context, baseNs));
-  for (const [client, same] of byScanner) {
-    if (same.length >= SCAN_TARGETS) result.push(scan(client, same, context, baseNs));
-    else result.push(...same.map((group) => summarize(group, context, baseNs)));
+type GroupContext = Omit<CaptureContext, 'server'> & {
+  /** What the times of groups count from. */
+  readonly baseNs: bigint;
+};
+
+interface Surroundings extends GroupContext {
+  readonly servers: ServerHistories;
+}
+
+/**
+ * Turns the groups of a capture into what reports show: failures first, most frequent first; a scan or a flood as one group, and
+ * the servers beyond the most frequent ones as one group for each outcome.
+ */
+export function summarizeGroups(
+  groups: readonly AttemptGroup[],
+  servers: ServerHistories,
+  given: GroupContext,
+): Group[] {
+  const context = { ...given, servers };
+  const { scans, rest } = separateScans(groups);
+  const result = scans.map(([client, group]) => scan(client, group, context));
+  const byOutcome = Map.groupBy(rest, ({ outcome }) => outcome);
+  for (const same of byOutcome.values()) {
+    same.sort((a, b) => b.count - a.count || a.firstNs - b.firstNs);
+    const listed = same.length <= LISTED_SERVERS + 1 ? same : same.slice(0, LISTED_SERVERS);
+    result.push(...listed.map((group) => summarize(group, context)));
+    if (same.length > listed.length) result.push(others(same.slice(LISTED_SERVERS), context));
   }
   return result.sort(
     (a, b) =>
-      Number(isFailure(b.outcome)) - Number(isFailure(a.outcome)) || b.count - a.count || Number(a.firstNs - b.firstNs),
+      Number(isFailure(b.outcome)) - Number(isFailure(a.outcome)) ||
+      Number('port' in b.server) - Number('port' in a.server) ||
+      b.count - a.count ||
+      OUTCOMES.indexOf(a.outcome) - OUTCOMES.indexOf(b.outcome) ||
+      Number(a.firstNs - b.firstNs),
   );
 }
 
-function summarize(group: AttemptGroup, context: GroupContext, baseNs: bigint): Group {
-  const { server, outcome, count } = group;
-  const clients = clientsOf(group);
+/** One client that failed at many addresses and ports is a scan: its groups belong together. */
+function separateScans(groups: readonly AttemptGroup[]): { scans: [string, AttemptGroup[]][]; rest: AttemptGroup[] } {
+  const byClient = new Map<string, AttemptGroup[]>();
+  const rest: AttemptGroup[] = [];
+  for (const group of groups) {
+    const example = group.examples[0];
+    if (example === undefined || group.outcome === 'established' || group.clients !== 1) {
+      rest.push(group);
+      continue;
+    }
+    const client = flowAt(example, 0).client.address;
+    const same = byClient.get(client);
+    if (same === undefined) byClient.set(client, [group]);
+    else same.push(group);
+  }
+  const scans = [...byClient].filter(([, same]) => same.length >= SCAN_TARGETS);
+  for (const same of byClient.values()) if (same.length < SCAN_TARGETS) rest.push(...same);
+  return { scans, rest };
+}
+
+function summarize(group: AttemptGroup, context: Surroundings): Group {
+  const { outcome, count, clients } = group;
+  const server = context.servers.endpoint(group.server);
   const examples = judgeExamples(group, context);
   const first = examples[0];
   const flood =
@@ -55,82 +90,60 @@ function summarize(group: AttemptGroup, context: GroupContext, baseNs: bigint): 
     count >= FLOOD_ATTEMPTS &&
     clients >= count * FLOOD_DISTINCT &&
     group.single >= count * FLOOD_SINGLE;
+  const sentence = flood
+    ? floodSentence(group, formatEndpoint(server))
+    : count === 1 && first !== undefined
+      ? first.sentence
+      : groupSentence(group, clients, formatEndpoint(server), first);
   return {
     kind: flood ? 'syn-flood' : 'alike',
-    sentence: flood
-      ? floodSentence(group, clients)
-      : count === 1 && first !== undefined
-        ? first.sentence
-        : groupSentence(group, clients, first),
-    server: { address: addressAt(server.words, 0, server.ipv6), port: server.port },
+    sentence,
+    server,
     outcome,
     count,
     clients,
-    ...times(group.firstNs, group.lastNs, baseNs),
+    ...times([group], context),
     examples,
   };
 }
 
-function judgeExamples(group: AttemptGroup, context: GroupContext): Diagnosis[] {
-  return group.examples.map((handshake) => judgeHandshake(handshake, { ...context, server: historyOf(group.server) }));
+/** The less frequent servers of one outcome, most frequent first, as one group. */
+function others(groups: readonly AttemptGroup[], context: Surroundings): Group {
+  const biggest = groups[0] as AttemptGroup;
+  const { outcome } = biggest;
+  const count = groups.reduce((sum, group) => sum + group.count, 0);
+  const clients = groups.reduce((sum, group) => sum + group.clients, 0);
+  const examples = judgeExamples(biggest, context);
+  const to = `${formatCount(groups.length)} other servers`;
+  return {
+    kind: 'alike',
+    sentence: groupSentence({ outcome, count }, clients, to, examples[0]),
+    server: { address: context.servers.endpoint(biggest.server).address },
+    outcome,
+    count,
+    clients,
+    ...times(groups, context),
+    examples,
+  };
 }
 
-function times(firstNs: number, lastNs: number, baseNs: bigint): Pick<Group, 'firstNs' | 'lastNs'> {
-  return { firstNs: baseNs + BigInt(Math.round(firstNs)), lastNs: baseNs + BigInt(Math.round(lastNs)) };
+function judgeExamples(group: AttemptGroup, context: Surroundings): Diagnosis[] {
+  const server = context.servers.history(group.server);
+  return group.examples.map((table) => judgeHandshake(materialize(table, 0, context.baseNs), { ...context, server }));
 }
 
-function floodSentence({ server, count, firstNs, lastNs }: AttemptGroup, clients: number): string {
-  const to = formatEndpoint({ address: addressAt(server.words, 0, server.ipv6), port: server.port });
-  const seconds = Math.max((lastNs - firstNs) / 1e9, 0.001);
-  return `SYN flood on ${to}: ${formatCount(count)} attempts from about ${formatCount(clients)} addresses in ${formatDuration(
-    lastNs - firstNs,
-  )} (${formatCount(Math.round(count / seconds))}/s), none completed or repeated.`;
+function times(groups: readonly AttemptGroup[], { baseNs }: Surroundings): Pick<Group, 'firstNs' | 'lastNs'> {
+  const firstNs = groups.reduce((least, group) => Math.min(least, group.firstNs), Number.POSITIVE_INFINITY);
+  const lastNs = groups.reduce((most, group) => Math.max(most, group.lastNs), Number.NEGATIVE_INFINITY);
+  return { firstNs: absoluteNs(baseNs, firstNs), lastNs: absoluteNs(baseNs, lastNs) };
 }
 
-function groupSentence(group: AttemptGroup, clients: number, first: Diagnosis | undefined): string {
-  const { server, outcome, count } = group;
-  const to = formatEndpoint({ address: addressAt(server.words, 0, server.ipv6), port: server.port });
-  const from = clients === 1 ? group.examples[0]?.client.address : `${formatCount(clients)} clients`;
-  const attempts = `${formatCount(count)} attempts from ${from} to ${to}`;
-  return `${attempts} ${predicate(outcome, first?.handshake)}`;
-}
-
-function predicate(outcome: AttemptGroup['outcome'], example: Handshake | undefined): string {
-  switch (outcome) {
-    case 'no-reply':
-      return 'got no reply at all.';
-    case 'refused':
-      if (example !== undefined && findingOf(example, 'reset-by-middlebox') !== undefined) {
-        return 'were refused by something on the way, not by the server.';
-      }
-      return example?.stage === 'ack' ? "were reset right after the client's final ACK." : 'were refused with a RST.';
-    case 'unreachable': {
-      const icmp = example?.segments.find((segment) => segment.icmp !== undefined)?.icmp;
-      const from = icmp?.from === example?.server.address ? 'the server itself' : icmp?.from;
-      return icmp === undefined ? 'were answered with ICMP errors.' : `got ICMP "${icmp.name}" from ${from}.`;
-    }
-    case 'half-open':
-      return example?.stage === 'ack'
-        ? 'were acknowledged by the client, but the server went on repeating its SYN-ACK.'
-        : 'were answered with a SYN-ACK that the client never acknowledged.';
-    case 'abandoned':
-      return example?.stage === 'syn-ack'
-        ? 'were reset by the client after the SYN-ACK.'
-        : 'got an answer that belongs to another connection.';
-    case 'one-sided':
-      return 'show only one direction.';
-    case 'in-progress':
-      return 'were still waiting when the capture ended.';
-    case 'established':
-      return 'worked, but only after repeating.';
-  }
-}
-
-function scan(client: string, groups: AttemptGroup[], context: GroupContext, baseNs: bigint): Group {
+function scan(client: string, groups: AttemptGroup[], context: Surroundings): Group {
   groups.sort((a, b) => b.count - a.count);
   const biggest = groups[0] as AttemptGroup;
-  const addresses = new Set(groups.map(({ server }) => addressAt(server.words, 0, server.ipv6)));
-  const ports = new Set(groups.map(({ server }) => server.port));
+  const targets = groups.map(({ server }) => context.servers.endpoint(server));
+  const addresses = new Set(targets.map(({ address }) => address));
+  const ports = new Set(targets.map(({ port }) => port));
   const count = groups.reduce((sum, group) => sum + group.count, 0);
   const named = [...addresses].slice(0, NAMED_TARGETS).join(', ');
   const where =
@@ -141,16 +154,11 @@ function scan(client: string, groups: AttemptGroup[], context: GroupContext, bas
   return {
     kind: 'port-scan',
     sentence: `${client} tried ${where} without success (${formatQuantity(count, 'attempt')}): it looks like a port scan.`,
-    server:
-      addresses.size === 1 ? { address: named } : { address: addressAt(biggest.server.words, 0, biggest.server.ipv6) },
+    server: { address: context.servers.endpoint(biggest.server).address },
     outcome: (failures[0] ?? biggest).outcome,
     count,
     clients: 1,
-    ...times(
-      Math.min(...groups.map(({ firstNs }) => firstNs)),
-      Math.max(...groups.map(({ lastNs }) => lastNs)),
-      baseNs,
-    ),
+    ...times(groups, context),
     examples: groups.slice(0, NAMED_TARGETS).flatMap((group) => judgeExamples(group, context).slice(0, 1)),
   };
 }

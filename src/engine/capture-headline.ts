@@ -15,7 +15,7 @@ export function captureHeadline(name: string, summary: CaptureReport['summary'],
   const total =
     failed === handshakes ? `${formatCount(handshakes)} handshakes` : `of ${formatQuantity(handshakes, 'handshake')}`;
   const opening = `${all} ${total} failed.`;
-  return `${opening} Most often: ${worst.sentence} ${formatQuantity(others, 'other kind')} of failure ${others === 1 ? 'follows' : 'follow'}.`;
+  return `${opening} Most often: ${worst.sentence} ${formatQuantity(others, 'more group')} of failures ${others === 1 ? 'follows' : 'follow'}.`;
 }
 
 function unfailed({ handshakes, outcomes }: CaptureReport['summary'], late: number): string {

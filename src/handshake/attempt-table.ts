@@ -10,7 +10,11 @@ export interface AttemptTable {
   readonly rows: Int32Array;
   /** The same memory as `rows`, for the one 64-bit float of a row. */
   readonly rowTimes: Float64Array;
-  /** Events of {@link EVENT} words each; index 0 is never used and means "none". */
+  /**
+   * Events of {@link EVENT} words each; index 0 is never used and means "none". The first {@link OWN_EVENTS} of a row lie at a
+   * place of its own, one behind the other, so that following an attempt costs few cache misses; further ones come from the
+   * rest of the array.
+   */
   readonly events: Int32Array;
   readonly eventTimes: Float64Array;
   /** Rows that were ever in use: 0 to `rowEnd - 1`. */
@@ -18,14 +22,12 @@ export interface AttemptTable {
   eventEnd: number;
   freeRow: number;
   freeEvent: number;
-  freeRows: number;
-  freeEvents: number;
   /** Encapsulations that were met, outermost first; index 0 is none. Rows refer to them by index. */
   readonly encapsulations: string[];
 }
 
 /** Words of a row. Addresses take four words each, an IPv4 address the first of them. */
-export const ROW = 26;
+export const ROW = 28;
 export const ROW_STATE = 0;
 /** Client port in the upper half, server port in the lower. */
 export const ROW_PORTS = 1;
@@ -51,6 +53,8 @@ export const ROW_HASH = 22;
 export const ROW_NEXT_FREE = 23;
 /** Float: gap between the last two SYNs (24, 25). */
 export const ROW_LAST_GAP = 24;
+/** Events in use, those of senders' addresses too. */
+export const ROW_EVENTS = 26;
 
 /** Words of an event. */
 export const EVENT = 10;
@@ -68,6 +72,9 @@ export const EVENT_TSVAL = 7;
 export const EVENT_ID_LENGTH = 8;
 /** Copies of the packet; of an ICMP error the index of the event that holds the sender's address. */
 export const EVENT_COPIES = 9;
+
+/** Events with a fixed place for each row: most attempts have no more. */
+export const OWN_EVENTS = 3;
 
 /** At most so many packets of one attempt are kept one by one. */
 export const MAX_EVENTS = 32;
@@ -128,62 +135,23 @@ export const STATE_REFUSED = 0x800000;
 /** Makes a table for at most `capacity` attempts at once. */
 export function createAttemptTable(capacity: number): AttemptTable {
   const rows = new ArrayBuffer(capacity * ROW * 4);
-  const events = new ArrayBuffer((capacity * 5 + 1024) * EVENT * 4);
-  return {
-    ...attemptTableViews(rows, events),
-    rowEnd: 0,
-    eventEnd: 1,
-    freeRow: -1,
-    freeEvent: 0,
-    freeRows: 0,
-    freeEvents: 0,
-    encapsulations: [''],
-  };
+  const own = capacity * OWN_EVENTS + 1;
+  const events = new ArrayBuffer((own + capacity * 2 + 1024) * EVENT * 4);
+  return { ...attemptTableOf(rows, events, ['']), eventEnd: own };
 }
 
-function attemptTableViews(
-  rows: ArrayBuffer,
-  events: ArrayBuffer,
-): Pick<AttemptTable, 'rows' | 'rowTimes' | 'events' | 'eventTimes'> {
+/** Makes an empty table on given memory. */
+export function attemptTableOf(rows: ArrayBuffer, events: ArrayBuffer, encapsulations: string[]): AttemptTable {
   return {
     rows: new Int32Array(rows),
     rowTimes: new Float64Array(rows),
     events: new Int32Array(events),
     eventTimes: new Float64Array(events),
-  };
-}
-
-/** A table as it travels between threads: just the used part of each array. */
-export interface PackedAttemptTable {
-  readonly rows: ArrayBuffer;
-  readonly events: ArrayBuffer;
-  readonly rowEnd: number;
-  readonly eventEnd: number;
-  readonly encapsulations: readonly string[];
-}
-
-/** Cuts a finished table down to what is used, for a transfer to another thread. */
-export function packAttemptTable(table: AttemptTable): PackedAttemptTable {
-  return {
-    rows: table.rows.buffer.slice(0, table.rowEnd * ROW * 4) as ArrayBuffer,
-    events: table.events.buffer.slice(0, table.eventEnd * EVENT * 4) as ArrayBuffer,
-    rowEnd: table.rowEnd,
-    eventEnd: table.eventEnd,
-    encapsulations: table.encapsulations,
-  };
-}
-
-/** Makes a table that can be read (not added to) from a packed one. */
-export function unpackAttemptTable(packed: PackedAttemptTable): AttemptTable {
-  return {
-    ...attemptTableViews(packed.rows, packed.events),
-    rowEnd: packed.rowEnd,
-    eventEnd: packed.eventEnd,
+    rowEnd: 0,
+    eventEnd: 1,
     freeRow: -1,
     freeEvent: 0,
-    freeRows: 0,
-    freeEvents: 0,
-    encapsulations: [...packed.encapsulations],
+    encapsulations,
   };
 }
 
@@ -193,7 +161,6 @@ export function allocateRow(table: AttemptTable): number {
   if (free >= 0) {
     const base = free * ROW;
     table.freeRow = table.rows[base + ROW_NEXT_FREE]!;
-    table.freeRows--;
     table.rows.fill(0, base, base + ROW);
     return free;
   }
@@ -201,12 +168,14 @@ export function allocateRow(table: AttemptTable): number {
   return table.rowEnd++;
 }
 
-/** Takes an event; 0 when the table is full. Its words hold what the last user left there. */
-export function allocateEvent(table: AttemptTable): number {
+/**
+ * Takes the next event of a row that has `used` of them; 0 when the table is full. Its words hold what the last user left there.
+ */
+export function allocateEvent(table: AttemptTable, row: number, used: number): number {
+  if (used < OWN_EVENTS) return row * OWN_EVENTS + used + 1;
   const free = table.freeEvent;
   if (free !== 0) {
     table.freeEvent = table.events[free * EVENT + EVENT_NEXT]!;
-    table.freeEvents--;
     return free;
   }
   if ((table.eventEnd + 1) * EVENT > table.events.length) return 0;
@@ -217,19 +186,16 @@ export function allocateEvent(table: AttemptTable): number {
 export function releaseRow(table: AttemptTable, row: number): void {
   const { rows, events } = table;
   const base = row * ROW;
-  const first = rows[base + ROW_FIRST_EVENT]!;
-  if (first !== 0) {
+  const used = rows[base + ROW_EVENTS]!;
+  if (used > OWN_EVENTS) {
     const last = rows[base + ROW_LAST_EVENT]!;
-    let count = 1;
-    for (let event = first; event !== last; event = events[event * EVENT + EVENT_NEXT]!) count++;
+    const borrowed = events[(row * OWN_EVENTS + OWN_EVENTS) * EVENT + EVENT_NEXT]!;
     events[last * EVENT + EVENT_NEXT] = table.freeEvent;
-    table.freeEvent = first;
-    table.freeEvents += count;
+    table.freeEvent = borrowed;
   }
   rows[base + ROW_STATE] = 0;
   rows[base + ROW_NEXT_FREE] = table.freeRow;
   table.freeRow = row;
-  table.freeRows++;
 }
 
 /** Bits of packed SYN options below the MSS (16 bits) and the window scale (4 bits, and a bit that says it is there). */

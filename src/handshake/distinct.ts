@@ -1,48 +1,54 @@
-/** Counts distinct 32-bit values in bounded memory: exactly up to {@link EXACT}, by linear counting beyond. */
-export interface DistinctCounter {
-  exact: Set<number> | undefined;
-  bitmap: Uint32Array | undefined;
-}
+/**
+ * Counts distinct 32-bit values in about a kilobyte: exactly up to {@link EXACT}, by HyperLogLog (Flajolet et al. 2007) with 1,024
+ * registers beyond, which is within 3 % or so.
+ */
+export class DistinctCounter {
+  private readonly exact: number[] = [];
+  private registers: Uint8Array | undefined;
 
-const EXACT = 512;
-const BITS = 1 << 16;
+  /** Adds one value. */
+  add(value: number): void {
+    const { exact, registers } = this;
+    if (registers !== undefined) {
+      note(registers, value);
+    } else if (!exact.includes(value)) {
+      exact.push(value);
+      if (exact.length > EXACT) this.estimate();
+    }
+  }
 
-/** Makes an empty counter. */
-export function createDistinctCounter(): DistinctCounter {
-  return { exact: new Set(), bitmap: undefined };
-}
+  /** How many distinct values were added. */
+  count(): number {
+    const { exact, registers } = this;
+    if (registers === undefined) return exact.length;
+    let sum = 0;
+    let zeros = 0;
+    for (const rank of registers) {
+      sum += 2 ** -rank;
+      if (rank === 0) zeros++;
+    }
+    const raw = (ALPHA * REGISTERS * REGISTERS) / sum;
+    // Linear counting is the better estimate while registers are empty.
+    return Math.round(zeros > 0 && raw < 2.5 * REGISTERS ? REGISTERS * Math.log(REGISTERS / zeros) : raw);
+  }
 
-/** Adds one value. */
-export function addDistinct(counter: DistinctCounter, value: number): void {
-  if (counter.exact !== undefined) {
-    counter.exact.add(value);
-    if (counter.exact.size <= EXACT) return;
-    counter.bitmap = new Uint32Array(BITS / 32);
-    for (const known of counter.exact) setBit(counter.bitmap, known);
-    counter.exact = undefined;
-  } else if (counter.bitmap !== undefined) {
-    setBit(counter.bitmap, value);
+  private estimate(): void {
+    const registers = new Uint8Array(REGISTERS);
+    for (const value of this.exact) note(registers, value);
+    this.exact.length = 0;
+    this.registers = registers;
   }
 }
 
-/**
- * How many distinct values were added: exact up to 512, then the estimate of linear counting (Whang et al. 1990), within a few
- * per cent up to some 300,000.
- */
-export function countDistinct({ exact, bitmap }: DistinctCounter): number {
-  if (exact !== undefined) return exact.size;
-  let zeros = BITS;
-  for (const word of bitmap ?? []) zeros -= bitCount(word);
-  return Math.round(BITS * Math.log(BITS / Math.max(zeros, 1)));
-}
+const EXACT = 24;
+const REGISTERS = 1024;
+const ALPHA = 0.7213 / (1 + 1.079 / REGISTERS);
 
-function setBit(bitmap: Uint32Array, value: number): void {
-  const hash = Math.imul(value ^ (value >>> 16), 0x45d9f3b) >>> 16;
-  bitmap[hash >>> 5]! |= 1 << (hash & 31);
-}
-
-function bitCount(word: number): number {
-  let bits = word - ((word >>> 1) & 0x55555555);
-  bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333);
-  return Math.imul((bits + (bits >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+function note(registers: Uint8Array, value: number): void {
+  let hash = Math.imul(value ^ (value >>> 16), 0x7feb352d);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x846ca68b);
+  hash ^= hash >>> 16;
+  const register = hash >>> 22;
+  const rank = Math.clz32((hash << 10) | 0x200) + 1;
+  if (rank > registers[register]!) registers[register] = rank;
 }

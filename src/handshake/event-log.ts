@@ -15,8 +15,10 @@ import {
   MAX_EVENTS,
   packEventInfo,
   ROW,
+  ROW_EVENTS,
   ROW_FIRST_EVENT,
   ROW_LAST_EVENT,
+  ROW_LAST_TIME,
   ROW_SEGMENTS,
   ROW_STATE,
   STATE_DUPLICATES,
@@ -80,11 +82,12 @@ export function addIcmpEvent(
   events[at + EVENT_TSVAL] = 0;
   events[at + EVENT_ID_LENGTH] = idLength;
   events[at + EVENT_COPIES] = 0;
-  const sender = allocateEvent(table);
+  const base = row * ROW;
+  const sender = allocateEvent(table, row, table.rows[base + ROW_EVENTS]!);
   if (sender === 0) return true;
   events[at + EVENT_COPIES] = sender;
   table.eventTimes[sender * (EVENT / 2)] = input.timeNs;
-  events[sender * EVENT + EVENT_INFO] = KIND_ADDRESS;
+  events[sender * EVENT + EVENT_INFO] = KIND_ADDRESS | (toServer ? 16 : 0);
   for (let word = 0; word < 4; word++) events[sender * EVENT + EVENT_SEQ + word] = error.from[word]!;
   link(table, row, sender);
   return true;
@@ -98,7 +101,7 @@ function append(table: AttemptTable, row: number, input: SegmentInput, info: num
     return 0;
   }
   rows[base + ROW_SEGMENTS]!++;
-  const event = allocateEvent(table);
+  const event = allocateEvent(table, row, rows[base + ROW_EVENTS]!);
   if (event === 0) return 0;
   const at = event * EVENT;
   table.eventTimes[event * (EVENT / 2)] = input.timeNs;
@@ -116,6 +119,7 @@ function link({ rows, events }: AttemptTable, row: number, event: number): void 
   if (last === 0) rows[base + ROW_FIRST_EVENT] = event;
   else events[last * EVENT + EVENT_NEXT] = event;
   rows[base + ROW_LAST_EVENT] = event;
+  rows[base + ROW_EVENTS]!++;
 }
 
 function findCopy(
@@ -127,13 +131,16 @@ function findCopy(
   tsval: number,
   ack: number,
 ): number {
-  const { rows, events, eventTimes } = table;
+  const { rows, rowTimes, events, eventTimes } = table;
   const base = row * ROW;
-  const last = rows[base + ROW_LAST_EVENT]!;
-  if (last === 0 || input.timeNs - eventTimes[last * (EVENT / 2)]! > COPY_WITHIN_NS) return 0;
+  if (input.timeNs - rowTimes[(base + ROW_LAST_TIME) / 2]! > COPY_WITHIN_NS) return 0;
+  let original = 0;
   for (let event = rows[base + ROW_FIRST_EVENT]!; event !== 0; event = events[event * EVENT + EVENT_NEXT]!) {
     const at = event * EVENT;
-    if (
+    // A packet of the other side in between makes the second one an answer of its own, not another sighting.
+    if (((events[at + EVENT_INFO]! ^ info) & 16) !== 0) {
+      original = 0;
+    } else if (
       events[at + EVENT_SEQ] === (input.seq | 0) &&
       events[at + EVENT_ACK] === ack &&
       events[at + EVENT_ID_LENGTH] === idLength &&
@@ -141,10 +148,10 @@ function findCopy(
       sameButTtl(events[at + EVENT_INFO]!, info) &&
       Math.abs(input.timeNs - eventTimes[event * (EVENT / 2)]!) <= COPY_WITHIN_NS
     ) {
-      return event;
+      original = event;
     }
   }
-  return 0;
+  return original;
 }
 
 /** Kind, direction and flags agree, and the TTLs are near; what the capture says of in and out may differ. */

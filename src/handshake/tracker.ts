@@ -414,7 +414,7 @@ export class HandshakeTracker {
   private sweep(nowNs: number): void {
     const { rows, rowTimes, rowEnd } = this.table;
     this.nextSweepNs = nowNs + SWEEP_NS;
-    this.untilSweep = rowEnd;
+    this.untilSweep = rowEnd * 2;
     for (let row = 0; row < rowEnd; row++) {
       const base = row * ROW;
       const state = rows[base + ROW_STATE]!;
