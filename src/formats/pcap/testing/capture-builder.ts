@@ -66,7 +66,7 @@ export function pcapFile(packets: readonly BuiltPacket[], options: PcapOptions =
 }
 
 /** An option of a pcapng block: its code and its value. */
-export type BuiltOption = readonly [code: number, value: Uint8Array];
+type BuiltOption = readonly [code: number, value: Uint8Array];
 
 /** An interface of a pcapng section that a test builds. */
 export interface BuiltInterface {

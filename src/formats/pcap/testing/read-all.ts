@@ -3,7 +3,7 @@ import type { FrameInterface, FrameReader, FramingNote } from '../frames.ts';
 import { createFrameBatch } from '../frames.ts';
 
 /** One packet as a test looks at it. */
-export interface ReadFrame {
+interface ReadFrame {
   readonly timeNs: bigint;
   readonly bytes: Uint8Array;
   readonly wireBytes: number;
