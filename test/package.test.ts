@@ -60,7 +60,7 @@ it('says in one sentence that Node.js is too old', () => {
 
 function npx(...args: readonly string[]): CliRun {
   // The Node that runs the tests runs the package too, even where the system's is older.
-  const path = `${dirname(process.execPath)}${delimiter}${process.env['PATH']}`;
+  const path = `${dirname(process.execPath)}${delimiter}${process.env.PATH}`;
   return run('npx', ['--no-install', 'synscope', ...args], project, { PATH: path });
 }
 

@@ -12,9 +12,9 @@ export interface CliRun {
   readonly stderr: string;
 }
 
-/** Runs the command line from the sources, in `cwd` (the checkout unless told otherwise). */
-export function runCli(args: readonly string[], cwd: string = root): CliRun {
-  return run(process.execPath, [`${root}src/cli/main.ts`, ...args], cwd);
+/** Runs the command line from the sources, in the folder of the checkout. */
+export function runCli(args: readonly string[], env: NodeJS.ProcessEnv = {}): CliRun {
+  return run(process.execPath, [`${root}src/cli/main.ts`, ...args], root, env);
 }
 
 /** Runs a program to its end, for at most five minutes. */
