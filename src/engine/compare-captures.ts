@@ -38,6 +38,7 @@ interface Judged {
   readonly location: Location;
   readonly confidence: Confidence;
   readonly outcome: Outcome;
+  readonly syns: number;
 }
 
 /**
@@ -63,7 +64,8 @@ export function compareCaptures(
       const path = pathStory(comparison, story)!;
       const verdict = judgePath(path);
       const outcome = outcomeOnPath(path, verdict.verdict.location);
-      judged = { location: verdict.verdict.location, confidence: verdict.verdict.confidence, outcome };
+      const { location, confidence } = verdict.verdict;
+      judged = { location, confidence, outcome, syns: path.near.syns.length };
       if (candidates.length > JUDGED_ONE_BY_ONE) alike.set(signatureOf(comparison, story), judged);
       if (isShown(judged, all)) {
         if (made < limit) {
@@ -103,11 +105,14 @@ export function compareCaptures(
   };
 }
 
-/** What worked is shown on request only; what the end of a capture cut off, only when the place where it hangs is plain. */
-function isShown({ location, outcome, confidence }: Judged, all: boolean): boolean {
+/**
+ * What worked is shown on request only; what the end of a capture cut off, when it was repeated at least once or the place where
+ * it hangs is plain.
+ */
+function isShown({ location, outcome, confidence, syns }: Judged, all: boolean): boolean {
   if (all) return true;
   if (location === 'established') return false;
-  return outcome !== 'in-progress' || (location !== 'unmatched' && confidence !== 'guess');
+  return outcome !== 'in-progress' || syns > 1 || (location !== 'unmatched' && confidence !== 'guess');
 }
 
 function diagnose(path: PathStory): Diagnosis {

@@ -13,7 +13,9 @@ export function pathHeadline(
   const names = formatList(columns.map(({ capture }) => capture.name));
   if (handshakes === 0) return `${names} hold no TCP handshake to compare.`;
   const first = groups.find(({ location }) => location !== 'late');
-  if (failed === 0 || first === undefined) {
+  if (failed === 0 && first !== undefined)
+    return `No attempt had failed for good when the captures ended. ${first.sentence}`;
+  if (first === undefined) {
     const worked = `No failed attempt among the ${formatCount(handshakes)} that ${names} show`;
     return late === 0 ? `${worked}.` : `${worked}; ${formatCount(late)} worked late because packets were lost.`;
   }

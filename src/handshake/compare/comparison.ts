@@ -5,6 +5,7 @@ import { aheadAt, type ClockModel, SAME_CLOCK } from './clock-model.ts';
 import { hashAddress, sameWords } from './hash-chains.ts';
 import { addToSketch } from './hash-sketch.ts';
 import { matchAttempts } from './match-attempts.ts';
+import { pairClock } from './pair-clock.ts';
 import type { PairMatch } from './pair-match.ts';
 import { type OrderVote, orderVote, orderVoteOfTraits } from './point-order.ts';
 import { noteServer, type PointTraits, type ServerTraffic, traitsOf } from './point-traits.ts';
@@ -69,7 +70,9 @@ export function compareTracked(captures: readonly TrackedCapture[]): Comparison 
     traitsOf(column, (row) => rowOf.some((rows, other) => other !== k && rows[storyOf[k]![row]!]! >= 0)),
   );
   shareEnds(columns, rowOf, stories, traits);
-  const { order, reordered } = orderPoints(captures, pairs, traits);
+  const { order, reordered } = orderPoints(captures, pairs, traits, (a, b) =>
+    wholeMatch(columns, rowOf, stories, a, b),
+  );
   return {
     columns,
     order,
@@ -155,15 +158,41 @@ function shareEnds(
   }
 }
 
+/** All attempts that two captures share, whichever capture led from one to the other. */
+function wholeMatch(
+  columns: readonly AttemptColumns[],
+  rowOf: readonly Int32Array[],
+  stories: number,
+  numberA: number,
+  numberB: number,
+): PairMatch {
+  const [a, b] = [columns[numberA]!, columns[numberB]!];
+  const rowOfB = new Int32Array(a.count).fill(-1);
+  const rowOfA = new Int32Array(b.count).fill(-1);
+  let matched = 0;
+  for (let story = 0; story < stories; story++) {
+    const [rowA, rowB] = [rowOf[numberA]![story]!, rowOf[numberB]![story]!];
+    if (rowA < 0 || rowB < 0) continue;
+    rowOfB[rowA] = rowB;
+    rowOfA[rowB] = rowA;
+    matched++;
+  }
+  const clock = pairClock(a, b, rowOfB);
+  return { a, b, rowOfB, rowOfA, basis: new Uint8Array(a.count), clock, matched, byIsn: 0, refuted: 0 };
+}
+
 function orderPoints(
   captures: readonly TrackedCapture[],
   pairs: readonly { a: number; b: number; match: PairMatch }[],
   traits: readonly PointTraits[],
+  whole: (a: number, b: number) => PairMatch,
 ): { order: number[]; reordered: string[] } {
   const count = captures.length;
   const rank = new Float64Array(count);
   const votes: { a: number; b: number; vote: OrderVote }[] = [];
-  for (const { a, b, match } of pairs) {
+  for (const { a, b, match: left } of pairs) {
+    // Of three captures, the later pairs were only matched for what the earlier had left over.
+    const match = count > 2 ? whole(a, b) : left;
     const [nameA, nameB] = [captures[a]!.name, captures[b]!.name];
     const vote =
       match.matched > 0

@@ -45,6 +45,7 @@ export function matchAttempts(
   const isOpenA = (row: number): boolean =>
     !Number.isNaN(a.firstNs[row]!) && openA?.[a.primary[row]!] !== 0 && match.rowOfB[a.primary[row]!]! < 0;
   const isOpenB = (row: number): boolean => openB?.[b.primary[row]!] !== 0 && match.rowOfA[b.primary[row]!]! < 0;
+  matchExactly(match, isOpenA, isOpenB);
   matchByIsn(match, isnOfB, isOpenA, isOpenB, false);
   match.clock = pairClock(a, b, match.rowOfB);
   refute(match);
@@ -61,10 +62,8 @@ type Open = (row: number) => boolean;
 
 function matchByIsn(match: PairMatch, isnOfB: HashChains, isOpenA: Open, isOpenB: Open, byTime: boolean): void {
   const { a, b } = match;
-  const exact = byTime ? undefined : chainByEverything(b);
   for (let rowA = 0; rowA < a.count; rowA++) {
     if (!isOpenA(rowA)) continue;
-    if (exact !== undefined && pairExact(match, exact, rowA, isOpenB)) continue;
     const isn = a.rows[rowA * ROW + ROW_CLIENT_ISN]!;
     let best = -1;
     let bestScore = 0;
@@ -117,24 +116,25 @@ function agreementOf(a: AttemptColumns, rowA: number, b: AttemptColumns, rowB: n
   return agreement;
 }
 
-/** Addresses, ports and ISN agree: pairs at once, unless several rows of `b` do. */
-function pairExact(match: PairMatch, exact: HashChains, rowA: number, isOpenB: Open): boolean {
+/** Pairs rows whose addresses, ports and ISN agree, and whose timestamps do not speak against it. */
+function matchExactly(match: PairMatch, isOpenA: Open, isOpenB: Open): void {
   const { a, b } = match;
-  const isn = a.rows[rowA * ROW + ROW_CLIENT_ISN]!;
-  let found = -1;
-  let steps = 0;
-  for (let rowB = chainOf(exact, hashEverything(a, rowA)); rowB >= 0 && steps < MAX_CHAIN; rowB = exact.next[rowB]!) {
-    steps++;
-    if (b.rows[rowB * ROW + ROW_CLIENT_ISN] !== isn || !isSameTuple(a, rowA, b, rowB) || !isOpenB(rowB)) continue;
-    if (found >= 0) {
-      // The same attempt twice in `b`, after a long silence: the timestamps decide, else their order.
-      if (compareTsvals(a.capture.table, rowA, b.capture.table, rowB) !== 'same') continue;
+  const exact = chainByEverything(b);
+  for (let rowA = 0; rowA < a.count; rowA++) {
+    if (!isOpenA(rowA)) continue;
+    const isn = a.rows[rowA * ROW + ROW_CLIENT_ISN]!;
+    let found = -1;
+    let steps = 0;
+    for (let rowB = chainOf(exact, hashEverything(a, rowA)); rowB >= 0 && steps < MAX_CHAIN; rowB = exact.next[rowB]!) {
+      steps++;
+      if (b.rows[rowB * ROW + ROW_CLIENT_ISN] !== isn || !isSameTuple(a, rowA, b, rowB) || !isOpenB(rowB)) continue;
+      const tsval = compareTsvals(a.capture.table, rowA, b.capture.table, rowB);
+      if (tsval === 'different') continue;
+      found = rowB;
+      if (tsval === 'same') break;
     }
-    found = rowB;
+    if (found >= 0) pair(match, rowA, found, BASIS_ISN);
   }
-  if (found < 0) return false;
-  pair(match, rowA, found, BASIS_ISN);
-  return true;
 }
 
 /** Whether addresses and ports are the same at both. */
