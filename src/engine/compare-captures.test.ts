@@ -159,7 +159,7 @@ describe('where an attempt died', () => {
     expect(located(diagnosis)).toBe('lost-before-server certain');
     expect(diagnosis.path!.between).toEqual(['client.pcap', 'server.pcap']);
     expect(diagnosis.sentence).toMatch(
-      /^All 4 SYNs from 10\.0\.0\.1:50204 to 192\.0\.2\.5:443 left client\.pcap and none arrived/,
+      /^All 4 SYNs from 10\.0\.0\.1:50204 to 192\.0\.2\.5:443 left client\.pcap \(#.* and #\d+\) and none arrived in server\.pcap: lost in between\.$/,
     );
     expect(diagnosis.vantages).toMatchObject([{ capture: 'client.pcap' }, { capture: 'server.pcap', handshake: null }]);
   });
@@ -428,6 +428,33 @@ describe('what the captures cover', () => {
     expect(report.diagnoses.map(located)).toEqual(['server-silent likely']);
     expect(report.clocks![0]!.confidence).toBe('likely');
     expect(Math.abs(Number(report.clocks![0]!.offsetNs) + 100e9)).toBeLessThan(1e9);
+  });
+
+  it('does not call a server silent when the capture there never shows answers', () => {
+    const [client, server] = [new Recorder(CLIENT), new Recorder(SERVER)];
+    for (let i = 0; i < 10; i++) {
+      const attempt = { at: i, port: 30000 + i, isn: 1000 + i * 77 };
+      client.whole(attempt);
+      server.syn(attempt).ack(attempt);
+    }
+    for (const at of TRIES) {
+      client.syn(FAILED, at);
+      server.syn(FAILED, at);
+    }
+    const diagnosis = only(client, server);
+    expect(located(diagnosis)).toBe('unmatched guess');
+    expect(diagnosis.sentence).toContain('server.pcap shows only one direction');
+  });
+
+  it('does not take captures that are filtered for SYNs for clients that ignore answers', () => {
+    const [client, server] = [new Recorder(CLIENT), new Recorder(SERVER)];
+    for (let i = 0; i < 10; i++) {
+      const attempt = { at: i, port: 30000 + i, isn: 1000 + i * 77 };
+      for (const recorder of [client, server]) recorder.syn(attempt).synAck(attempt);
+    }
+    const { diagnoses } = compare(client, server);
+    expect(diagnoses.every(({ path }) => path!.location === 'unmatched')).toBe(true);
+    expect(diagnoses[0]!.sentence).toContain('may be filtered for SYNs');
   });
 
   it('counts what only the server capture has as other clients', () => {

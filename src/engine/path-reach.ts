@@ -39,9 +39,12 @@ export function coveredBy(
   return packets.filter(({ ns }) => covers(comparison, point.capture, ns, from.capture));
 }
 
-/** Whether what a capture does not show towards the client was not there: does it show answers at all? */
+/** Whether what a capture does not show of a server was not there: does it show answers at all, and all of them? */
 export function answerTrust({ comparison }: PathStory, point: PathPoint): Trust {
-  return comparison.traits[point.capture]!.answered > 0 ? 'certain' : 'likely';
+  const { answered, missedAnswers } = comparison.traits[point.capture]!;
+  if (answered === 0) return missedAnswers > 0 ? 'none' : 'likely';
+  if (missedAnswers * 5 > answered) return 'guess';
+  return missedAnswers * 200 > answered ? 'likely' : 'certain';
 }
 
 /** Routers between a point and the server, when TTLs show it. */

@@ -34,14 +34,15 @@ function answerLost(story: PathStory): PathFinding | undefined {
   const nearest = points.find((point) => point.answers.length > 0)!;
   const before = points.slice(0, points.indexOf(nearest)).findLast(({ sighting }) => sighting !== undefined) ?? near;
   const absence = absenceOf(story, before, nearest, nearest.answers);
-  if (absence.trust === 'none') return undefined;
+  const trust = leastTrust(absence.trust, answerTrust(story, before));
+  if (trust === 'none') return undefined;
   const sent = last.answers.length;
   const passed = nearest === last ? '' : `, passed ${nearest.name} (${frameList(nearest.answers)})`;
   const several = sent > 1;
   return {
     location: 'answer-lost',
     sentence: `The server answered the ${near.syns.length > 1 ? 'SYNs' : 'SYN'} ${fromTo(story)}: ${formatQuantity(sent, 'SYN-ACK')} left ${last.name} (${frameList(last.answers)})${passed} and ${several ? 'none' : 'it never'} reached ${before.name}: lost on the way back.`,
-    confidence: confidenceOf(leastTrust(absence.trust, answerTrust(story, before))),
+    confidence: confidenceOf(trust),
     between: [before.name, nearest.name],
     shown: [
       { point: last, packets: last.answers },
@@ -144,6 +145,7 @@ function ackLost(story: PathStory): PathFinding | undefined {
   const next = points.slice(points.indexOf(deepest) + 1).find(({ sighting }) => sighting !== undefined) ?? last;
   const absence = absenceOf(story, next, deepest, deepest.acks);
   if (absence.trust === 'none') return undefined;
+  const unseen = story.comparison.traits[next.capture]!.acknowledged === 0 && last.answers.length === 1;
   const pure = near.acks.filter(({ segment }) => segment.kind === 'ack');
   const acks = pure.length > 0 ? pure : near.acks;
   const repeated =
@@ -151,7 +153,8 @@ function ackLost(story: PathStory): PathFinding | undefined {
   return {
     location: 'final-ack-lost',
     sentence: `${someOf(acks.length, acks.length, 'ACK')} ${fromTo(story)} (${frameList(acks)} in ${near.name}) never reached ${next.name}${repeated}: the client believes that it is connected, the server does not.`,
-    confidence: confidenceOf(absence.trust),
+    // A capture without any ACK may be filtered for SYNs.
+    confidence: confidenceOf(leastTrust(absence.trust, unseen ? 'guess' : 'certain')),
     between: [deepest.name, next.name],
     shown: [
       { point: near, packets: [...near.answers.slice(0, 1), ...near.acks] },
@@ -198,6 +201,8 @@ function rejected(story: PathStory): PathFinding | undefined {
   if (answer.ns + ACK_WITHIN_NS > lastNs) return undefined;
   const asks = near.syns.filter(({ ns }) => ns > answer.ns);
   const repeats: readonly SightedSegment[] = asks.length > 0 ? asks : near.answers.slice(1);
+  // A capture without any ACK may be filtered for SYNs.
+  if (repeats.length === 0 && comparison.traits[near.capture]!.acknowledged === 0) return undefined;
   const proof = asks.length > 0 ? `asked again (${frameList(asks)})` : 'sent nothing';
   return {
     location: 'client-rejected-answer',

@@ -15,8 +15,11 @@ export function judgeLoss(story: PathStory): PathFinding | undefined {
   const { point, absence } = beyond;
   const expected = coveredBy(story, point, far, far.syns);
   const [count, all] = [expected.length, far.syns.length];
-  const none = count === 1 ? `never arrived in ${point.name}` : `left ${far.name} and none arrived in ${point.name}`;
   const which = someOf(count, all, 'SYN');
+  const left =
+    count === 1
+      ? `(${frameList(expected)} in ${far.name}) never arrived in`
+      : `left ${far.name} (${frameList(expected)}) and none arrived in`;
   const edge = count < all ? ' (the others lie outside of the time that both captures cover)' : '';
   const again =
     far === near
@@ -29,7 +32,7 @@ export function judgeLoss(story: PathStory): PathFinding | undefined {
   const trust = mayHideIcmp(story, near) ? leastTrust(absence.trust, 'likely') : absence.trust;
   return {
     location: 'lost-before-server',
-    sentence: `${which} ${fromTo(story)} ${count === 1 ? `(${frameList(expected)} in ${far.name}) ${none}` : `${none} (${frameList(expected)} in ${far.name})`}${again}: lost in between${edge}.`,
+    sentence: `${which} ${fromTo(story)} ${left} ${point.name}${again}: lost in between${edge}.`,
     confidence: confidenceOf(trust),
     between: [far.name, point.name],
     shown: [{ point: far, packets: far.syns }, ...(far === near ? [] : [{ point: near, packets: near.syns }])],

@@ -42,7 +42,8 @@ export function judgeSilence(story: PathStory): PathFinding | undefined {
       sourceOf(last, last.syns),
     ),
   ];
-  const trust = proxied ? 'likely' : silenceTrust(story, hops);
+  if (answerTrust(story, last) === 'none') return undefined;
+  const trust = leastTrust(proxied ? 'likely' : 'certain', silenceTrust(story, hops));
   return {
     location: 'server-silent',
     sentence: `${came} and no SYN-ACK left: ${who}.${lost}${between}`,

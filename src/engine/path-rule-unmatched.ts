@@ -47,6 +47,9 @@ function whyBlind(story: PathStory, point: PathPoint): string {
 function inconclusive({ near, last, comparison }: PathStory): string {
   const one = [near, last].find(({ capture }) => comparison.traits[capture]!.answered === 0);
   if (one !== undefined) return `${one.name} shows only one direction`;
+  if (near.answers.length > 0 && comparison.traits[near.capture]!.acknowledged === 0) {
+    return `${near.name} holds no ACK of any attempt, so it may be filtered for SYNs`;
+  }
   const ended = last.sighting?.handshake.outcome === 'in-progress' ? last.name : near.name;
   return `${ended} does not cover enough of it to tell`;
 }

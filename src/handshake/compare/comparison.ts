@@ -1,4 +1,4 @@
-import { ROW, ROW_CLIENT, ROW_SERVER, ROW_STATE, STATE_SERVER_SEEN } from '../attempt-table.ts';
+import { ROW, ROW_CLIENT, ROW_SERVER, ROW_STATE, STATE_PROVED, STATE_SERVER_SEEN } from '../attempt-table.ts';
 import { type AttemptColumns, columnsOf } from './attempt-columns.ts';
 import { chainByIsn, linkCopies } from './capture-copies.ts';
 import { aheadAt, type ClockModel, SAME_CLOCK } from './clock-model.ts';
@@ -150,6 +150,7 @@ function shareEnds(
         if (there < 0) continue;
         const client = hashAddress(columns[j]!.rows, there * ROW + ROW_CLIENT);
         addToSketch(clients, client);
+        if (!answered && (columns[j]!.rows[there * ROW + ROW_STATE]! & STATE_PROVED) !== 0) traits[k]!.missedAnswers++;
         if (sameWords(columns[j]!.rows, there * ROW + ROW_SERVER, rows, here * ROW + ROW_SERVER)) continue;
         const server = hashAddress(columns[j]!.rows, there * ROW + ROW_SERVER);
         if (!own.has(server)) noteServer(servers, server, client, true, answered);

@@ -3,6 +3,7 @@ import {
   ROW_CLIENT,
   ROW_SERVER,
   ROW_STATE,
+  STATE_ACKED,
   STATE_ANSWER_MISSING,
   STATE_ANSWERED,
   STATE_SERVER_SEEN,
@@ -33,6 +34,10 @@ export interface PointTraits {
   readonly attempts: number;
   /** Attempts of which a packet to the client was captured. */
   readonly answered: number;
+  /** Attempts that went on with the server, as another capture shows, of which this one holds nothing of the server. */
+  missedAnswers: number;
+  /** Attempts of which the client's ACK was captured. */
+  readonly acknowledged: number;
   /** Attempts of which the SYN was captured. */
   readonly asked: number;
   /** Routers between the client and this point, and this point and the server, as most TTLs have it; undefined without any. */
@@ -54,7 +59,7 @@ export function traitsOf(columns: AttemptColumns, shared: (row: number) => boole
   const hopsServer = new Int32Array(256);
   const stride = Math.max(1, Math.floor(count / SAMPLES));
   const beganNs = Number(capture.firstNs - capture.baseNs);
-  let [attempts, answered, asked, missed] = [0, 0, 0, 0];
+  let [attempts, answered, asked, missed, acknowledged] = [0, 0, 0, 0, 0];
   for (let row = 0; row < count; row++) {
     if (Number.isNaN(firstNs[row]!)) continue;
     const base = row * ROW;
@@ -62,6 +67,7 @@ export function traitsOf(columns: AttemptColumns, shared: (row: number) => boole
     attempts++;
     if ((state & STATE_SERVER_SEEN) !== 0) answered++;
     if ((state & STATE_SYN_MISSING) === 0) asked++;
+    if ((state & STATE_ACKED) !== 0) acknowledged++;
     // The ACK or the SYN-ACK proves that there was a SYN or a SYN-ACK.
     const lost =
       (state & STATE_ANSWER_MISSING) !== 0 ||
@@ -85,6 +91,8 @@ export function traitsOf(columns: AttemptColumns, shared: (row: number) => boole
     sharedClients: createHashSketch(),
     attempts,
     answered,
+    missedAnswers: 0,
+    acknowledged,
     asked,
     hopsFromClient: mostFrequent(hopsClient),
     hopsFromServer: mostFrequent(hopsServer),
