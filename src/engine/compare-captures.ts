@@ -28,7 +28,7 @@ export interface CompareOptions {
 }
 
 /** So many attempts are judged packet by packet; beyond, like ones share their verdict. */
-const JUDGED_ONE_BY_ONE = 5000;
+const JUDGED_ONE_BY_ONE = 1000;
 const DEFAULT_LIMIT = 100_000;
 
 type Location = ReturnType<typeof judgePath>['verdict']['location'];

@@ -133,24 +133,10 @@ function splitAtSteps(x: Float64Array, y: Float64Array, depth: number, from = 0,
   const line = evenLine(x.subarray(from, to), y.subarray(from, to));
   const one: Piece = { from, to, line };
   if (depth >= MAX_STEPS || to - from < 4) return [one];
-  const worst = largestDistance(x, y, one);
-  if (worst < LEAST_STEP_NS) return [one];
-  let best: { pieces: [Piece, Piece]; cost: number } | undefined;
-  for (const at of largestJumps(y, from, to)) {
-    const pieces: [Piece, Piece] = [pieceOf(x, y, from, at), pieceOf(x, y, at, to)];
-    const cost = totalDistance(x, y, pieces[0]) + totalDistance(x, y, pieces[1]);
-    if (best === undefined || cost < best.cost) best = { pieces, cost };
-  }
-  const before = totalDistance(x, y, one);
-  if (best === undefined || best.cost > before * 0.4) return [one];
-  const [left, right] = best.pieces;
-  const jump = Math.abs(lineAt(right.line, x[left.to]!) - lineAt(left.line, x[left.to]!));
-  if (jump < LEAST_STEP_NS) return [one];
-  return [...splitAtSteps(x, y, depth + 1, left.from, left.to), ...splitAtSteps(x, y, depth + 1, right.from, right.to)];
-}
-
-function pieceOf(x: Float64Array, y: Float64Array, from: number, to: number): Piece {
-  return { from, to, line: evenLine(x.subarray(from, to), y.subarray(from, to)) };
+  if (largestDistance(x, y, one) < LEAST_STEP_NS) return [one];
+  const at = largestStep(y, from, to);
+  if (at === undefined) return [one];
+  return [...splitAtSteps(x, y, depth + 1, from, at), ...splitAtSteps(x, y, depth + 1, at, to)];
 }
 
 /** A sloping line only where the slope stands out of the scatter; few points or a short time carry none. */
@@ -164,23 +150,24 @@ function evenLine(x: Float64Array, y: Float64Array): Line {
   return gain > 20e3 && gain > 4 * spread(x, y, sloped) ? sloped : flat;
 }
 
-function largestJumps(y: Float64Array, from: number, to: number): number[] {
-  const jumps: number[] = [];
-  for (let at = from + 2; at <= to - 2; at++) jumps.push(at);
-  jumps.sort((a, b) => Math.abs(y[b]! - y[b - 1]!) - Math.abs(y[a]! - y[a - 1]!));
-  return jumps.slice(0, 6);
+/** Where the largest step is: a jump that stands out of the others and that both sides of it keep. */
+function largestStep(y: Float64Array, from: number, to: number): number | undefined {
+  const jumps = new Float64Array(to - from - 1);
+  for (let i = 0; i < jumps.length; i++) jumps[i] = Math.abs(y[from + i + 1]! - y[from + i]!);
+  const least = Math.max(LEAST_STEP_NS, 8 * median(jumps.slice()));
+  let best: number | undefined;
+  for (let at = from + 2; at <= to - 2; at++) {
+    const jump = jumps[at - from - 1]!;
+    const kept = Math.max(jumps[at - from - 2]!, jumps[at - from]!) < jump / 2;
+    if (kept && jump >= least && (best === undefined || jump > jumps[best - from - 1]!)) best = at;
+  }
+  return best;
 }
 
 function largestDistance(x: Float64Array, y: Float64Array, { from, to, line }: Piece): number {
   let largest = 0;
   for (let i = from; i < to; i++) largest = Math.max(largest, Math.abs(y[i]! - lineAt(line, x[i]!)));
   return largest;
-}
-
-function totalDistance(x: Float64Array, y: Float64Array, { from, to, line }: Piece): number {
-  let total = 0;
-  for (let i = from; i < to; i++) total += Math.abs(y[i]! - lineAt(line, x[i]!));
-  return total;
 }
 
 /** The step lies between the last sample that fits the old line better and the first that fits the new one. */

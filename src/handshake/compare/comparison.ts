@@ -52,8 +52,7 @@ export function compareTracked(captures: readonly TrackedCapture[]): Comparison 
   let stories = 0;
   for (let k = 0; k < columns.length; k++) {
     for (let j = k - 1; j >= 0; j--) {
-      const openA = Uint8Array.from(storyOf[j]!, (story) => (story >= 0 && rowOf[k]![story]! < 0 ? 1 : 0));
-      const openB = Uint8Array.from(storyOf[k]!, (story) => (story < 0 ? 1 : 0));
+      const [openA, openB] = openRows(storyOf[j]!, storyOf[k]!, rowOf[k]!);
       const match = matchAttempts(columns[j]!, columns[k]!, chains[k]!, openA, openB);
       adopt(match, storyOf[j]!, storyOf[k]!, rowOf[k]!, basisOf[k]!);
       matches.push(match);
@@ -66,9 +65,7 @@ export function compareTracked(captures: readonly TrackedCapture[]): Comparison 
       storyOf[k]![row] = stories++;
     }
   }
-  const traits = columns.map((column, k) =>
-    traitsOf(column, (row) => rowOf.some((rows, other) => other !== k && rows[storyOf[k]![row]!]! >= 0)),
-  );
+  const traits = columns.map((column, k) => traitsOf(column, sharedRows(column.count, k, rowOf, stories)));
   shareEnds(columns, rowOf, stories, traits);
   const { order, reordered } = orderPoints(captures, pairs, traits, (a, b) =>
     wholeMatch(columns, rowOf, stories, a, b),
@@ -92,6 +89,31 @@ export function referenceNs({ clocks, columns }: Comparison, capture: number, ns
   let time = ns + columns[capture]!.shiftNs;
   for (let at = capture; at !== 0; at = clocks[at]!.parent) time -= aheadAt(clocks[at]!.model, time);
   return time;
+}
+
+/** Rows of two captures that have no partner in the other yet. */
+function openRows(storyOfA: Int32Array, storyOfB: Int32Array, rowOfB: Int32Array): [Uint8Array, Uint8Array] {
+  const openA = new Uint8Array(storyOfA.length);
+  const openB = new Uint8Array(storyOfB.length);
+  for (let row = 0; row < storyOfA.length; row++) {
+    const story = storyOfA[row]!;
+    if (story >= 0 && rowOfB[story]! < 0) openA[row] = 1;
+  }
+  for (let row = 0; row < storyOfB.length; row++) if (storyOfB[row]! < 0) openB[row] = 1;
+  return [openA, openB];
+}
+
+/** Marks the rows of a capture of which another capture has the same attempt. */
+function sharedRows(count: number, capture: number, rowOf: readonly Int32Array[], stories: number): Uint8Array {
+  const shared = new Uint8Array(count);
+  const own = rowOf[capture]!;
+  rowOf.forEach((rows, other) => {
+    if (other === capture) return;
+    for (let story = 0; story < stories; story++) {
+      if (own[story]! >= 0 && rows[story]! >= 0) shared[own[story]!] = 1;
+    }
+  });
+  return shared;
 }
 
 function adopt(

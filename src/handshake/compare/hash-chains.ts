@@ -11,7 +11,7 @@ export const MAX_CHAIN = 48;
 /** Makes chains for rows 0 to `rows - 1`; none is in yet. */
 export function createHashChains(rows: number): HashChains {
   let size = 16;
-  while (size < rows * 2) size *= 2;
+  while (size < rows) size *= 2;
   return { heads: new Int32Array(size).fill(-1), next: new Int32Array(rows), mask: size - 1 };
 }
 

@@ -44,14 +44,15 @@ export function matchAttempts(
   };
   const isOpenA = (row: number): boolean =>
     !Number.isNaN(a.firstNs[row]!) && openA?.[a.primary[row]!] !== 0 && match.rowOfB[a.primary[row]!]! < 0;
-  const isOpenB = (row: number): boolean => openB?.[b.primary[row]!] !== 0 && match.rowOfA[b.primary[row]!]! < 0;
+  const isOpenB = (row: number): boolean =>
+    !Number.isNaN(b.firstNs[row]!) && openB?.[b.primary[row]!] !== 0 && match.rowOfA[b.primary[row]!]! < 0;
   matchExactly(match, isOpenA, isOpenB);
   matchByIsn(match, isnOfB, isOpenA, isOpenB, false);
   match.clock = pairClock(a, b, match.rowOfB);
   refute(match);
   matchByIsn(match, isnOfB, isOpenA, isOpenB, true);
   match.byIsn = match.matched;
-  matchByTuple(match, isOpenA, isOpenB);
+  if (anyOpen(a, isOpenA) && anyOpen(b, isOpenB)) matchByTuple(match, isOpenA, isOpenB);
   if (match.clock.bothWays < 3) match.clock = pairClock(a, b, match.rowOfB);
   matchByFingerprint(match, isOpenA, isOpenB);
   if (match.clock.bothWays < 3) match.clock = pairClock(a, b, match.rowOfB);
@@ -59,6 +60,11 @@ export function matchAttempts(
 }
 
 type Open = (row: number) => boolean;
+
+function anyOpen({ count }: AttemptColumns, isOpen: Open): boolean {
+  for (let row = 0; row < count; row++) if (isOpen(row)) return true;
+  return false;
+}
 
 function matchByIsn(match: PairMatch, isnOfB: HashChains, isOpenA: Open, isOpenB: Open, byTime: boolean): void {
   const { a, b } = match;

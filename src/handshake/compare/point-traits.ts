@@ -51,8 +51,8 @@ const SAMPLES = 2000;
 /** What is incomplete so soon after the capture began may have begun before it. */
 const BEGINNING_NS = 3e9;
 
-/** Reads the traits of one capture; `shared` says of its primary rows whether another capture has them too. */
-export function traitsOf(columns: AttemptColumns, shared: (row: number) => boolean): PointTraits {
+/** Reads the traits of one capture; `shared` marks the primary rows that another capture has too. */
+export function traitsOf(columns: AttemptColumns, shared: Uint8Array): PointTraits {
   const { rows, count, firstNs, primary, capture } = columns;
   const servers = new Map<number, ServerTraffic>();
   const hopsClient = new Int32Array(256);
@@ -77,7 +77,7 @@ export function traitsOf(columns: AttemptColumns, shared: (row: number) => boole
       servers,
       hashAddress(rows, base + ROW_SERVER),
       hashAddress(rows, base + ROW_CLIENT),
-      shared(primary[row]!),
+      shared[primary[row]!] === 1,
       (state & STATE_SERVER_SEEN) !== 0,
     );
     if (row % stride !== 0 || primary[row] !== row) continue;
