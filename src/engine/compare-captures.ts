@@ -30,6 +30,8 @@ export interface CompareOptions {
 /** So many attempts are judged packet by packet; beyond, like ones share their verdict. */
 const JUDGED_ONE_BY_ONE = 1000;
 const DEFAULT_LIMIT = 100_000;
+/** So many groups, the largest, get more than one example. */
+const EXAMPLES_FOR_GROUPS = 50;
 
 type Location = ReturnType<typeof judgePath>['verdict']['location'];
 type Confidence = ReturnType<typeof judgePath>['verdict']['confidence'];
@@ -56,8 +58,8 @@ export function compareCaptures(
   const alike = new Map<number, Judged>();
   let [made, omitted] = [0, 0];
   for (const story of candidates) {
-    const known =
-      made + omitted < JUDGED_ONE_BY_ONE || made < limit ? undefined : alike.get(signatureOf(comparison, story));
+    const alone = made < limit || made + omitted < JUDGED_ONE_BY_ONE || isUndecided(comparison, story);
+    const known = alone ? undefined : alike.get(signatureOf(comparison, story));
     let judged: Judged;
     let diagnosis: Diagnosis | undefined;
     if (known === undefined) {
@@ -66,7 +68,8 @@ export function compareCaptures(
       const outcome = outcomeOnPath(path, verdict.verdict.location);
       const { location, confidence } = verdict.verdict;
       judged = { location, confidence, outcome, syns: path.near.syns.length };
-      if (candidates.length > JUDGED_ONE_BY_ONE) alike.set(signatureOf(comparison, story), judged);
+      if (candidates.length > Math.max(limit, JUDGED_ONE_BY_ONE) && !isUndecided(comparison, story))
+        alike.set(signatureOf(comparison, story), judged);
       if (isShown(judged, all)) {
         if (made < limit) {
           diagnosis = pathDiagnosis(path, verdict);
@@ -85,10 +88,12 @@ export function compareCaptures(
     if (isShown(judged, false)) groups.add(attemptAt(comparison, story), judged, diagnosis);
   }
   const baseNs = captures[0]?.baseNs ?? 0n;
-  const shown = groups.all().map((group) =>
+  const shown = groups.all().map((group, i) =>
     pathGroup(
       group,
-      group.examples.map(({ story, diagnosis }) => diagnosis ?? diagnose(pathStory(comparison, story)!)),
+      group.examples
+        .slice(0, i < EXAMPLES_FOR_GROUPS ? undefined : 1)
+        .map(({ story, diagnosis }) => diagnosis ?? diagnose(pathStory(comparison, story)!)),
       (ns) => absoluteNs(baseNs, ns),
     ),
   );
@@ -113,6 +118,12 @@ function isShown({ location, outcome, confidence, syns }: Judged, all: boolean):
   if (all) return true;
   if (location === 'established') return false;
   return outcome !== 'in-progress' || syns > 1 || (location !== 'unmatched' && confidence !== 'guess');
+}
+
+/** Cut off by the end of a capture: then every millisecond decides. */
+function isUndecided({ columns, order, rowOf }: Comparison, story: number): boolean {
+  const near = order.find((capture) => rowOf[capture]![story]! >= 0)!;
+  return outcomeOf(columns[near]!.rows[rowOf[near]![story]! * ROW + ROW_STATE]!) === 'in-progress';
 }
 
 function diagnose(path: PathStory): Diagnosis {
