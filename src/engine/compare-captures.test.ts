@@ -379,9 +379,11 @@ describe('two handshakes', () => {
     client.syn(FAILED);
     for (const at of TRIES) client.synAck(FAILED, at);
     server.syn({ at: 8.11, port: 40000, isn: 1 });
+    server.syn({ at: 12, port: 40001, isn: 2 });
     const diagnosis = only(client, server);
     expect(diagnosis.path!.location).toBe('unmatched');
     expect(diagnosis.sentence).toContain('Something in between (a proxy, a load balancer) answered');
+    expect(diagnosis.sentence).toMatch(/may be #\d+ in server\.pcap, from 10\.0\.0\.1:40000/);
   });
 });
 

@@ -1,8 +1,11 @@
 import { leastTrust } from '../handshake/compare/coverage.ts';
+import { strangerAt } from '../handshake/compare/stranger.ts';
+import { materialize } from '../handshake/materialize.ts';
 import type { Evidence } from '../model/diagnosis.ts';
+import { formatEndpoint } from '../model/flow.ts';
 import { formatQuantity } from '../model/text.ts';
 import { beyondFar, coveredBy, mayHideIcmp } from './path-reach.ts';
-import type { PathStory } from './path-story.ts';
+import type { PathPoint, PathStory } from './path-story.ts';
 import { confidenceOf, frameList, fromTo, type PathFinding, someOf, sourceOf, supports } from './path-words.ts';
 
 /** The SYNs did not come as far as the next point that would have shown them. */
@@ -11,7 +14,7 @@ export function judgeLoss(story: PathStory): PathFinding | undefined {
   if (far === last || far.syns.length === 0) return undefined;
   const beyond = beyondFar(story);
   if (beyond === undefined) return undefined;
-  if (near.answers.length > 0) return answeredInBetween(story, beyond.point.name);
+  if (near.answers.length > 0) return answeredInBetween(story, beyond.point);
   const { point, absence } = beyond;
   const expected = coveredBy(story, point, far, far.syns);
   const [count, all] = [expected.length, far.syns.length];
@@ -58,12 +61,14 @@ function whyTrusted(reason: string | undefined): string {
 }
 
 /** The client got a SYN-ACK although nothing came to the server: two handshakes. */
-function answeredInBetween(story: PathStory, beyond: string): PathFinding {
+function answeredInBetween(story: PathStory, point: PathPoint): PathFinding {
   const { near, far } = story;
+  const beyond = point.name;
+  const other = otherHalf(story, point);
   const answer = frameList(near.answers.slice(0, 1));
   return {
     location: 'unmatched',
-    sentence: `Something in between (a proxy, a load balancer) answered the SYN ${fromTo(story)}: SYN-ACK ${answer} in ${near.name} belongs to a handshake that is not in ${beyond}, so what happened behind it is not told by this attempt.`,
+    sentence: `Something in between (a proxy, a load balancer) answered the SYN ${fromTo(story)}: SYN-ACK ${answer} in ${near.name} belongs to a handshake that is not in ${beyond}, so what happened behind it is not told by this attempt.${other}`,
     confidence: 'likely',
     between: [far.name, beyond],
     shown: [{ point: near, packets: [...near.syns.slice(0, 1), ...near.answers.slice(0, 1)] }],
@@ -72,4 +77,15 @@ function answeredInBetween(story: PathStory, beyond: string): PathFinding {
       supports('the SYN is not in this capture', beyond),
     ],
   };
+}
+
+/** The connection that a proxy may have made for this attempt: only time and port speak for it. */
+function otherHalf({ comparison, near }: PathStory, point: PathPoint): string {
+  const first = near.syns[0];
+  if (first === undefined) return '';
+  const row = strangerAt(comparison, point.capture, first.ns, near.sighting.handshake.server.port);
+  if (row === undefined) return '';
+  const { capture } = comparison.columns[point.capture]!;
+  const { client, server, segments, outcome } = materialize(capture.table, row, capture.baseNs);
+  return ` By time alone its other half may be #${segments[0]?.frame ?? '?'} in ${point.name}, from ${formatEndpoint(client)} to ${formatEndpoint(server)} (${outcome}).`;
 }
