@@ -61,9 +61,9 @@ export const IP_COUNTERS: Readonly<Record<string, Explanation>> = {
       'ip6_dst_lookup_tail() in net/ipv6/ip6_output.c; inet6_csk_route_req() in net/ipv6/inet6_connection_sock.c',
     ],
   },
-  InNoRoutes: {
+  IpExtInNoRoutes: {
     title: 'packets in transit for which this router has no route',
-    aliases: ['IpExtInNoRoutes', 'Ip6InNoRoutes'],
+    aliases: ['Ip6InNoRoutes'],
     meaning:
       'A packet to be forwarded was dropped for want of a route; the sender gets ICMP net unreachable or no route.',
     moves: 'ip_error() and ip6_pkt_drop(), on a host that forwards.',
@@ -77,9 +77,9 @@ export const IP_COUNTERS: Readonly<Record<string, Explanation>> = {
     seeAlso: ['icmp 3/0', 'icmp6 1/0', 'icmp-from-router', 'IP_INNOROUTES'],
     references: ['ip_error() in net/ipv4/route.c; ip6_pkt_drop() in net/ipv6/route.c'],
   },
-  InAddrErrors: {
+  IpInAddrErrors: {
     title: 'packets for an address that is not of this host, and forwarding is off',
-    aliases: ['IpInAddrErrors', 'Ip6InAddrErrors'],
+    aliases: ['Ip6InAddrErrors'],
     meaning: 'A packet arrived that is for another address, and this host does not forward.',
     moves: 'ip_error() with EHOSTUNREACH on a host that does not forward; ip6_forward().',
     wire: 'SYN to an address that the host does not have, without an answer and without ICMP.',
@@ -133,9 +133,9 @@ export const IP_COUNTERS: Readonly<Record<string, Explanation>> = {
       'rp_filter in Documentation/networking/ip-sysctl.rst',
     ],
   },
-  InDestUnreachs: {
+  IcmpInDestUnreachs: {
     title: 'ICMP destination unreachable received',
-    aliases: ['IcmpInDestUnreachs', 'Icmp6InDestUnreachs'],
+    aliases: ['Icmp6InDestUnreachs'],
     meaning: 'ICMP errors arrived that say that a packet of this host was not delivered.',
     moves: 'icmp_rcv() and icmpv6_rcv().',
     wire: 'ICMP type 3, or ICMPv6 type 1, that quotes a SYN (client) or SYN-ACK (server).',

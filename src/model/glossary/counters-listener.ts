@@ -219,9 +219,9 @@ export const LISTENER_COUNTERS: Readonly<Record<string, Explanation>> = {
     seeAlso: ['backlog', 'ListenOverflows'],
     references: ['tcp_add_backlog() in net/ipv4/tcp_ipv4.c'],
   },
-  PassiveOpens: {
+  TcpPassiveOpens: {
     title: 'connections that came out of a listener',
-    aliases: ['TcpPassiveOpens', 'passive connection openings'],
+    aliases: ['passive connection openings'],
     meaning: 'A final ACK was accepted and a socket was created for it.',
     moves: 'tcp_create_openreq_child(), at the final ACK and not at the SYN.',
     traps: ['It also moves when the route is lost between SYN-ACK and ACK, together with AttemptFails.'],

@@ -7,11 +7,10 @@ export const TCP_COUNTERS: Readonly<Record<string, Explanation>> = {
   TCPSynRetrans: {
     title: 'SYNs and SYN-ACKs sent again',
     meaning: 'A SYN (client) or a SYN-ACK (server) was sent again because nothing acceptable came back.',
-    moves:
-      'tcp_retransmit_skb() for a SYN and tcp_rtx_synack() for a SYN-ACK, after it was handed to IP without an error.',
+    moves: '__tcp_retransmit_skb() for a SYN, tcp_rtx_synack() for a SYN-ACK.',
     wire: 'The same SYN or SYN-ACK again, with the same sequence number.',
     traps: [
-      'It does not move when the output of this host drops the repeated packet: then TCPRetransFail (SYN) or only TCPTimeouts (SYN-ACK) moves.',
+      'A SYN is counted before it is handed to IP: it counts although the output of this host drops it (TCPRetransFail moves then). A SYN-ACK is counted only after it was handed down without an error; when the output drops it, only TCPTimeouts moves.',
       'It does not move while the first SYN still waits for ARP or neighbour discovery: TCPSpuriousRtxHostQueues moves.',
       'One number for clients and servers: look at ss for SYN-SENT and SYN-RECV.',
     ],
@@ -22,7 +21,7 @@ export const TCP_COUNTERS: Readonly<Record<string, Explanation>> = {
     ],
     checks: [{ statement: 'Which attempts wait:', command: 'ss -tano state syn-sent; ss -tano state syn-recv' }],
     seeAlso: ['TCPTimeouts', 'TCPRetransFail', 'syn-schedule', 'answer-lost'],
-    references: ['tcp_rtx_synack() in net/ipv4/tcp_output.c'],
+    references: ['__tcp_retransmit_skb() and tcp_rtx_synack() in net/ipv4/tcp_output.c'],
   },
   TCPTimeouts: {
     title: 'retransmission timers that fired',
@@ -43,20 +42,20 @@ export const TCP_COUNTERS: Readonly<Record<string, Explanation>> = {
     title: 'a retransmission could not be sent',
     meaning: 'The IP layer of this host refused a segment that was to be sent again.',
     moves:
-      '__tcp_retransmit_skb() callers, when sending returned an error: a netfilter drop on output, a cgroup egress program, no route, no memory.',
+      '__tcp_retransmit_skb(), when sending returned an error: a netfilter drop on output, a cgroup egress program, tc or a queueing discipline.',
     wire: 'Nothing: no SYN of this attempt is in the capture of the client.',
     application: 'connect() goes on waiting and fails with ETIMEDOUT, not with EPERM.',
     causes: [
       'an output rule of nftables or iptables on the client',
       'IPAddressDeny of systemd, or another cgroup egress program',
-      'the route vanished after the first SYN',
+      'tc or a queueing discipline on output',
     ],
     checks: [
       { statement: 'Rules on output, with counters:', command: 'nft list ruleset' },
       { statement: 'Programs on cgroups:', command: 'bpftool cgroup tree' },
     ],
     seeAlso: ['ETIMEDOUT', 'NETFILTER_DROP', 'BPF_CGROUP_EGRESS'],
-    references: ['tcp_retransmit_skb() and __tcp_retransmit_skb() in net/ipv4/tcp_output.c'],
+    references: ['__tcp_retransmit_skb() in net/ipv4/tcp_output.c'],
   },
   TCPSpuriousRtxHostQueues: {
     title: 'a retransmission was skipped because the packet has not left the host',
@@ -69,9 +68,9 @@ export const TCP_COUNTERS: Readonly<Record<string, Explanation>> = {
     seeAlso: ['EHOSTUNREACH', 'NEIGH_FAILED', 'TCPSynRetrans'],
     references: ['skb_still_in_host_queue() in net/ipv4/tcp_output.c'],
   },
-  OutRsts: {
+  TcpOutRsts: {
     title: 'RSTs that TCP sent',
-    aliases: ['TcpOutRsts', 'resets sent'],
+    aliases: ['resets sent'],
     meaning: 'The TCP of this host answered something with RST, or reset a connection itself.',
     moves: 'tcp_v4_send_reset(), tcp_v6_send_response() and tcp_send_active_reset().',
     traps: [
@@ -87,20 +86,20 @@ export const TCP_COUNTERS: Readonly<Record<string, Explanation>> = {
     seeAlso: ['refused', 'ECONNREFUSED', 'NO_SOCKET', 'RST'],
     references: ['RFC 4022 (tcpOutRsts)', 'tcp_v4_send_reset() in net/ipv4/tcp_ipv4.c'],
   },
-  OutSegs: {
+  TcpOutSegs: {
     title: 'segments that TCP handed to IP',
-    aliases: ['TcpOutSegs'],
-    meaning: 'Segments sent, including SYN-ACKs and resets, excluding retransmissions of data.',
-    moves: '__tcp_transmit_skb() and ip_send_unicast_reply() users; for a SYN-ACK when it is built and handed down.',
+    meaning:
+      'Segments handed down for sending, with SYN-ACKs (repeated ones too) and resets, without repeated SYNs and data.',
+    moves: '__tcp_transmit_skb(), tcp_make_synack(), tcp_v4_send_reset() and tcp_v6_send_response().',
     traps: [
-      'It counts packets that never reach the wire: a SYN-ACK that nftables output, tc or a cgroup program drops is counted. OutSegs that moves while the capture shows nothing leaving means a drop on output.',
+      'It counts packets that never reach the wire: a SYN-ACK that nftables output, tc or a cgroup program drops is counted. TcpOutSegs that moves while the capture shows nothing leaving means a drop on output.',
     ],
     seeAlso: ['server-silent', 'TCPTimeouts'],
     references: ['RFC 4022 (tcpOutSegs)'],
   },
-  AttemptFails: {
+  TcpAttemptFails: {
     title: 'connection attempts that failed',
-    aliases: ['TcpAttemptFails', 'failed connection attempts'],
+    aliases: ['failed connection attempts'],
     meaning: 'A connection went from SYN-SENT or SYN-RECEIVED back to CLOSED.',
     moves: 'tcp_done() for those states, and tcp_check_req() for an attempt that is reset.',
     traps: [
@@ -111,9 +110,9 @@ export const TCP_COUNTERS: Readonly<Record<string, Explanation>> = {
     seeAlso: ['refused', 'EmbryonicRsts', 'ETIMEDOUT'],
     references: ['RFC 4022 (tcpAttemptFails)', 'tcp_done() in net/ipv4/tcp.c'],
   },
-  ActiveOpens: {
+  TcpActiveOpens: {
     title: 'connections that this host tried to open',
-    aliases: ['TcpActiveOpens', 'active connection openings'],
+    aliases: ['active connection openings'],
     meaning: 'connect() sent, or tried to send, a SYN.',
     moves: 'tcp_connect().',
     traps: [
@@ -122,9 +121,8 @@ export const TCP_COUNTERS: Readonly<Record<string, Explanation>> = {
     seeAlso: ['AttemptFails', 'ENETUNREACH', 'EADDRNOTAVAIL'],
     references: ['RFC 4022 (tcpActiveOpens)', 'tcp_connect() in net/ipv4/tcp_output.c'],
   },
-  InCsumErrors: {
+  TcpInCsumErrors: {
     title: 'segments with a wrong TCP checksum',
-    aliases: ['TcpInCsumErrors'],
     meaning: 'Received segments were dropped because their checksum is wrong; TcpInErrs moves with it.',
     moves: 'tcp_v4_rcv() and tcp_v6_rcv(), label csum_error.',
     wire: 'SYN, repeated, without an answer; a capture at the receiver says "incorrect" cksum.',

@@ -18,7 +18,7 @@ export const ENTRY_KINDS: Readonly<Record<EntryKind, string>> = {
   finding: 'Finding in a capture',
   errno: 'Error of connect()',
   counter: 'Kernel counter',
-  'drop-reason': 'Drop reason of the kernel (skb:kfree_skb)',
+  'drop-reason': 'Drop reason of the kernel',
   icmp: 'ICMP error',
   term: 'Term',
 };

@@ -55,7 +55,7 @@ export const LOCATIONS: Readonly<Record<PathLocation, Explanation>> = {
       },
       {
         statement: 'Which counters move while the client tries:',
-        command: 'nstat -n; sleep 10; nstat -s | grep -E "Listen|ReqQ|NoRoutes|ReversePath|MD5"',
+        command: 'nstat -n; sleep 10; nstat -s | grep -E "Listen|ReqQ|NoRoute|Reverse|MD5"',
       },
       { statement: 'Queue and drops of this listener (field d of skmem):', command: "ss -ltnm 'sport = :PORT'" },
       { statement: 'Rules and their counters:', command: 'nft list ruleset' },
@@ -253,7 +253,7 @@ export const LOCATIONS: Readonly<Record<PathLocation, Explanation>> = {
       'the capture was taken at a host that this attempt does not pass',
     ],
     checks: [
-      { statement: 'Time range, number of packets and drops of a capture:', command: 'capinfos -a -e -c server.pcap' },
+      { statement: 'Time range and number of packets of a capture:', command: 'capinfos -a -e -c server.pcap' },
       {
         statement: 'Capture both ends at the same time with the same filter:',
         command: "tcpdump -ni any -s 160 -w server.pcap 'tcp port PORT or icmp or icmp6'",

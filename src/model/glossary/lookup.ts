@@ -81,7 +81,9 @@ export class GlossaryIndex {
     const bare = key.replace(PREFIXES, '');
     const found =
       this.byName.get(key) ?? this.byName.get(bare) ?? this.byBareName.get(key) ?? this.byBareName.get(bare) ?? [];
-    return key === '' ? [] : [...found].sort(inOrderOfKinds);
+    if (key === '') return [];
+    const asWritten = (entry: GlossaryEntry): number => (entry.word === text.trim() ? 0 : 1);
+    return [...found].sort((a, b) => asWritten(a) - asWritten(b) || inOrderOfKinds(a, b));
   }
 }
 

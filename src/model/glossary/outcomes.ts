@@ -57,7 +57,7 @@ export const OUTCOME_EXPLANATIONS: Readonly<Record<Outcome, Explanation>> = {
     references: [
       'RFC 792',
       'RFC 4443 section 3',
-      'RFC 5927 section 4 (what TCP does with ICMP errors)',
+      'RFC 9293 section 3.9.2.2 (what TCP does with ICMP errors)',
       'tcp_v4_err() and icmp_err_convert in net/ipv4; tcp_v6_err() in net/ipv6/tcp_ipv6.c',
     ],
   },
