@@ -26,7 +26,7 @@ const GROUP_NAMES: Readonly<Record<string, EntryKind>> = {
 };
 
 /** Brings spellings of a word together: case, spaces, hyphens, underscores and other marks aside. `3/13` keeps its slash. */
-export function normalizeWord(word: string): string {
+function normalizeWord(word: string): string {
   return word
     .toLowerCase()
     .replace(/\(.*?\)$/, '')
