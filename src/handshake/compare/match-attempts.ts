@@ -144,7 +144,7 @@ function matchExactly(match: PairMatch, isOpenA: Open, isOpenB: Open): void {
 }
 
 /** Whether addresses and ports are the same at both. */
-export function isSameTuple(a: AttemptColumns, rowA: number, b: AttemptColumns, rowB: number): boolean {
+function isSameTuple(a: AttemptColumns, rowA: number, b: AttemptColumns, rowB: number): boolean {
   const [baseA, baseB] = [rowA * ROW, rowB * ROW];
   return (
     a.rows[baseA + ROW_PORTS] === b.rows[baseB + ROW_PORTS] &&
