@@ -46,6 +46,11 @@ export function repeated({ synRetransmissions, synAckRetransmissions }: Handshak
   return [...sent('SYN', synRetransmissions), ...sent('SYN-ACK', synAckRetransmissions)];
 }
 
+/** Whether this is the client's acknowledgement of a SYN-ACK. */
+export function acknowledges({ kind, direction }: Segment): boolean {
+  return direction === 'to-server' && (kind === 'ack' || kind === 'data' || kind === 'fin');
+}
+
 function schedule(handshake: Handshake): Finding | undefined {
   const { gapsNs, system } = synSchedule(handshake);
   if (gapsNs.length === 0) return undefined;
@@ -65,7 +70,7 @@ function wrongAcknowledgement(handshake: Handshake): Finding | undefined {
       segment.kind === 'syn-ack' &&
       segment.direction === 'to-client' &&
       clientIsn !== undefined &&
-      !acknowledges(segment, clientIsn, handshake),
+      !answers(segment, clientIsn, handshake),
   );
   if (wrong === undefined || clientIsn === undefined) return undefined;
   return {
@@ -75,14 +80,14 @@ function wrongAcknowledgement(handshake: Handshake): Finding | undefined {
   };
 }
 
-function acknowledges(segment: Segment, clientIsn: number, handshake: Handshake): boolean {
+function answers(segment: Segment, clientIsn: number, handshake: Handshake): boolean {
   const ahead = (segment.ack - clientIsn) | 0;
   const data = handshake.segments.find((other) => other.kind === 'syn')?.payloadBytes ?? 0;
   return ahead >= 1 && ahead <= 1 + data;
 }
 
 function challengeAck(handshake: Handshake): Finding | undefined {
-  if (handshake.serverIsn !== undefined || handshake.clientIsn === undefined) return undefined;
+  if (handshake.clientIsn === undefined) return undefined;
   const challenge = handshake.segments.find((segment) => segment.kind === 'ack' && segment.direction === 'to-client');
   if (challenge === undefined) return undefined;
   return {
@@ -96,7 +101,11 @@ function challengeAck(handshake: Handshake): Finding | undefined {
 
 function resetAfterEstablished(handshake: Handshake): Finding | undefined {
   if (handshake.outcome !== 'established') return undefined;
-  const reset = handshake.segments.find((segment) => segment.kind === 'rst' && segment.direction === 'to-client');
+  const { segments } = handshake;
+  const acknowledged = segments.findIndex(acknowledges);
+  const reset = segments.find(
+    ({ kind, direction }, i) => kind === 'rst' && direction === 'to-client' && i > acknowledged && acknowledged >= 0,
+  );
   if (reset === undefined) return undefined;
   return {
     id: 'reset-after-established',

@@ -32,7 +32,10 @@ function predicate(outcome: AttemptGroup['outcome'], example: Handshake | undefi
       if (example !== undefined && findingOf(example, 'reset-by-middlebox') !== undefined) {
         return 'were refused by something on the way, not by the server.';
       }
-      return example?.stage === 'ack' ? "were reset right after the client's final ACK." : 'were refused with a RST.';
+      if (example?.stage === 'ack') return "were reset right after the client's final ACK.";
+      return example?.stage === 'syn-ack'
+        ? 'were answered with a SYN-ACK and then reset by the server.'
+        : 'were refused with a RST.';
     case 'unreachable': {
       const icmp = example?.segments.find((segment) => segment.icmp !== undefined)?.icmp;
       const from = icmp?.from === example?.server.address ? 'the server itself' : icmp?.from;

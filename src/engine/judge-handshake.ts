@@ -5,7 +5,7 @@ import { formatEndpoint } from '../model/flow.ts';
 import type { Finding, FindingId, Handshake, Segment } from '../model/handshake.ts';
 import { formatDuration, formatFrames, formatList, formatQuantity } from '../model/text.ts';
 import type { CaptureContext } from './capture-context.ts';
-import { findingsOf, repeated } from './capture-findings.ts';
+import { acknowledges, findingsOf, repeated } from './capture-findings.ts';
 
 /** Judges one attempt by what a single capture shows of it. */
 export function judgeHandshake(bare: Handshake, context: CaptureContext): Diagnosis {
@@ -39,11 +39,12 @@ function sentenceOf(handshake: Handshake, vantage: Vantage): string {
       return refused(handshake);
     case 'unreachable': {
       const icmp = firstIcmp(handshake);
-      const by = icmp?.from === handshake.server.address ? 'itself' : `the router ${icmp?.from}`;
+      if (icmp === undefined) return `${server} is unreachable: an ICMP error answered the SYN of ${client}.`;
+      const by = icmp.from === handshake.server.address ? 'itself' : `the router ${icmp.from}`;
       const verb = by === 'itself' ? 'answered' : 'is unreachable:';
       return by === 'itself'
-        ? `${server} ${verb} the SYN of ${client} with ICMP "${icmp?.name}".`
-        : `${server} ${verb} ${by} answered the SYN of ${client} with ICMP "${icmp?.name}".`;
+        ? `${server} ${verb} the SYN of ${client} with ICMP "${icmp.name}".`
+        : `${server} ${verb} ${by} answered the SYN of ${client} with ICMP "${icmp.name}".`;
     }
     case 'half-open':
       return halfOpen(handshake);
@@ -81,7 +82,9 @@ function refused(handshake: Handshake): string {
   if (handshake.stage === 'ack') {
     return `${server} reset the connection of ${client} right after the client's final ACK.`;
   }
-  return `${server} refused ${client} with a RST.`;
+  return handshake.stage === 'syn-ack'
+    ? `${server} answered ${client} with a SYN-ACK and then reset the connection.`
+    : `${server} refused ${client} with a RST.`;
 }
 
 function halfOpen(handshake: Handshake): string {
@@ -99,11 +102,12 @@ function abandoned(handshake: Handshake): string {
   const client = handshake.client.address;
   const challenge = findingOf(handshake, 'challenge-ack');
   const wrong = findingOf(handshake, 'wrong-acknowledgement');
+  if (handshake.stage === 'syn-ack') {
+    return `${client} reset the connection after the SYN-ACK of ${server}: a scan, a health check, or a client that was gone.`;
+  }
   if (challenge !== undefined) return `${server} did not accept the SYN of ${client}: ${challenge.statement}.`;
   if (wrong !== undefined) return `${client} could not use the answer of ${server}: ${wrong.statement}.`;
-  return handshake.stage === 'syn-ack'
-    ? `${client} reset the connection after the SYN-ACK of ${server}: a scan, a health check, or a client that was gone.`
-    : `${client} gave up before ${server} answered.`;
+  return `${client} gave up before ${server} answered.`;
 }
 
 function firstIcmp(handshake: Handshake): Segment['icmp'] {
@@ -122,10 +126,14 @@ function evidenceOf(handshake: Handshake, vantage: Vantage, context: CaptureCont
   if (handshake.outcome === 'no-reply') {
     const sent = formatList(repeated(handshake));
     add(
-      `${sent === '' ? 'one SYN' : sent}, and not one packet came back from ${handshake.server.address}`,
+      `${sent === '' ? 'one SYN' : sent}, and ${cameBack(handshake.server.address, fromServer)}`,
       syns.map((segment) => segment.frame),
       'conclusive',
     );
+  }
+  const acknowledged = handshake.segments.find(acknowledges);
+  if (handshake.outcome === 'one-sided' && acknowledged !== undefined) {
+    add('the client acknowledged a SYN-ACK that is not in the capture', [acknowledged.frame]);
   }
   for (const segment of handshake.segments.filter(({ icmp, repeat }) => icmp !== undefined && repeat === 0)) {
     const { icmp } = segment;
@@ -154,6 +162,14 @@ function evidenceOf(handshake: Handshake, vantage: Vantage, context: CaptureCont
     );
   }
   return evidence;
+}
+
+/** What the server sent to a client that it never answered. */
+function cameBack(server: string, fromServer: readonly Segment[]): string {
+  if (fromServer.length === 0) return `not one packet came back from ${server}`;
+  return fromServer.some(({ kind }) => kind === 'rst')
+    ? `only a RST came back from ${server} that does not acknowledge the SYN; a client ignores it (RFC 9293 section 3.10.7.3)`
+    : `${server} sent a SYN of its own instead of an answer`;
 }
 
 function weightOf(id: FindingId): Evidence['weight'] {
@@ -187,8 +203,8 @@ function nextSteps(handshake: Handshake, vantage: Vantage, context: CaptureConte
     statement: 'With a capture of the same time from the other end: see where it was lost',
     command:
       vantage === 'server'
-        ? ['synscope', 'compare', 'client.pcap', context.name]
-        : ['synscope', 'compare', context.name, 'server.pcap'],
+        ? ['synscope', 'compare', 'client.pcap', context.path ?? context.name]
+        : ['synscope', 'compare', context.path ?? context.name, 'server.pcap'],
   };
   const explain: NextStep = { statement: 'What this outcome means', command: ['synscope', 'explain', outcome] };
   switch (outcome) {
