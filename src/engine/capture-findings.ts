@@ -166,9 +166,11 @@ function beganLate(handshake: Handshake, { firstNs }: CaptureContext): Finding |
 
 function endedEarly(handshake: Handshake, { lastNs }: CaptureContext): Finding | undefined {
   if (handshake.outcome !== 'in-progress') return undefined;
+  // Attempts are judged as they end, and then the end of the capture may not be known yet.
+  const leftNs = Number(lastNs - handshake.endedAtNs);
   return {
     id: 'capture-ended-early',
-    statement: `the capture ends ${formatDuration(Number(lastNs - handshake.endedAtNs))} after the last packet, too soon to judge`,
+    statement: `the capture ends ${leftNs > 0 ? formatDuration(leftNs) : 'soon'} after the last packet, too soon to judge`,
     frames: [],
   };
 }

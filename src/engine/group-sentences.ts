@@ -46,9 +46,10 @@ function predicate(outcome: AttemptGroup['outcome'], example: Handshake | undefi
         ? 'were acknowledged by the client, but the server went on repeating its SYN-ACK.'
         : 'were answered with a SYN-ACK that the client never acknowledged.';
     case 'abandoned':
-      return example?.stage === 'syn-ack'
-        ? 'were reset by the client after the SYN-ACK.'
-        : 'got an answer that belongs to another connection.';
+      if (example?.stage === 'syn-ack') return 'were reset by the client after the SYN-ACK.';
+      return example?.segments.some(({ direction, icmp }) => direction === 'to-client' && icmp === undefined)
+        ? 'got an answer that belongs to another connection.'
+        : 'were given up by the client before any answer.';
     case 'one-sided':
       return 'show only one direction.';
     case 'in-progress':
