@@ -153,6 +153,16 @@ describe('a group', () => {
     expect(new Set(sentences).size).toBe(7);
   });
 
+  it('of RSTs is told apart by where they were made', () => {
+    const made = (ttl: number, shift: number): BuiltPacket[] =>
+      attempt(`0 > S 7\n0.02 < R. 0 ack 8 ttl ${ttl}`, { shift });
+    const packets = interleave(attempt(WORKED), made(62, 1), made(57, 2), made(57, 3), made(57, 4));
+    expect(lines(read(packets))).toEqual([
+      '3 attempts from 10.0.0.1 to 10.0.0.2:443 were refused with a RST.',
+      'Something on the way refused 10.0.0.1 in the name of 10.0.0.2:443: the RST did not come from the server.',
+    ]);
+  });
+
   it('of ICMP errors is told apart by their sender and code', () => {
     const errors = [
       ['10.9.9.9', 1],

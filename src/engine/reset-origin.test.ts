@@ -33,6 +33,11 @@ describe('a RST', () => {
     );
   });
 
+  it('that overtook the SYN-ACK was made on the way', () => {
+    const finding = originOf(['0 > S 7\n0.005 < R. 0 ack 8 ttl 62\n0.02 < S. 9000 ack 8\n0.021 > R 8']);
+    expect(finding).toMatchObject({ id: 'reset-by-middlebox', frames: [2, 3] });
+  });
+
   it('of another initial TTL has come as far when it has crossed as many routers', () => {
     for (const ttl of [121, 248]) {
       const finding = originOf([`0 > S 7\n0.02 < S. 9000 ack 8\n0.03 < R 9001 ttl ${ttl}`]);

@@ -179,6 +179,16 @@ describe('a RST', () => {
     expect(ending(text)).toBe('established at established');
   });
 
+  it('that overtakes the SYN-ACK refuses the client, which then resets the SYN-ACK', () => {
+    const text = '0 > S 1000\n0.005 < R. 0 ack 1001 ttl 62\n0.02 < S. 9000 ack 1001\n0.021 > R 1001';
+    expect(ending(text)).toBe('refused at syn');
+    expect(ending('0 > S 1000\n0.005 < R. 0 ack 1001\n0.02 < S. 9000 ack 1001')).toBe('refused at syn');
+  });
+
+  it('after the final ACK refuses the client also when the SYN-ACK was not captured', () => {
+    expect(ending('0 > S 1000\n0.02 > . 1001 ack 9001\n0.04 < R 9001')).toBe('refused at ack');
+  });
+
   it('of the client before the right SYN-ACK does not explain why that is not acknowledged', () => {
     const text = `
       0 > S 1000

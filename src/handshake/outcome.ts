@@ -27,7 +27,10 @@ export function outcomeOf(state: number): Outcome {
   const has = (flag: number): boolean => (state & flag) !== 0;
   if (has(STATE_PROVED)) return 'established';
   if (has(STATE_ANSWERED)) return answeredOutcome(state);
-  if (has(STATE_ANSWER_MISSING)) return 'one-sided';
+  if (has(STATE_ANSWER_MISSING)) {
+    // A RST shows that the packets of the server were captured, too: only its SYN-ACK is missing.
+    return has(STATE_RST_SERVER) && !has(STATE_DATA_CLIENT) ? 'refused' : 'one-sided';
+  }
   if (has(STATE_REFUSED)) return 'refused';
   if (has(STATE_ICMP)) return 'unreachable';
   if (has(STATE_WRONG_ACK | STATE_CHALLENGED | STATE_RST_CLIENT)) return 'abandoned';
@@ -41,7 +44,8 @@ function answeredOutcome(state: number): Outcome {
     if (has(STATE_RST_AFTER_ACK) && !has(STATE_DATA_CLIENT)) return 'refused';
     return has(STATE_REPEATED_AFTER_ACK) ? 'half-open' : 'established';
   }
-  if (has(STATE_RST_CLIENT)) return 'abandoned';
+  // A forged RST can overtake the SYN-ACK, which the client then resets because it has given up.
+  if (has(STATE_RST_CLIENT)) return has(STATE_REFUSED) ? 'refused' : 'abandoned';
   if (has(STATE_RST_SERVER)) return 'refused';
   if (has(STATE_CUT_OFF)) return 'in-progress';
   return has(STATE_SYN_MISSING) ? 'one-sided' : 'half-open';
@@ -52,6 +56,7 @@ export function stageOf(state: number): Stage {
   const outcome = outcomeOf(state);
   if (outcome === 'established') return 'established';
   if ((state & (STATE_ACKED | STATE_ANSWER_MISSING)) !== 0) return 'ack';
+  if (outcome === 'refused' && (state & STATE_REFUSED) !== 0) return 'syn';
   return (state & STATE_ANSWERED) !== 0 ? 'syn-ack' : 'syn';
 }
 
