@@ -3,6 +3,7 @@ import type { AttemptFilter } from '../engine/attempt-filter.ts';
 import { compareCaptures } from '../engine/compare-captures.ts';
 import type { TrackedCapture } from '../handshake/compare/tracked-capture.ts';
 import type { CaptureSummary } from '../model/capture.ts';
+import { captureLabels } from '../model/capture-labels.ts';
 import type { CaptureReport } from '../model/diagnosis.ts';
 import { jsonStream } from '../report/json.ts';
 import type { CaptureCommandOptions } from './capture-options.ts';
@@ -19,11 +20,11 @@ interface CompareReportOptions extends CaptureCommandOptions {
 }
 
 /** Compares captures, prints the report in the form that was asked for, and returns it. */
-export async function compareReport(names: readonly string[], options: CompareReportOptions): Promise<CaptureReport> {
+export async function compareReport(paths: readonly string[], options: CompareReportOptions): Promise<CaptureReport> {
   const summaries: CaptureSummary[] = [];
   const tracked: TrackedCapture[] = [];
-  for (const name of names) {
-    const { summary, capture } = await track(name, options.signal);
+  for (const [index, name] of captureLabels(paths).entries()) {
+    const { summary, capture } = await track(paths[index] as string, name, options.signal);
     summaries.push(summary);
     tracked.push(capture);
   }
@@ -49,9 +50,13 @@ function asReport(comparison: ReturnType<typeof compareCaptures>, captures: read
   return { ...comparison, command: 'compare', captures };
 }
 
-async function track(name: string, signal: AbortSignal): Promise<{ summary: CaptureSummary; capture: TrackedCapture }> {
-  const progress = startProgress(name === '-' ? 'standard input' : name);
-  const { summary, tracker, baseNs } = await trackCapture(name, {
+async function track(
+  path: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<{ summary: CaptureSummary; capture: TrackedCapture }> {
+  const progress = startProgress(path === '-' ? 'standard input' : name);
+  const { summary, tracker, baseNs } = await trackCapture(path, {
     signal,
     keep: true,
     onProgress: progress.update,
@@ -59,5 +64,8 @@ async function track(name: string, signal: AbortSignal): Promise<{ summary: Capt
   const snapLengths = summary.interfaces.map(({ snapLength }) => snapLength).filter((bytes) => bytes > 0);
   const { firstNs = baseNs, lastNs = baseNs } = summary;
   const snapLength = snapLengths.length === 0 ? 0 : Math.min(...snapLengths);
-  return { summary, capture: { name, table: tracker.table, baseNs, firstNs, lastNs, snapLength } };
+  return {
+    summary: { ...summary, name, path },
+    capture: { name, path, table: tracker.table, baseNs, firstNs, lastNs, snapLength },
+  };
 }

@@ -1,6 +1,7 @@
 import { trackCapture } from '../collect/track-capture.ts';
 import { type AttemptFilter, compileFilter } from '../engine/attempt-filter.ts';
 import { CaptureCollector } from '../engine/capture-collector.ts';
+import { captureLabels } from '../model/capture-labels.ts';
 import type { CaptureReport } from '../model/diagnosis.ts';
 import { type JsonStream, jsonStream } from '../report/json.ts';
 import type { CaptureCommandOptions } from './capture-options.ts';
@@ -15,7 +16,8 @@ interface ReadReportOptions extends Omit<CaptureCommandOptions, 'limit'> {
 }
 
 /** Reads one capture, prints the report in the form that was asked for, and returns it. */
-export async function readReport(name: string, options: ReadReportOptions): Promise<CaptureReport> {
+export async function readReport(path: string, options: ReadReportOptions): Promise<CaptureReport> {
+  const [name = path] = captureLabels([path]);
   const output = new OutputBuffer();
   const { json = false, html, annotate, verbose } = options;
   const keep = html !== undefined || annotate !== undefined || verbose >= 2;
@@ -23,6 +25,7 @@ export async function readReport(name: string, options: ReadReportOptions): Prom
   if (json && !keep) stream = jsonStream((text) => output.write(text));
   const collector = new CaptureCollector({
     name,
+    path,
     all: options.all ?? false,
     failedOnly: options.failed ?? false,
     limit: json || keep ? options.limit : 0,
@@ -30,9 +33,9 @@ export async function readReport(name: string, options: ReadReportOptions): Prom
   });
   let begun = false;
   let filter: ReturnType<typeof compileFilter>;
-  const progress = startProgress(name === '-' ? 'standard input' : name);
+  const progress = startProgress(path === '-' ? 'standard input' : name);
   const { summary } = await trackCapture(
-    name,
+    path,
     { signal: options.signal, onProgress: progress.update },
     ({ table }, row, baseNs) => {
       if (!begun) {
@@ -43,7 +46,7 @@ export async function readReport(name: string, options: ReadReportOptions): Prom
       if (filter === undefined || filter(row, baseNs)) collector.close(table, row, baseNs);
     },
   ).finally(progress.end);
-  const report = collector.report([summary], []);
+  const report = collector.report([{ ...summary, name, path }], []);
   if (stream === undefined) {
     await writeReports(report, options, output);
   } else {

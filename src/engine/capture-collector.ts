@@ -33,7 +33,10 @@ const TELLING_FLAGS = STATE_ACKED | STATE_ANSWERED | STATE_CHALLENGED | STATE_WR
 
 /** How ended attempts are collected. */
 export interface CollectorOptions {
+  /** Short name of the capture, for sentences. */
   readonly name: string;
+  /** Its path, for commands; the name when absent. */
+  readonly path?: string;
   /** Diagnoses established attempts as well. */
   readonly all?: boolean;
   /** Leaves out everything that did not fail, also late and undecided attempts. */
@@ -94,6 +97,7 @@ export class CaptureCollector {
     const first = captures[0];
     const context = {
       name: this.options.name,
+      path: this.options.path ?? this.options.name,
       firstNs: first?.firstNs ?? this.baseNs,
       lastNs: first?.lastNs ?? this.baseNs,
       baseNs: this.baseNs,
@@ -113,7 +117,7 @@ export class CaptureCollector {
   }
 
   private diagnose(table: AttemptTable, row: number, server: number): void {
-    const { limit, onDiagnosis, name } = this.options;
+    const { limit, onDiagnosis, name, path = name } = this.options;
     if (this.made >= limit) {
       this.omitted++;
       return;
@@ -123,6 +127,7 @@ export class CaptureCollector {
     const lastNs = handshake.endedAtNs;
     const diagnosis = judgeHandshake(handshake, {
       name,
+      path,
       firstNs: this.baseNs,
       lastNs,
       server: this.servers.history(server),

@@ -13,8 +13,10 @@ export interface ServerHistory {
 
 /** The capture that one attempt is judged in. */
 export interface CaptureContext {
-  /** As the user named it. */
+  /** Short name, for sentences. */
   readonly name: string;
+  /** Path, for commands; the name when absent. */
+  readonly path?: string;
   readonly firstNs: bigint;
   readonly lastNs: bigint;
   readonly server: ServerHistory;

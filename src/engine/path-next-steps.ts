@@ -125,11 +125,14 @@ function queue(port: string): NextStep {
 
 function inBetween({ points }: PathStory, between: readonly [string, string] | undefined): NextStep {
   const [from, to] = between ?? [points[0]!.name, points.at(-1)!.name];
-  const names = points.map(({ name }) => name);
-  const at = Math.max(1, names.indexOf(to));
+  const paths = points.map(({ path }) => path);
+  const at = Math.max(
+    1,
+    points.findIndex(({ name }) => name === to),
+  );
   return {
     statement: `Capture at a point between ${from} and ${to}, and compare again.`,
-    command: ['synscope', 'compare', ...names.slice(0, at), 'between.pcap', ...names.slice(at)],
+    command: ['synscope', 'compare', ...paths.slice(0, at), 'between.pcap', ...paths.slice(at)],
   };
 }
 

@@ -5,6 +5,8 @@ import { type SightedSegment, type Sighting, sightingOf } from '../handshake/com
 export interface PathPoint {
   readonly capture: number;
   readonly name: string;
+  /** For commands. */
+  readonly path: string;
   readonly sighting: Sighting | undefined;
   readonly syns: readonly SightedSegment[];
   /** SYN-ACKs that acknowledge the SYN. */
@@ -49,6 +51,7 @@ function pathPoint(comparison: Comparison, capture: number, story: number): Path
   const point = {
     capture,
     name: comparison.columns[capture]!.capture.name,
+    path: comparison.columns[capture]!.capture.path ?? comparison.columns[capture]!.capture.name,
     sighting,
     syns: [] as SightedSegment[],
     answers: [] as SightedSegment[],

@@ -94,8 +94,7 @@ export function materialize(table: AttemptTable, row: number, baseNs: bigint): H
   const synAck = synAckCount(rows, base);
   const outcome = outcomeOf(state);
   const encapsulation = table.encapsulations[rows[base + ROW_ENCAPSULATION]!] ?? '';
-  const clientIsn = syn > 0 || (state & STATE_ANSWERED) !== 0 ? rows[base + ROW_CLIENT_ISN]! >>> 0 : undefined;
-  return {
+  const handshake: Building<Handshake> = {
     ...flowAt(table, row),
     outcome,
     stage: stageOf(state),
@@ -103,17 +102,22 @@ export function materialize(table: AttemptTable, row: number, baseNs: bigint): H
     omittedSegments: Math.max(0, rows[base + ROW_SEGMENTS]! - segments.length),
     synRetransmissions: Math.max(0, syn - 1),
     synAckRetransmissions: Math.max(0, synAck - 1),
-    ...(clientIsn === undefined ? {} : { clientIsn }),
-    ...((state & STATE_ANSWERED) === 0 ? {} : { serverIsn: rows[base + ROW_SERVER_ISN]! >>> 0 }),
-    ...(syn > 0 ? { clientOptions: synOptions(rows[base + ROW_CLIENT_OPTIONS]!, windows >>> 16) } : {}),
-    ...(synAck > 0 ? { serverOptions: synOptions(rows[base + ROW_SERVER_OPTIONS]!, windows & 0xffff) } : {}),
-    ...timings(segments, outcome === 'established' || outcome === 'half-open'),
     startedAtNs: segments[0]?.timeNs ?? baseNs,
     endedAtNs: segments.at(-1)?.timeNs ?? baseNs,
     encapsulation: encapsulation === '' ? [] : encapsulation.split(ENCAPSULATION_SEPARATOR),
     findings: [],
   };
+  const answered = (state & STATE_ANSWERED) !== 0;
+  if (syn > 0 || answered) handshake.clientIsn = rows[base + ROW_CLIENT_ISN]! >>> 0;
+  if (answered) handshake.serverIsn = rows[base + ROW_SERVER_ISN]! >>> 0;
+  if (syn > 0) handshake.clientOptions = synOptions(rows[base + ROW_CLIENT_OPTIONS]!, windows >>> 16);
+  if (synAck > 0) handshake.serverOptions = synOptions(rows[base + ROW_SERVER_OPTIONS]!, windows & 0xffff);
+  if (outcome === 'established' || outcome === 'half-open') addTimings(handshake, segments);
+  return handshake;
 }
+
+/** An object of the model while its optional properties are still to be set. */
+type Building<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** Time in whole nanoseconds of a float that counts from `baseNs`. */
 export function absoluteNs(baseNs: bigint, ns: number): bigint {
@@ -133,23 +137,27 @@ function segmentsOf(table: AttemptTable, base: number, baseNs: bigint): Segment[
     if (kind !== KIND_ADDRESS) {
       const idLength = events[at + EVENT_ID_LENGTH]!;
       const seen = (info >>> 5) & 3;
-      const segment = {
-        kind: KIND_NAMES[kind] ?? 'other',
-        direction: (info & 16) !== 0 ? 'to-server' : 'to-client',
+      const direction = (info & 16) !== 0 ? 'to-server' : 'to-client';
+      const name = KIND_NAMES[kind] ?? 'other';
+      const seq = events[at + EVENT_SEQ]! >>> 0;
+      const segment: Building<Segment> = {
+        kind: name,
+        direction,
         frame: events[at + EVENT_FRAME]! >>> 0,
         timeNs: absoluteNs(baseNs, eventTimes[event * (EVENT / 2)]!),
+        repeat: repeatOf(segments, name, direction, seq),
         copies: kind === KIND_ICMP ? 0 : events[at + EVENT_COPIES]!,
-        seq: events[at + EVENT_SEQ]! >>> 0,
+        seq,
         ack: kind === KIND_ICMP ? 0 : events[at + EVENT_ACK]! >>> 0,
         flags: (info >>> 16) & 255,
         payloadBytes: idLength & 0xffff,
         ttl: (info >>> 8) & 255,
-        ...(ipv6 ? {} : { ipId: idLength >>> 16 }),
-        ...((info & 128) !== 0 ? { tsval: events[at + EVENT_TSVAL]! >>> 0 } : {}),
-        ...(seen === 0 ? {} : { seen: seen === 1 ? 'incoming' : 'outgoing' }),
-        ...(kind === KIND_ICMP ? { icmp: icmpOf(table, at, ipv6) } : {}),
-      } satisfies Omit<Segment, 'repeat'>;
-      segments.push({ ...segment, repeat: repeatOf(segments, segment) });
+      };
+      if (!ipv6) segment.ipId = idLength >>> 16;
+      if ((info & 128) !== 0) segment.tsval = events[at + EVENT_TSVAL]! >>> 0;
+      if (seen !== 0) segment.seen = seen === 1 ? 'incoming' : 'outgoing';
+      if (kind === KIND_ICMP) segment.icmp = icmpOf(table, at, ipv6);
+      segments.push(segment);
     }
     event = event === last ? 0 : events[at + EVENT_NEXT]!;
   }
@@ -157,10 +165,15 @@ function segmentsOf(table: AttemptTable, base: number, baseNs: bigint): Segment[
 }
 
 /** How many earlier segments are the same one: kind, direction and sequence number agree. */
-function repeatOf(earlier: readonly Segment[], segment: Omit<Segment, 'repeat'>): number {
+function repeatOf(
+  earlier: readonly Segment[],
+  kind: SegmentKind,
+  direction: Segment['direction'],
+  seq: number,
+): number {
   let repeat = 0;
-  for (const { kind, direction, seq } of earlier) {
-    if (kind === segment.kind && direction === segment.direction && seq === segment.seq) repeat++;
+  for (const segment of earlier) {
+    if (segment.kind === kind && segment.direction === direction && segment.seq === seq) repeat++;
   }
   return repeat;
 }
@@ -201,21 +214,18 @@ function synOptions(packed: number, windowBytes: number): SynOptions {
   };
 }
 
-function timings(
-  segments: readonly Segment[],
-  acknowledged: boolean,
-): { initialRttNs?: number; establishedAfterNs?: number } {
+function addTimings(handshake: Building<Handshake>, segments: readonly Segment[]): void {
   const answer = segments.find((segment) => segment.kind === 'syn-ack' && segment.direction === 'to-client');
-  if (!acknowledged || answer === undefined) return {};
+  if (answer === undefined) return;
   const ack = segments.find(
     (segment) => segment.direction === 'to-server' && segment.timeNs >= answer.timeNs && isAcknowledging(segment),
   );
-  if (ack === undefined) return {};
-  const syns = segments.filter((segment) => segment.kind === 'syn' && segment.timeNs <= answer.timeNs);
-  const first = syns[0];
-  const asked = syns.at(-1);
-  if (first === undefined || asked === undefined) return {};
-  return { initialRttNs: Number(ack.timeNs - asked.timeNs), establishedAfterNs: Number(ack.timeNs - first.timeNs) };
+  if (ack === undefined) return;
+  const first = segments.find((segment) => segment.kind === 'syn');
+  const asked = segments.findLast((segment) => segment.kind === 'syn' && segment.timeNs <= answer.timeNs);
+  if (first === undefined || asked === undefined) return;
+  handshake.initialRttNs = Number(ack.timeNs - asked.timeNs);
+  handshake.establishedAfterNs = Number(ack.timeNs - first.timeNs);
 }
 
 function isAcknowledging(segment: Segment): boolean {

@@ -84,7 +84,7 @@ async function encodePackets(
   firstInterface: number,
   take: (timeNs: bigint, block: Uint8Array) => void,
 ): Promise<void> {
-  await readCapture(summary.name, (reader, view, batch, firstFrame) => {
+  await readCapture(summary.path ?? summary.name, (reader, view, batch, firstFrame) => {
     const baseNs = (reader.baseNs ?? 0n) + offsetNs;
     for (let i = 0; i < batch.count; i++) {
       const record = batch.recordOffset[i]!;
@@ -170,7 +170,7 @@ function refuseOverwriting(inputs: readonly MergedInput[], path: string): void {
   const target = statSync(path, { throwIfNoEntry: false });
   if (target === undefined) return;
   for (const { summary } of inputs) {
-    const source = statSync(summary.name, { throwIfNoEntry: false });
+    const source = statSync(summary.path ?? summary.name, { throwIfNoEntry: false });
     if (source?.ino === target.ino && source.dev === target.dev) {
       throw new InputError({
         code: 'same-file',

@@ -20,8 +20,10 @@ export interface CaptureInterface {
 
 /** What is known of one capture after it was read. */
 export interface CaptureSummary {
-  /** As the user named it; `-` is standard input. */
+  /** Short and unique among the captures of a report; `-` is standard input. */
   readonly name: string;
+  /** Path as the user gave it, when it is another than the name. */
+  readonly path?: string;
   readonly format: 'pcap' | 'pcapng';
   readonly compression?: 'gzip' | 'zstd';
   readonly interfaces: readonly CaptureInterface[];

@@ -128,6 +128,7 @@ export function captureValue(capture: CaptureSummary): JsonValue {
   const { firstNs, lastNs } = capture;
   return {
     name: capture.name,
+    path: capture.path,
     format: capture.format,
     compression: capture.compression,
     interfaces: capture.interfaces.map(({ name, description, linkType, snapLength }) => ({

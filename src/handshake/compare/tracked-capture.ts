@@ -2,8 +2,10 @@ import type { AttemptTable } from '../attempt-table.ts';
 
 /** One capture with all its attempts, established ones too: what a comparison works on. */
 export interface TrackedCapture {
-  /** As the user named it. */
+  /** Short name, for sentences. */
   readonly name: string;
+  /** Path, for commands; the name when absent. */
+  readonly path?: string;
   readonly table: AttemptTable;
   /** What the float times of the table count from. */
   readonly baseNs: bigint;
