@@ -83,7 +83,13 @@ export class PathGroups {
     const order = ({ location }: PathGroup): number => (location === 'late' ? 1 : location === 'unmatched' ? 2 : 0);
     return [...this.byHash.values()]
       .flat()
-      .sort((a, b) => order(a) - order(b) || b.count - a.count || a.firstNs - b.firstNs);
+      .sort(
+        (a, b) =>
+          order(a) - order(b) ||
+          b.count - a.count ||
+          PATH_LOCATIONS.indexOf(a.location) - PATH_LOCATIONS.indexOf(b.location) ||
+          a.firstNs - b.firstNs,
+      );
   }
 }
 
