@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { collect } from '../engine/testing/collect.ts';
 import { type BuiltPacket, icmp, packet } from '../formats/wire/testing/packets.ts';
-import { OUTCOMES } from '../model/handshake.ts';
+import { type Handshake, OUTCOMES } from '../model/handshake.ts';
 import { trackPackets } from './testing/track.ts';
 
 const ENDS = [
@@ -118,4 +118,46 @@ describe('any mixture of segments', () => {
       { numRuns: 200 },
     );
   });
+
+  it('gives the same attempts whether rows are kept or used again', () => {
+    fc.assert(
+      fc.property(fc.array(segment, { maxLength: 120 }), (segments) => {
+        const packets = build(segments);
+        const { handshakes } = trackPackets(packets);
+        const { report } = collect(packets, { all: true });
+        const recycled = report.diagnoses.map(({ handshake }) => ({ ...handshake, findings: [] }));
+        expect(recycled.sort(byFirstFrame)).toEqual([...handshakes].sort(byFirstFrame));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('gives each connection the attempts that it has alone', () => {
+    const quick = fc
+      .array(segment, { maxLength: 60 })
+      .map((segments) => segments.map((one) => ({ ...one, gapMs: Math.min(one.gapMs, 60) })));
+    fc.assert(
+      fc.property(quick, (segments) => {
+        const packets = build(segments);
+        const endNs = 60_000_000_000n;
+        const together = trackPackets(packets, { endNs }).handshakes;
+        const alone = ENDS.flatMap((ends) => {
+          const own = packets.filter((_, i) => segments[i]!.ends === ends);
+          return own.length === 0 ? [] : trackPackets(own, { endNs }).handshakes;
+        });
+        expect(together.map(shape).sort()).toEqual(alone.map(shape).sort());
+      }),
+      { numRuns: 200 },
+    );
+  });
 });
+
+function byFirstFrame(a: Handshake, b: Handshake): number {
+  return a.segments[0]!.frame - b.segments[0]!.frame;
+}
+
+/** An attempt without its frame numbers. */
+function shape({ client, server, outcome, stage, segments }: Handshake): string {
+  const kinds = segments.map(({ kind, timeNs, repeat, copies }) => `${kind} ${timeNs} ${repeat} ${copies}`);
+  return [client.address, client.port, server.address, server.port, outcome, stage, ...kinds].join(' ');
+}
