@@ -18,7 +18,7 @@ interface CollectOptions extends Partial<CollectorOptions> {
 }
 
 /** A report, and what the tracker counted. */
-export interface Collected {
+interface Collected {
   readonly report: CaptureReport;
   readonly counts: TrackerCounts;
 }
