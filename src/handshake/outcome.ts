@@ -14,7 +14,6 @@ import {
   STATE_RST_AFTER_ACK,
   STATE_RST_CLIENT,
   STATE_RST_SERVER,
-  STATE_SERVER_SEEN,
   STATE_SYN_MISSING,
   STATE_WRONG_ACK,
 } from './attempt-table.ts';
@@ -63,11 +62,6 @@ export function stageOf(state: number): Stage {
 /** True for outcomes that a report lists as failed. */
 export function isFailure(outcome: Outcome): boolean {
   return outcome !== 'established' && outcome !== 'in-progress' && outcome !== 'one-sided';
-}
-
-/** Whether any packet of the server was captured for this attempt. */
-export function serverWasSeen(state: number): boolean {
-  return (state & STATE_SERVER_SEEN) !== 0;
 }
 
 /** How many SYNs of an attempt were captured, copies aside; at most 255. */

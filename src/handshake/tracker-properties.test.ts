@@ -54,7 +54,7 @@ const segment = fc.record({
   seq: number,
   ack: number,
   payload: fc.constantFrom(0, 0, 0, 1, 100),
-  gapMs: fc.constantFrom(0, 0, 1, 20, 60, 1000, 3000, 20_000, 70_000),
+  gapMs: fc.constantFrom<number[]>(0, 0, 1, 20, 60, 1000, 3000, 20_000, 70_000),
   ttl: fc.constantFrom(1, 57, 63, 64, 128, 255),
   options: fc.constantFrom('', ' <mss 1460>', ' <mss 1460,FO 0011223344556677>', ' <TS val 1 ecr 0>'),
   /** The packet itself, or an ICMP error about it. */
