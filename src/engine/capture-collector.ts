@@ -7,6 +7,8 @@ import {
   EVENT_NEXT,
   EVENT_SEQ,
   KIND_ICMP,
+  KIND_RST,
+  ROW_LAST_EVENT,
   ROW,
   ROW_FIRST_EVENT,
   ROW_LAST_TIME,
@@ -17,6 +19,7 @@ import {
   STATE_RST_CLIENT,
   STATE_WRONG_ACK,
 } from '../handshake/attempt-table.ts';
+import { hopsAway } from '../handshake/vantage.ts';
 import { materialize } from '../handshake/materialize.ts';
 import { isFailure, outcomeOf, synAckCount, synCount } from '../handshake/outcome.ts';
 import type { CaptureSummary } from '../model/capture.ts';
@@ -84,7 +87,12 @@ export class CaptureCollector {
       const startNs = eventTimes[rows[base + ROW_FIRST_EVENT]! * (EVENT / 2)]!;
       const endNs = rowTimes[(base + ROW_LAST_TIME) / 2]!;
       const telling = late ? 0 : rows[base + ROW_STATE]! & TELLING_FLAGS;
-      const variant = outcome === 'unreachable' ? icmpVariant(table, base) : telling;
+      const variant =
+        outcome === 'unreachable'
+          ? icmpVariant(table, base)
+          : outcome === 'refused'
+            ? telling ^ resetHops(table, base)
+            : telling;
       this.groups.add(table, row, server, OUTCOMES.indexOf(outcome), variant, startNs, endNs);
     }
     if (failure || (all && !failedOnly) || (!failedOnly && outcome !== 'established')) {
@@ -135,6 +143,16 @@ export class CaptureCollector {
     if (onDiagnosis === undefined) this.kept.push(diagnosis);
     else onDiagnosis(diagnosis);
   }
+}
+
+/** Routers that the first RST of the server crossed: one that a middlebox made has crossed fewer. */
+function resetHops({ rows, events }: AttemptTable, base: number): number {
+  for (let event = rows[base + ROW_FIRST_EVENT]!; event !== 0; event = events[event * EVENT + EVENT_NEXT]!) {
+    const info = events[event * EVENT + EVENT_INFO]!;
+    if ((info & 31) === KIND_RST) return hopsAway((info >>> 8) & 255) + 1;
+    if (event === rows[base + ROW_LAST_EVENT]) break;
+  }
+  return 0;
 }
 
 /** Tells ICMP errors apart by type, code and sender. */

@@ -41,7 +41,7 @@ export function summarizeGroups(
   given: GroupContext,
 ): Group[] {
   const context = { ...given, servers };
-  const { scans, rest } = separateScans(groups);
+  const { scans, rest } = separateScans(groups, servers);
   const result = scans.map(([client, group]) => scan(client, group, context));
   const byOutcome = Map.groupBy(rest, ({ outcome }) => outcome);
   for (const same of byOutcome.values()) {
@@ -61,12 +61,12 @@ export function summarizeGroups(
 }
 
 /** One client that failed at many addresses and ports is a scan: its groups belong together. */
-function separateScans(groups: readonly AttemptGroup[]): { scans: [string, AttemptGroup[]][]; rest: AttemptGroup[] } {
+function separateScans(groups: readonly AttemptGroup[], servers: ServerHistories): { scans: [string, AttemptGroup[]][]; rest: AttemptGroup[] } {
   const byClient = new Map<string, AttemptGroup[]>();
   const rest: AttemptGroup[] = [];
   for (const group of groups) {
     const example = group.examples[0];
-    if (example === undefined || group.outcome === 'established' || group.clients !== 1) {
+    if (example === undefined || !isFailure(group.outcome) || group.clients !== 1) {
       rest.push(group);
       continue;
     }
@@ -75,9 +75,18 @@ function separateScans(groups: readonly AttemptGroup[]): { scans: [string, Attem
     if (same === undefined) byClient.set(client, [group]);
     else same.push(group);
   }
-  const scans = [...byClient].filter(([, same]) => same.length >= SCAN_TARGETS);
-  for (const same of byClient.values()) if (same.length < SCAN_TARGETS) rest.push(...same);
+  const scans = [...byClient].filter(([, same]) => isScan(same, servers));
+  for (const same of byClient.values()) if (!isScan(same, servers)) rest.push(...same);
   return { scans, rest };
+}
+
+/** Many ports, or many targets that were tried only once: a client whose network is down repeats its SYNs to a few ports. */
+function isScan(groups: readonly AttemptGroup[], servers: ServerHistories): boolean {
+  if (groups.length < SCAN_TARGETS) return false;
+  const ports = new Set(groups.map(({ server }) => servers.endpoint(server).port));
+  const count = groups.reduce((sum, group) => sum + group.count, 0);
+  const single = groups.reduce((sum, group) => sum + group.single, 0);
+  return ports.size >= SCAN_TARGETS || single >= count * FLOOD_SINGLE;
 }
 
 function summarize(group: AttemptGroup, context: Surroundings): Group {

@@ -12,6 +12,8 @@ import {
   EVENT_TSVAL,
   KIND_ADDRESS,
   KIND_ICMP,
+  KIND_SYN,
+  KIND_SYN_ACK,
   MAX_EVENTS,
   packEventInfo,
   ROW,
@@ -138,8 +140,9 @@ function findCopy(
   for (let event = rows[base + ROW_FIRST_EVENT]!; event !== 0; event = events[event * EVENT + EVENT_NEXT]!) {
     const at = event * EVENT;
     // A packet of the other side in between makes the second one an answer of its own, not another sighting.
-    if (((events[at + EVENT_INFO]! ^ info) & 16) !== 0) {
-      original = 0;
+    const other = events[at + EVENT_INFO]!;
+    if (((other ^ info) & 16) !== 0) {
+      if ((info & 15) !== KIND_SYN_ACK || (other & 15) === KIND_SYN) original = 0;
     } else if (
       events[at + EVENT_SEQ] === (input.seq | 0) &&
       events[at + EVENT_ACK] === ack &&

@@ -39,6 +39,7 @@ import {
   ROW_ENCAPSULATION,
   ROW_FIRST_EVENT,
   ROW_LAST_EVENT,
+  ROW_LAST_TIME,
   ROW_PORTS,
   ROW_SEGMENTS,
   ROW_SERVER,
@@ -103,7 +104,7 @@ export function materialize(table: AttemptTable, row: number, baseNs: bigint): H
     synRetransmissions: Math.max(0, syn - 1),
     synAckRetransmissions: Math.max(0, synAck - 1),
     startedAtNs: segments[0]?.timeNs ?? baseNs,
-    endedAtNs: segments.at(-1)?.timeNs ?? baseNs,
+    endedAtNs: endOf(table, base, baseNs, segments),
     encapsulation: encapsulation === '' ? [] : encapsulation.split(ENCAPSULATION_SEPARATOR),
     findings: [],
   };
@@ -118,6 +119,14 @@ export function materialize(table: AttemptTable, row: number, baseNs: bigint): H
 
 /** An object of the model while its optional properties are still to be set. */
 type Building<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/** When the last packet came, also when it was not kept. */
+function endOf({ rows, rowTimes }: AttemptTable, base: number, baseNs: bigint, segments: readonly Segment[]): bigint {
+  const last = segments.at(-1)?.timeNs ?? baseNs;
+  if (rows[base + ROW_SEGMENTS]! <= segments.length) return last;
+  const shown = absoluteNs(baseNs, rowTimes[(base + ROW_LAST_TIME) / 2]!);
+  return shown > last ? shown : last;
+}
 
 /** Time in whole nanoseconds of a float that counts from `baseNs`. */
 export function absoluteNs(baseNs: bigint, ns: number): bigint {

@@ -238,6 +238,7 @@ export class HandshakeTracker {
     const previous = rowTimes[(base + ROW_LAST_TIME) / 2]!;
     if (!addSegmentEvent(this.table, row, input, KIND_SYN, fromClient)) return;
     if ((rows[base + ROW_COUNTS]! & 255) === 0) {
+      rows[base + ROW_STATE]! &= ~STATE_SYN_MISSING;
       rows[base + ROW_CLIENT_OPTIONS] = synOptionBits(input);
       rows[base + ROW_WINDOWS]! = (rows[base + ROW_WINDOWS]! & 0xffff) | (input.windowBytes << 16);
     } else {
@@ -258,6 +259,8 @@ export class HandshakeTracker {
     }
     const base = row * ROW;
     const state = rows[base + ROW_STATE]!;
+    // A connection of a port with itself (a simultaneous open of one socket): its SYN-ACK answers its own SYN.
+    if (this.fromClient && this.isSelf(base)) this.fromClient = false;
     if (this.fromClient) {
       const answersSyn = (state & STATE_SIMULTANEOUS) !== 0;
       if (addSegmentEvent(this.table, row, input, answersSyn ? KIND_SYN_ACK : KIND_OTHER, true) && answersSyn) {
@@ -273,6 +276,8 @@ export class HandshakeTracker {
         rows[base + ROW_SERVER_ISN] = input.seq;
         rows[base + ROW_SERVER_OPTIONS] = synOptionBits(input);
         rows[base + ROW_WINDOWS]! = (rows[base + ROW_WINDOWS]! & ~0xffff) | input.windowBytes;
+        // A RST before the answer that did not end the attempt says nothing of what follows the answer.
+        if ((state & STATE_REFUSED) === 0) rows[base + ROW_STATE]! &= ~(STATE_RST_CLIENT | STATE_RST_SERVER);
       } else if ((rows[base + ROW_SERVER_ISN]! | 0) !== (input.seq | 0)) {
         gained |= STATE_ANSWER_CHANGED;
       }
@@ -352,7 +357,7 @@ export class HandshakeTracker {
   }
 
   private begin(input: SegmentInput, state: number, clientIsn: number): number {
-    if (this.index.used >= this.capacity) this.makeRoom();
+    if (!this.keep && this.index.used >= this.capacity) this.makeRoom();
     let row = allocateRow(this.table);
     if (row < 0 && !this.keep) {
       this.makeRoom();
@@ -386,6 +391,16 @@ export class HandshakeTracker {
 
   private touch(row: number, timeNs: number): void {
     this.table.rowTimes[(row * ROW + ROW_LAST_TIME) / 2] = timeNs;
+  }
+
+  private isSelf(base: number): boolean {
+    const { rows } = this.table;
+    const ports = rows[base + ROW_PORTS]!;
+    if (ports >>> 16 !== (ports & 0xffff)) return false;
+    for (let word = 0; word < 4; word++) {
+      if (rows[base + ROW_CLIENT + word] !== rows[base + ROW_SERVER + word]) return false;
+    }
+    return true;
   }
 
   private isOpen(row: number): boolean {
