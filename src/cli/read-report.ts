@@ -37,10 +37,10 @@ export async function readReport(path: string, options: ReadReportOptions): Prom
   const { summary } = await trackCapture(
     path,
     { signal: options.signal, onProgress: progress.update },
-    ({ table }, row, baseNs) => {
+    ({ table }, row, baseNs, firstNs) => {
       if (!begun) {
         begun = true;
-        filter = compileFilter(options.filter, table);
+        filter = compileFilter(options.filter, table, firstNs);
         stream?.begin('read');
       }
       if (filter === undefined || filter(row, baseNs)) collector.close(table, row, baseNs);

@@ -17,25 +17,37 @@ export interface CaptureTracking {
 }
 
 /**
+ * Gets an attempt that is over.
+ * @param baseNs what the tracker's float times count from.
+ * @param firstNs time of the first packet of the capture.
+ */
+type OnClose = (tracker: HandshakeTracker, row: number, baseNs: bigint, firstNs: bigint) => void;
+
+/**
  * Reads a capture and tracks its handshakes; every attempt goes to `onClose` when it is over, the last ones at the end.
  * @throws InputError, ParseError as `readCapture` does.
  */
 export async function trackCapture(
   name: string,
   options: ReadCaptureOptions & Omit<TrackerOptions, 'onClose'>,
-  onClose: (tracker: HandshakeTracker, row: number, baseNs: bigint) => void = () => {},
+  onClose: OnClose = () => {},
 ): Promise<CaptureTracking> {
   let source: FrameReader | undefined;
+  let firstNs = 0n;
   const baseOf = (): bigint => source?.baseNs ?? 0n;
   const tracker: HandshakeTracker = new HandshakeTracker({
     ...options,
-    onClose: (row) => onClose(tracker, row, baseOf()),
+    onClose: (row) => onClose(tracker, row, baseOf(), firstNs),
   });
   const scanner = new HandshakeScanner(tracker);
   const summary = await readCapture(
     name,
     (reader, view, batch, firstFrame) => {
-      source = reader;
+      if (source === undefined) {
+        source = reader;
+        const sinceBaseNs = reader.timeNs(view, batch.recordOffset[0]!, batch.interfaceId[0]!);
+        firstNs = baseOf() + BigInt(Math.round(sinceBaseNs));
+      }
       scanner.scan(reader, view, batch, firstFrame);
     },
     options,

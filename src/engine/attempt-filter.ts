@@ -30,11 +30,13 @@ export interface AttemptFilter {
 
 /**
  * Compiles a filter to a predicate on rows; undefined when it lets everything pass.
+ * @param firstNs time of the capture's first packet, from which relative moments count.
  * @throws RangeError when a host is not an IP address.
  */
 export function compileFilter(
   { hosts = [], ports = [], since, until }: AttemptFilter,
   table: AttemptTable,
+  firstNs: bigint,
 ): ((row: number, baseNs: bigint) => boolean) | undefined {
   if (hosts.length === 0 && ports.length === 0 && since === undefined && until === undefined) return undefined;
   const wanted = hosts.map(addressWords);
@@ -50,10 +52,8 @@ export function compileFilter(
     if (wanted.length > 0 && !wanted.some(isEnd)) return false;
     if (since === undefined && until === undefined) return true;
     const startNs = eventTimes[rows[base + ROW_FIRST_EVENT]! * (EVENT / 2)]!;
-    return (
-      !(since !== undefined && startNs < sinceBase(since, baseNs)) &&
-      !(until !== undefined && startNs > sinceBase(until, baseNs))
-    );
+    const after = ({ ns, relative }: TimePoint): number => Number((relative ? firstNs + ns : ns) - baseNs);
+    return !(since !== undefined && startNs < after(since)) && !(until !== undefined && startNs > after(until));
   };
 }
 
@@ -66,9 +66,4 @@ function addressWords(address: string): Int32Array {
 
 function startsWith(rows: Int32Array, offset: number, words: Int32Array): boolean {
   return words.every((word, i) => rows[offset + i] === word);
-}
-
-/** A moment as the rows count: float nanoseconds since `baseNs`, which is the first packet's time but for a fraction of a second. */
-function sinceBase({ ns, relative }: TimePoint, baseNs: bigint): number {
-  return Number(relative ? ns : ns - baseNs);
 }

@@ -146,7 +146,7 @@ function selectStories(
 ): { candidates: Int32Array; counts: Counts } {
   const { columns, order, rowOf, stories } = comparison;
   const counts: Counts = { handshakes: 0, failed: 0, late: 0, otherClients: 0, outcomes: {} };
-  const passes = columns.map(({ capture }) => compileFilter(filter, capture.table));
+  const passes = columns.map(({ capture }) => compileFilter(filter, capture.table, capture.firstNs));
   const candidates: number[] = [];
   const endNs = new Float64Array(stories);
   for (let story = 0; story < stories; story++) {

@@ -39,7 +39,7 @@ export function collect(packets: readonly BuiltPacket[], options: CollectOptions
       if (filter === undefined || filter(row, baseNs)) collector.close(tracker.table, row, baseNs);
     },
   });
-  const filter = compileFilter(wanted, tracker.table);
+  const filter = compileFilter(wanted, tracker.table, packets[0]?.timeNs ?? 0n);
   const scanner = new HandshakeScanner(tracker);
   const batch = createFrameBatch(64);
   let frame = 1;
