@@ -1,4 +1,5 @@
-const graphemes: Intl.Segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
+/** Made when first needed: it loads tables that take tens of milliseconds. */
+let graphemes: Intl.Segmenter | undefined;
 
 /** Characters that a terminal draws over the one before them. */
 const ZERO: RegExp = /^[\p{M}\p{Cf}]$/u;
@@ -7,12 +8,15 @@ const ZERO: RegExp = /^[\p{M}\p{Cf}]$/u;
 const WIDE: RegExp =
   /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{17000}-\u{18cff}\u{1b000}-\u{1b2ff}\u{20000}-\u{3fffd}\p{Emoji_Presentation}]$/u;
 
-/** Printable ASCII only: one column per character. */
-const ASCII: RegExp = /^[\x20-\x7e]*$/;
+/**
+ * Characters of one column each that never join with their neighbours: Latin, and the arrows, lines and marks of reports. Nearly all
+ * texts are made of these, and they need no Unicode tables, which take tens of milliseconds to load.
+ */
+const SIMPLE: RegExp = /^[\x20-\x7e\u00a0-\u00ac\u00ae-\u024f\u2026\u2190-\u21ff\u2500-\u25fc\u2713\u2717]*$/;
 
 /** Columns that a text takes in a terminal. Controls must have been escaped before. */
 export function displayWidth(text: string): number {
-  if (ASCII.test(text)) return text.length;
+  if (SIMPLE.test(text)) return text.length;
   let width = 0;
   for (const character of text) width += characterWidth(character);
   return width;
@@ -20,13 +24,14 @@ export function displayWidth(text: string): number {
 
 /** Splits a text into what a reader takes for single characters. */
 export function splitGraphemes(text: string): string[] {
-  if (ASCII.test(text)) return text.split('');
+  if (SIMPLE.test(text)) return text.split('');
+  graphemes ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
   return Array.from(graphemes.segment(text), (part) => part.segment);
 }
 
 /** The longest beginning of a text that fits into `columns`. */
 export function takeColumns(text: string, columns: number): string {
-  if (ASCII.test(text)) return text.slice(0, Math.max(0, columns));
+  if (SIMPLE.test(text)) return text.slice(0, Math.max(0, columns));
   let taken = '';
   let width = 0;
   for (const part of splitGraphemes(text)) {
@@ -54,6 +59,7 @@ export function shortenMiddle(text: string, columns: number, ellipsis: string): 
 }
 
 function characterWidth(character: string): number {
+  if (SIMPLE.test(character)) return 1;
   if (ZERO.test(character)) return 0;
   return WIDE.test(character) ? 2 : 1;
 }
