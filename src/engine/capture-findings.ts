@@ -22,6 +22,7 @@ export function findingsOf(handshake: Handshake, context: CaptureContext): Findi
     beganLate(handshake, context),
     endedEarly(handshake, context),
     duplicates(handshake),
+    segmentCut(handshake),
     tunnelled(handshake),
   ];
   return findings.filter((finding) => finding !== undefined);
@@ -183,6 +184,21 @@ function duplicates(handshake: Handshake): Finding | undefined {
     id: 'duplicates',
     statement: `the capture holds each packet up to ${most + 1} times (several interfaces, or a mirror port); each counts once`,
     frames: copied.slice(0, 3).map((segment) => segment.frame),
+  };
+}
+
+function segmentCut(handshake: Handshake): Finding | undefined {
+  const { clientOptions, serverOptions, segments } = handshake;
+  const kinds = [
+    ...(clientOptions?.cut ? (['syn'] as const) : []),
+    ...(serverOptions?.cut ? (['syn-ack'] as const) : []),
+  ];
+  if (kinds.length === 0) return undefined;
+  const names = kinds.map((kind) => (kind === 'syn' ? 'the SYN' : 'the SYN-ACK'));
+  return {
+    id: 'segment-cut',
+    statement: `the capture cut off TCP options of ${formatList(names)}: what they are is unknown`,
+    frames: kinds.flatMap((kind) => segments.find((segment) => segment.kind === kind)?.frame ?? []),
   };
 }
 

@@ -224,6 +224,18 @@ describe('the findings', () => {
     expect(diagnosis.sentence).toContain('but it worked only after');
   });
 
+  it('name what the capture cut off', () => {
+    const text = `0 > S 7 <mss 1460,sackOK>\n0.02 < S. 9 ack 8 <mss 1460,sackOK>\n0.021 > . 8 ack 10`;
+    const ofFinding = (diagnosis: Diagnosis): unknown =>
+      diagnosis.handshake.findings.find(({ id }) => id === 'segment-cut');
+    expect(ofFinding(judgeText(text))).toBeUndefined();
+    expect(ofFinding(judgeText(text, { snapBytes: 14 + 20 + 20 + 4 }))).toEqual({
+      id: 'segment-cut',
+      statement: 'the capture cut off TCP options of the SYN and the SYN-ACK: what they are is unknown',
+      frames: [1, 2],
+    });
+  });
+
   it('count copies and name tunnels', () => {
     const once = conversation('0 > S 7 id 5', { vlan: [100] });
     const twice = once.map((packet) => ({ ...packet, timeNs: packet.timeNs + 1000n }));

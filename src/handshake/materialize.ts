@@ -23,6 +23,7 @@ import {
   KIND_SYN,
   KIND_SYN_ACK,
   OPTION_AO,
+  OPTION_CUT,
   OPTION_ECN,
   OPTION_FAST_OPEN_COOKIE,
   OPTION_FAST_OPEN_REQUEST,
@@ -220,6 +221,7 @@ function synOptions(packed: number, windowBytes: number): SynOptions {
     md5: has(OPTION_MD5),
     ao: has(OPTION_AO),
     ecnSetup: has(OPTION_ECN),
+    ...(has(OPTION_CUT) ? { cut: true as const } : {}),
   };
 }
 

@@ -63,6 +63,14 @@ describe('the options of a SYN', () => {
     expect([refused.clientOptions!.ecnSetup, refused.serverOptions!.ecnSetup]).toEqual([true, false]);
   });
 
+  it('are cut where the capture cuts them, and those before the cut count', () => {
+    const options = '<mss 1460,sackOK,TS val 5 ecr 0,nop,wscale 7>';
+    // Ethernet, IPv4 and TCP headers, the MSS, and a half of the next option.
+    const { clientOptions } = only(`0 > S 1000 ${options}`, { snapBytes: 14 + 20 + 20 + 4 + 1 });
+    expect(clientOptions).toMatchObject({ mssBytes: 1460, sackPermitted: false, timestamps: false, cut: true });
+    expect(only(`0 > S 1000 ${options}`).clientOptions).not.toHaveProperty('cut');
+  });
+
   it('are those of the first SYN, not of a retry without them', () => {
     expect(only('0 > S 1000 <mss 1460,FO>\n1 > S 1000').clientOptions).toMatchObject({ fastOpen: 'request' });
   });

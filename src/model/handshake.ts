@@ -84,6 +84,8 @@ export interface SynOptions {
   readonly ao: boolean;
   /** SYN with ECE and CWR, SYN-ACK with ECE (RFC 3168 section 6.1.1). */
   readonly ecnSetup: boolean;
+  /** The capture ends before the options do: those beyond are unknown, not absent. */
+  readonly cut?: true;
 }
 
 /** Something noteworthy in one handshake that its outcome alone does not say. */
