@@ -26,10 +26,14 @@ export const CAPTURE_OPTIONS: readonly CommandOption[] = [
   { flags: '--port <number>', description: 'only attempts to this server port (repeatable)', parse: appendPort },
   {
     flags: '--since <time>',
-    description: 'only attempts that begin at or after: 2026-11-20T10:00:00Z, or +30s from the start',
-    parse: parseTime,
+    description: 'only attempts that begin at or after: 2026-11-20T10:00:00Z, or +30s from the first packet',
+    parse: (text) => parseTime('--since', text),
   },
-  { flags: '--until <time>', description: 'only attempts that begin at or before', parse: parseTime },
+  {
+    flags: '--until <time>',
+    description: 'only attempts that begin at or before',
+    parse: (text) => parseTime('--until', text),
+  },
   { flags: '--failed', description: 'leave out attempts that were late or cannot be judged' },
   { flags: '--all', description: 'list established attempts one by one as well' },
   {
@@ -80,7 +84,7 @@ function parseLimit(text: string): number {
 
 const UNIT_NS: Readonly<Record<string, number>> = { ms: 1e6, s: 1e9, m: 60e9, min: 60e9, h: 3600e9 };
 
-function parseTime(text: string): TimePoint {
+function parseTime(option: string, text: string): TimePoint {
   const relative = /^\+(\d+(?:\.\d+)?)(ms|s|m|min|h)?$/.exec(text);
   if (relative !== null) {
     return { ns: BigInt(Math.round(Number(relative[1]) * (UNIT_NS[relative[2] ?? 's'] as number))), relative: true };
@@ -95,7 +99,7 @@ function parseTime(text: string): TimePoint {
   const ms = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(ms)) {
     throw new UsageError(
-      `"${text}" is no time; give 2026-11-20T10:00:00Z, seconds since 1970, or +30s, +5m from the start of the capture`,
+      `${option} takes a time, and "${text}" is none; give 2026-11-20T10:00:00Z, seconds since 1970, or +30s, +5m from the first packet of the capture`,
     );
   }
   return { ns: BigInt(ms) * 1_000_000n, relative: false };

@@ -1,6 +1,7 @@
 import { attemptFilter, CAPTURE_OPTIONS, type CaptureCommandOptions } from './capture-options.ts';
 import { type Command, UsageError } from './command.ts';
 import { interruptSignal } from './interrupt.ts';
+import { checkOutputFiles, isOneOf } from './output-files.ts';
 import { exitCode } from './read.ts';
 
 export const command: Command = {
@@ -20,13 +21,15 @@ export const command: Command = {
   async run(names, given) {
     const options = given as unknown as CaptureCommandOptions;
     if (names.length < 2) throw new UsageError('compare takes two or more captures; for one alone: synscope read FILE');
-    if (names.filter((name) => name === '-').length > 1)
+    if (names.filter((name) => name === '-').length > 1) {
       throw new UsageError('standard input (-) can be only one of the captures');
-    if (options.annotate !== undefined && names.includes('-')) {
-      throw new UsageError(
-        '--annotate reads the captures a second time and cannot do so from standard input; save it to a file first',
-      );
     }
+    for (const [index, name] of names.entries()) {
+      if (isOneOf(names.slice(0, index), name)) {
+        throw new UsageError(`${name} is a capture that was given before; compare takes those of different points`);
+      }
+    }
+    checkOutputFiles(options, names);
     const { compareReport } = await import('./compare-report.ts');
     return exitCode(
       await compareReport(names, { ...options, filter: attemptFilter(options), signal: interruptSignal() }),

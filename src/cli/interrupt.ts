@@ -2,6 +2,11 @@ import process from 'node:process';
 
 let controller: AbortController | undefined;
 
+/** Ends what listens to {@link interruptSignal}, as Ctrl-C does. */
+export function interrupt(): void {
+  controller?.abort();
+}
+
 /**
  * A signal that Ctrl-C (or SIGTERM) aborts once, so that a command can end with what it knows. A second Ctrl-C ends the process.
  */

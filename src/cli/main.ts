@@ -7,14 +7,16 @@ import { forTerminal } from '../report/escape.ts';
 import { type Command, EXIT_BUG, EXIT_NOTHING_WRONG, EXIT_USAGE, UsageError } from './command.ts';
 import { command as compare } from './compare.ts';
 import { command as explain } from './explain.ts';
+import { interrupt } from './interrupt.ts';
+import { plannedMessage } from './planned.ts';
 import { command as read } from './read.ts';
 
 const COMMANDS: readonly Command[] = [read, compare, explain];
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // The reader of a pipe has left (`| head`): nobody is there to be told.
-  if (error.code === 'EPIPE') process.exit(process.exitCode ?? EXIT_NOTHING_WRONG);
-  throw error;
+  if (error.code !== 'EPIPE') throw error;
+  // The reader of a pipe has left (`| head`): nobody is there to be told, but files that were asked for are still written.
+  interrupt();
 });
 process.exitCode = await main(process.argv);
 
@@ -27,8 +29,9 @@ async function main(argv: readonly string[]): Promise<number> {
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false)
     .showSuggestionAfterError()
+    .showHelpAfterError('See: synscope --help')
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(forTerminalLines(text.replace(/^error: /, 'synscope: '))) });
+    .configureOutput({ outputError: (text, write) => write(forTerminalLines(inOurWords(text))) });
   for (const command of COMMANDS) {
     addCommand(program, command, async (args, options) => {
       code = await command.run(args, options);
@@ -37,6 +40,11 @@ async function main(argv: readonly string[]): Promise<number> {
   try {
     if (argv.length <= 2) {
       program.outputHelp({ error: true });
+      return EXIT_USAGE;
+    }
+    const planned = plannedMessage(argv.slice(2), packageVersion());
+    if (planned !== undefined) {
+      process.stderr.write(`synscope: ${planned}\n`);
       return EXIT_USAGE;
     }
     await program.parseAsync([...argv]);
@@ -57,7 +65,8 @@ function addCommand(
     .description(`${command.summary[0]?.toUpperCase()}${command.summary.slice(1)}.`)
     .argument(command.argument, command.argumentDescription)
     .helpOption('-h, --help', 'show this help')
-    .allowExcessArguments(false)
+    .showHelpAfterError(`See: synscope ${command.name} --help`)
+    .allowExcessArguments()
     .exitOverride()
     .addHelpText(
       'after',
@@ -67,16 +76,22 @@ function addCommand(
     if (parse === undefined) sub.option(flags, description);
     else sub.option(flags, description, parse, initial);
   }
-  sub.action(async (...given: unknown[]) => {
-    const options = given.at(-2) as Readonly<Record<string, unknown>>;
-    await run(given.slice(0, -2).flat() as string[], options);
-  });
+  sub.action(() => run(sub.args, sub.opts()));
+}
+
+/** A message of the parser, as the rest of the program words it. */
+function inOurWords(text: string): string {
+  return text
+    .replace(/^error: /, 'synscope: ')
+    .replace(/option '((?:-\w, )?(--\w+) <\w+>)' argument missing/, '$2 needs a value: $1')
+    .replace(/missing required argument '(\w+)'/, 'missing <$1>');
 }
 
 function explainFailure(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_NOTHING_WRONG : EXIT_USAGE;
   if (error instanceof UsageError || error instanceof InputError || error instanceof ParseError) {
-    const hint = 'hint' in error && error.hint !== undefined ? `; ${error.hint}` : '';
+    const isSentence = error.message.endsWith('.');
+    const hint = 'hint' in error && error.hint !== undefined ? `${isSentence ? '' : ';'} ${error.hint}` : '';
     process.stderr.write(`synscope: ${forTerminal(`${error.message}${hint}`)}\n`);
     return EXIT_USAGE;
   }

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import process from 'node:process';
 
 /** How text is to be written to standard output. */
@@ -35,10 +34,11 @@ export class OutputBuffer {
     if (this.text.length >= BUFFER_CHARACTERS) this.pass();
   }
 
-  /** Resolves when everything is with the operating system. */
+  /** Resolves when everything is with the operating system, or nobody is left to take it. */
   async flush(): Promise<void> {
     this.pass();
-    if (process.stdout.writableLength > 0) await once(process.stdout, 'drain');
+    if (process.stdout.writableLength === 0) return;
+    await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
   }
 
   private pass(): void {

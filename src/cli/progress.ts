@@ -7,8 +7,9 @@ export interface Progress {
   end(): void;
 }
 
-/** Nothing is shown before, and on a terminal nothing more often than, a tenth of this. */
+/** What takes no longer shows nothing. */
 const QUIET_MS = 1000;
+/** On a terminal the line is drawn again at these intervals. */
 const REDRAW_MS = 100;
 /** Where standard error is a file or a pipe, one line is added at these intervals. */
 const LINE_MS = 10_000;

@@ -2,6 +2,7 @@ import type { CaptureReport } from '../model/diagnosis.ts';
 import { attemptFilter, CAPTURE_OPTIONS, type CaptureCommandOptions } from './capture-options.ts';
 import { type Command, EXIT_CAUSE_FOUND, EXIT_NOTHING_WRONG, EXIT_UNDECIDED, UsageError } from './command.ts';
 import { interruptSignal } from './interrupt.ts';
+import { checkOutputFiles } from './output-files.ts';
 
 /** A page or a terminal list is bounded unless the user says otherwise; JSON is not. */
 const DEFAULT_LIST_LIMIT = 2000;
@@ -23,11 +24,7 @@ export const command: Command = {
     if (more.length > 0) {
       throw new UsageError('read takes one capture; for several points of one path: synscope compare A B');
     }
-    if (options.annotate !== undefined && name === '-') {
-      throw new UsageError(
-        '--annotate reads the capture a second time and cannot do so from standard input; save it to a file first',
-      );
-    }
+    checkOutputFiles(options, [name]);
     const { readReport } = await import('./read-report.ts');
     const report = await readReport(name, {
       ...options,

@@ -1,10 +1,9 @@
-import { writeFile } from 'node:fs/promises';
 import type { CaptureReport } from '../model/diagnosis.ts';
-import { InputError } from '../model/errors.ts';
 import { renderJson } from '../report/json.ts';
 import { renderTerminal } from '../report/terminal.ts';
 import type { CaptureCommandOptions } from './capture-options.ts';
 import { type OutputBuffer, outputStyle } from './output.ts';
+import { writeWhole } from './output-files.ts';
 
 /** Prints a report as text or JSON, and writes the files that were asked for. */
 export async function writeReports(
@@ -16,18 +15,10 @@ export async function writeReports(
   await output.flush();
   if (html !== undefined) {
     const { renderHtml } = await import('../report/html.ts');
-    await writeWhole(html, renderHtml(report));
+    writeWhole(html, renderHtml(report));
   }
   if (annotate !== undefined) {
     const { annotateCaptures } = await import('./annotate.ts');
     await annotateCaptures(report, annotate);
-  }
-}
-
-async function writeWhole(path: string, text: string): Promise<void> {
-  try {
-    await writeFile(path, text);
-  } catch (error) {
-    throw new InputError({ code: 'not-writable', message: `${path} cannot be written: ${(error as Error).message}` });
   }
 }

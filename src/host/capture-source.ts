@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { isatty } from 'node:tty';
 import { InputError } from '../model/errors.ts';
+import { systemReason } from './system-error.ts';
 
 /** Where the bytes of a capture come from: a file that can be read at once, or a stream whose bytes come when they come. */
 export type CaptureSource =
@@ -41,7 +42,7 @@ export function inputError(name: string, error: unknown): unknown {
   const known = KNOWN_ERRORS[String(error.code)];
   if (known === undefined) {
     return new InputError(
-      { code: 'read-failed', message: `${label} cannot be read: ${error.message}.` },
+      { code: 'read-failed', message: `${label} cannot be read: ${systemReason(error)}.` },
       { cause: error },
     );
   }

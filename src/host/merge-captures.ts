@@ -4,6 +4,7 @@ import type { CaptureSummary } from '../model/capture.ts';
 import { InputError } from '../model/errors.ts';
 import { readCapture } from './capture-input.ts';
 import { PacketSpool, type SpooledPacket, writeAll } from './packet-spool.ts';
+import { isSystemError, systemReason } from './system-error.ts';
 
 /** One capture that goes into a merged file. */
 export interface MergedInput {
@@ -41,7 +42,7 @@ export async function mergeCaptures(inputs: readonly MergedInput[], path: string
     rmSync(partial, { force: true });
     throw isSystemError(error)
       ? new InputError(
-          { code: 'not-writable', message: `${path} cannot be written: ${error.message}` },
+          { code: 'not-writable', message: `${path} cannot be written: ${systemReason(error)}.` },
           { cause: error },
         )
       : error;
@@ -178,8 +179,4 @@ function refuseOverwriting(inputs: readonly MergedInput[], path: string): void {
       });
     }
   }
-}
-
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error;
 }

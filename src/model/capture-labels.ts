@@ -4,10 +4,11 @@
  */
 export function captureLabels(paths: readonly string[]): string[] {
   const parts = paths.map((path) => path.split('/').filter((part) => part !== '' && part !== '.'));
-  const labels = parts.map((own, index) => {
+  const labels = parts.map((own) => {
     for (let count = 1; count <= own.length; count++) {
       const label = own.slice(-count).join('/');
-      if (parts.every((other, at) => at === index || other.slice(-count).join('/') !== label)) return label;
+      if (parts.every((other) => other.slice(-count).join('/') !== label || other.join('/') === own.join('/')))
+        return label;
     }
     return own.join('/') || '-';
   });

@@ -1,0 +1,66 @@
+import { parseAddress } from '../formats/wire/address.ts';
+
+/** A command that is to come: where to look until then, and with what. */
+interface Planned {
+  readonly where: string;
+  /** `HOST`, `PORT` and `CLIENT` stand for what the command line says of them. */
+  readonly instead: readonly string[];
+}
+
+const CAPTURE = "sudo tcpdump -i any -s 160 -w FILE.pcap 'tcp port PORT or icmp or icmp6'";
+const LISTENER: Planned = {
+  where: 'on the server',
+  instead: [
+    "ss -plnt 'sport = :PORT'",
+    'nstat -az TcpExtListenDrops TcpExtListenOverflows TcpExtTCPReqQFullDrop Ip6OutNoRoutes',
+    'ip route get CLIENT from SERVER',
+  ],
+};
+const BOTH_ENDS: Planned = {
+  where: 'capture on both ends at the same time, and compare',
+  instead: [CAPTURE, 'synscope compare client.pcap server.pcap'],
+};
+const LIVE: Planned = {
+  where: 'watch one host as its packets come',
+  instead: ["ssh HOST tcpdump -U -s 160 -w - 'tcp or icmp or icmp6' | synscope read -"],
+};
+
+const PLANNED: Readonly<Record<string, Planned>> = {
+  connect: { where: 'on the client', instead: ['getent ahosts HOST', 'nc -vz HOST PORT', CAPTURE] },
+  listen: LISTENER,
+  trace: BOTH_ENDS,
+  prove: LISTENER,
+  fix: { where: 'what to check for each outcome and counter', instead: ['synscope explain --list'] },
+  watch: LIVE,
+  fleet: LIVE,
+  record: { where: 'record the packets', instead: [CAPTURE] },
+  lab: { where: 'the recorded samples', instead: ['synscope read samples/no-return-route/client.pcap'] },
+  causes: { where: 'everything that can be explained', instead: ['synscope explain --list'] },
+};
+
+/**
+ * What to say of a command line that begins with a command of a later version.
+ * @returns undefined when there is no such plan.
+ */
+export function plannedMessage([name = '', ...args]: readonly string[], version: string): string | undefined {
+  if (!Object.hasOwn(PLANNED, name)) return undefined;
+  const { where, instead } = PLANNED[name] as Planned;
+  const known = knownWords(args);
+  const commands = instead.map((command) => command.replace(/\b(HOST|PORT|CLIENT)\b/g, (word) => known[word] ?? word));
+  return [`"${name}" is not part of version ${version} yet. Until then, ${where}:`, ...commands].join('\n  ');
+}
+
+/** What `[host:]port`, a URL and `--from` say; nothing that a shell could take for more than a word. */
+function knownWords(args: readonly string[]): Partial<Record<string, string>> {
+  const from = args[args.indexOf('--from') + 1] ?? '';
+  const [, scheme, v6, name, port] =
+    /^(?:(https?):\/\/)?(?:\[([\da-f:.]+)\]|([\w.-]+))?:?(\d+)?(?:\/.*)?$/i.exec(args[0] ?? '') ?? [];
+  const isPort = name !== undefined && port === undefined && /^\d+$/.test(name);
+  const host = v6 ?? (isPort ? undefined : name);
+  const number = isPort ? name : (port ?? (scheme === undefined ? undefined : scheme === 'http' ? '80' : '443'));
+  return {
+    ...(host === undefined || host.startsWith('-') ? {} : { HOST: host }),
+    ...(number === undefined ? {} : { PORT: number }),
+    ...(parseAddress(from) === undefined ? {} : { CLIENT: from }),
+  };
+}
