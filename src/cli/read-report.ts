@@ -1,5 +1,5 @@
 import { trackCapture } from '../collect/track-capture.ts';
-import { type AttemptFilter, compileFilter } from '../engine/attempt-filter.ts';
+import { type AttemptFilter, compileFilter, nothingPasses } from '../engine/attempt-filter.ts';
 import { CaptureCollector } from '../engine/capture-collector.ts';
 import { captureLabels } from '../model/capture-labels.ts';
 import type { CaptureReport } from '../model/diagnosis.ts';
@@ -32,6 +32,7 @@ export async function readReport(path: string, options: ReadReportOptions): Prom
     ...(stream === undefined ? {} : { onDiagnosis: stream.diagnosis }),
   });
   let begun = false;
+  let filtered = 0;
   let filter: ReturnType<typeof compileFilter>;
   const progress = startProgress(path === '-' ? 'standard input' : name);
   const { summary } = await trackCapture(
@@ -44,9 +45,14 @@ export async function readReport(path: string, options: ReadReportOptions): Prom
         stream?.begin('read');
       }
       if (filter === undefined || filter(row, baseNs)) collector.close(table, row, baseNs);
+      else filtered++;
     },
   ).finally(progress.end);
-  const report = collector.report([{ ...summary, name, path }], []);
+  const whole = collector.report([{ ...summary, name, path }], []);
+  const report =
+    filtered > 0 && whole.summary.handshakes === 0
+      ? { ...whole, headline: nothingPasses(options.filter, [name], filtered) }
+      : whole;
   if (stream === undefined) {
     await writeReports(report, options, output);
   } else {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { conversation, interleave } from '../handshake/testing/conversation.ts';
-import type { AttemptFilter } from './attempt-filter.ts';
+import { type AttemptFilter, nothingPasses } from './attempt-filter.ts';
 import { collect } from './testing/collect.ts';
 
 /** Where the test captures begin; not on a whole second. */
@@ -49,5 +49,19 @@ describe('compileFilter', () => {
 
   it('needs addresses', () => {
     expect(() => passing({ hosts: ['web7.example'] })).toThrow(new RangeError('"web7.example" is not an IP address'));
+  });
+});
+
+describe('nothingPasses', () => {
+  it.each([
+    [{ ports: [80] }, 6, 'a.pcap holds 6 handshakes, and none of them is to port 80.'],
+    [{ ports: [80] }, 1, 'a.pcap holds 1 handshake, and it is not one that is to port 80.'],
+    [
+      { hosts: ['10.0.0.1', '::1'], since: moment(0, true) },
+      2,
+      'a.pcap holds 2 handshakes, and none of them is from or to 10.0.0.1 or ::1 and begins in the time that was asked for.',
+    ],
+  ] as [AttemptFilter, number, string][])('says what was asked for (%#)', (filter, count, sentence) => {
+    expect(nothingPasses(filter, ['a.pcap'], count)).toBe(sentence);
   });
 });

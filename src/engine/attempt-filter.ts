@@ -10,6 +10,7 @@ import {
   ROW_STATE,
   STATE_IPV6,
 } from '../handshake/attempt-table.ts';
+import { formatList, formatQuantity } from '../model/text.ts';
 
 /** A moment: nanoseconds since 1970, or since the first packet of the capture. */
 export interface TimePoint {
@@ -55,6 +56,21 @@ export function compileFilter(
     const after = ({ ns, relative }: TimePoint): number => Number((relative ? firstNs + ns : ns) - baseNs);
     return !(since !== undefined && startNs < after(since)) && !(until !== undefined && startNs > after(until));
   };
+}
+
+/** The verdict over captures of whose handshakes none passes a filter. */
+export function nothingPasses(
+  { hosts = [], ports = [], since, until }: AttemptFilter,
+  names: readonly string[],
+  handshakes: number,
+): string {
+  const wanted = [
+    ...(hosts.length === 0 ? [] : [`is from or to ${formatList(hosts, 'or')}`]),
+    ...(ports.length === 0 ? [] : [`is to port ${formatList(ports.map(String), 'or')}`]),
+    ...(since === undefined && until === undefined ? [] : ['begins in the time that was asked for']),
+  ];
+  const none = handshakes === 1 ? 'it is not one that' : 'none of them';
+  return `${formatList(names)} ${names.length === 1 ? 'holds' : 'hold'} ${formatQuantity(handshakes, 'handshake')}, and ${none} ${formatList(wanted)}.`;
 }
 
 function addressWords(address: string): Int32Array {

@@ -8,9 +8,9 @@ import {
   EVENT_SEQ,
   KIND_ICMP,
   KIND_RST,
-  ROW_LAST_EVENT,
   ROW,
   ROW_FIRST_EVENT,
+  ROW_LAST_EVENT,
   ROW_LAST_TIME,
   ROW_STATE,
   STATE_ACKED,
@@ -19,9 +19,9 @@ import {
   STATE_RST_CLIENT,
   STATE_WRONG_ACK,
 } from '../handshake/attempt-table.ts';
-import { hopsAway } from '../handshake/vantage.ts';
 import { materialize } from '../handshake/materialize.ts';
 import { isFailure, outcomeOf, synAckCount, synCount } from '../handshake/outcome.ts';
+import { hopsAway } from '../handshake/vantage.ts';
 import type { CaptureSummary } from '../model/capture.ts';
 import type { CaptureReport, Diagnosis } from '../model/diagnosis.ts';
 import { OUTCOMES, type Outcome } from '../model/handshake.ts';

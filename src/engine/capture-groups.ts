@@ -61,7 +61,10 @@ export function summarizeGroups(
 }
 
 /** One client that failed at many addresses and ports is a scan: its groups belong together. */
-function separateScans(groups: readonly AttemptGroup[], servers: ServerHistories): { scans: [string, AttemptGroup[]][]; rest: AttemptGroup[] } {
+function separateScans(
+  groups: readonly AttemptGroup[],
+  servers: ServerHistories,
+): { scans: [string, AttemptGroup[]][]; rest: AttemptGroup[] } {
   const byClient = new Map<string, AttemptGroup[]>();
   const rest: AttemptGroup[] = [];
   for (const group of groups) {

@@ -5,7 +5,7 @@ import { absoluteNs } from '../handshake/materialize.ts';
 import { isFailure, outcomeOf } from '../handshake/outcome.ts';
 import type { CaptureReport, Diagnosis } from '../model/diagnosis.ts';
 import type { Outcome } from '../model/handshake.ts';
-import { type AttemptFilter, compileFilter } from './attempt-filter.ts';
+import { type AttemptFilter, compileFilter, nothingPasses } from './attempt-filter.ts';
 import { judgePath } from './judge-path.ts';
 import { clockRelations } from './path-clocks.ts';
 import { outcomeOnPath, pathDiagnosis } from './path-diagnosis.ts';
@@ -100,7 +100,14 @@ export function compareCaptures(
   const { handshakes, failed, outcomes, late } = counts;
   const summary = { handshakes, failed, outcomes, late };
   return {
-    headline: pathHeadline(comparison, summary, shown),
+    headline:
+      counts.filtered > 0 && counts.handshakes + counts.otherClients === 0
+        ? nothingPasses(
+            filter,
+            captures.map(({ name }) => name),
+            counts.filtered,
+          )
+        : pathHeadline(comparison, summary, shown),
     diagnoses,
     omittedDiagnoses: omitted,
     groups: shown,
@@ -135,6 +142,8 @@ interface Counts {
   failed: number;
   late: number;
   otherClients: number;
+  /** Attempts that the filter left out. */
+  filtered: number;
   outcomes: Partial<Record<Outcome, number>>;
 }
 
@@ -145,14 +154,17 @@ function selectStories(
   all: boolean,
 ): { candidates: Int32Array; counts: Counts } {
   const { columns, order, rowOf, stories } = comparison;
-  const counts: Counts = { handshakes: 0, failed: 0, late: 0, otherClients: 0, outcomes: {} };
+  const counts: Counts = { handshakes: 0, failed: 0, late: 0, otherClients: 0, filtered: 0, outcomes: {} };
   const passes = columns.map(({ capture }) => compileFilter(filter, capture.table, capture.firstNs));
   const candidates: number[] = [];
   const endNs = new Float64Array(stories);
   for (let story = 0; story < stories; story++) {
     const near = order.find((capture) => rowOf[capture]![story]! >= 0)!;
     const row = rowOf[near]![story]!;
-    if (passes[near]?.(row, columns[near]!.capture.baseNs) === false) continue;
+    if (passes[near]?.(row, columns[near]!.capture.baseNs) === false) {
+      counts.filtered++;
+      continue;
+    }
     if (near === order.at(-1) && order.length > 1) {
       counts.otherClients++;
       continue;

@@ -1,6 +1,8 @@
 import {
   type AttemptTable,
-  attemptTableOf,
+  allocateEvent,
+  allocateRow,
+  createAttemptTable,
   EVENT,
   EVENT_COPIES,
   EVENT_INFO,
@@ -19,22 +21,28 @@ import {
 export function copyAttempt({ rows, events, encapsulations }: AttemptTable, row: number): AttemptTable {
   const base = row * ROW;
   const count = rows[base + ROW_EVENTS]!;
-  const copy = attemptTableOf(new ArrayBuffer(ROW * 4), new ArrayBuffer((count + 1) * EVENT * 4), encapsulations);
+  const copy = createAttemptTable(1, count, encapsulations);
+  const copied = allocateRow(copy);
   copy.rows.set(rows.subarray(base, base + ROW));
-  copy.rows[ROW_FIRST_EVENT] = count === 0 ? 0 : 1;
-  copy.rows[ROW_LAST_EVENT] = count;
   let from = rows[base + ROW_FIRST_EVENT]!;
-  for (let event = 1; event <= count; event++) {
-    const at = event * EVENT;
-    copy.events.set(events.subarray(from * EVENT, (from + 1) * EVENT), at);
-    // The sender's address of an ICMP error lies in the event behind it.
-    if ((copy.events[at + EVENT_INFO]! & 15) === KIND_ICMP && copy.events[at + EVENT_COPIES] !== 0) {
-      copy.events[at + EVENT_COPIES] = event + 1;
+  let previous = 0;
+  for (let used = 0; used < count; used++) {
+    const to = allocateEvent(copy, copied, used);
+    copy.events.set(events.subarray(from * EVENT, (from + 1) * EVENT), to * EVENT);
+    copy.events[to * EVENT + EVENT_NEXT] = 0;
+    if (previous === 0) {
+      copy.rows[ROW_FIRST_EVENT] = to;
+    } else {
+      copy.events[previous * EVENT + EVENT_NEXT] = to;
+      // The sender's address of an ICMP error lies in the event behind it.
+      const isIcmp = (copy.events[previous * EVENT + EVENT_INFO]! & 15) === KIND_ICMP;
+      if (isIcmp && copy.events[previous * EVENT + EVENT_COPIES] !== 0) {
+        copy.events[previous * EVENT + EVENT_COPIES] = to;
+      }
     }
+    previous = to;
     from = events[from * EVENT + EVENT_NEXT]!;
-    copy.events[at + EVENT_NEXT] = event === count ? 0 : event + 1;
   }
-  copy.rowEnd = 1;
-  copy.eventEnd = count + 1;
+  copy.rows[ROW_LAST_EVENT] = previous;
   return copy;
 }

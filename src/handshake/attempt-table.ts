@@ -8,15 +8,17 @@
 export interface AttemptTable {
   /** Rows of {@link ROW} words each. */
   readonly rows: Int32Array;
-  /** The same memory as `rows`, for the one 64-bit float of a row. */
+  /** The same memory as `rows`, for the 64-bit floats of a row. */
   readonly rowTimes: Float64Array;
   /**
-   * Events of {@link EVENT} words each; index 0 is never used and means "none". The first {@link OWN_EVENTS} of a row lie at a
-   * place of its own, one behind the other, so that following an attempt costs few cache misses; further ones come from the
-   * rest of the array.
+   * Events of {@link EVENT} words each; index 0 is never one and means "none". It is the same memory as `rows`: the first
+   * {@link OWN_EVENTS} of a row lie behind its header, so that following an attempt touches one place, and further ones behind
+   * the last row.
    */
   readonly events: Int32Array;
   readonly eventTimes: Float64Array;
+  /** Most rows. */
+  readonly capacity: number;
   /** Rows that were ever in use: 0 to `rowEnd - 1`. */
   rowEnd: number;
   eventEnd: number;
@@ -26,8 +28,17 @@ export interface AttemptTable {
   readonly encapsulations: string[];
 }
 
-/** Words of a row. Addresses take four words each, an IPv4 address the first of them. */
-export const ROW = 28;
+/** Events with a fixed place in each row: most attempts have no more. */
+const OWN_EVENTS = 3;
+/** Words of an event. */
+export const EVENT = 10;
+/** Words of a row's header; a multiple of {@link EVENT}, so that the events behind it have whole indexes. */
+const HEADER = 3 * EVENT;
+/**
+ * Words from one row to the next: its header and its own events. What every packet needs stands first in the header. Addresses take
+ * four words each, an IPv4 address the first of them.
+ */
+export const ROW: number = HEADER + OWN_EVENTS * EVENT;
 export const ROW_STATE = 0;
 /** Client port in the upper half, server port in the lower. */
 export const ROW_PORTS = 1;
@@ -35,29 +46,27 @@ export const ROW_CLIENT = 2;
 export const ROW_SERVER = 6;
 export const ROW_CLIENT_ISN = 10;
 export const ROW_SERVER_ISN = 11;
-/** SYNs, SYN-ACKs, ICMP errors, RSTs: one byte each from the lowest, stopping at 255; copies are not counted. */
-export const ROW_COUNTS = 12;
-export const ROW_FIRST_EVENT = 13;
-export const ROW_LAST_EVENT = 14;
-/** Packets that took part, also those of which no event was kept; copies are not counted. */
-export const ROW_SEGMENTS = 15;
 /** Float index is {@link ROW_LAST_TIME} / 2: when the attempt last showed life. */
-export const ROW_LAST_TIME = 16;
-/** Options of the SYN and of the SYN-ACK: see {@link packSynOptions}. Then their windows. */
-export const ROW_CLIENT_OPTIONS = 18;
-export const ROW_SERVER_OPTIONS = 19;
-export const ROW_WINDOWS = 20;
-export const ROW_ENCAPSULATION = 21;
-export const ROW_HASH = 22;
-/** Next row of the free list while the row is free. */
-export const ROW_NEXT_FREE = 23;
+export const ROW_LAST_TIME = 12;
+export const ROW_LAST_EVENT = 14;
+/** Events in use, those of senders' addresses too. */
+export const ROW_EVENTS = 15;
+/** SYNs, SYN-ACKs, ICMP errors, RSTs: one byte each from the lowest, stopping at 255; copies are not counted. */
+export const ROW_COUNTS = 16;
+export const ROW_FIRST_EVENT = 17;
+/** Packets that took part, also those of which no event was kept; copies are not counted. */
+export const ROW_SEGMENTS = 18;
+/** Options of the SYN and of the SYN-ACK: see `synOptionBits`. Then their windows. */
+export const ROW_CLIENT_OPTIONS = 19;
+export const ROW_SERVER_OPTIONS = 20;
+export const ROW_WINDOWS = 21;
+export const ROW_ENCAPSULATION = 22;
+export const ROW_HASH = 23;
 /** Float: gap between the last two SYNs (24, 25). */
 export const ROW_LAST_GAP = 24;
-/** Events in use, those of senders' addresses too. */
-export const ROW_EVENTS = 26;
+/** Next row of the free list while the row is free. */
+const ROW_NEXT_FREE = 26;
 
-/** Words of an event. */
-export const EVENT = 10;
 /** Float index is 0 of the event's five. */
 export const EVENT_TIME = 0;
 export const EVENT_FRAME = 2;
@@ -72,9 +81,6 @@ export const EVENT_TSVAL = 7;
 export const EVENT_ID_LENGTH = 8;
 /** Copies of the packet; of an ICMP error the index of the event that holds the sender's address. */
 export const EVENT_COPIES = 9;
-
-/** Events with a fixed place for each row: most attempts have no more. */
-export const OWN_EVENTS = 3;
 
 /** At most so many packets of one attempt are kept one by one. */
 export const MAX_EVENTS = 32;
@@ -132,23 +138,23 @@ export const STATE_FAST_OPEN = 0x400000;
 /** A RST of the server came before any valid answer: it answers the SYN. */
 export const STATE_REFUSED = 0x800000;
 
-/** Makes a table for at most `capacity` attempts at once. */
-export function createAttemptTable(capacity: number): AttemptTable {
-  const rows = new ArrayBuffer(capacity * ROW * 4);
-  const own = capacity * OWN_EVENTS + 1;
-  const events = new ArrayBuffer((own + capacity * 2 + 1024) * EVENT * 4);
-  return { ...attemptTableOf(rows, events, ['']), eventEnd: own };
-}
-
-/** Makes an empty table on given memory. */
-export function attemptTableOf(rows: ArrayBuffer, events: ArrayBuffer, encapsulations: string[]): AttemptTable {
+/** Makes a table for at most `capacity` attempts at once, which may borrow `borrowed` further events between them. */
+export function createAttemptTable(
+  capacity: number,
+  borrowed: number = capacity,
+  encapsulations: string[] = [''],
+): AttemptTable {
+  const memory = new ArrayBuffer((capacity * ROW + borrowed * EVENT) * 4);
+  const rows = new Int32Array(memory);
+  const rowTimes = new Float64Array(memory);
   return {
-    rows: new Int32Array(rows),
-    rowTimes: new Float64Array(rows),
-    events: new Int32Array(events),
-    eventTimes: new Float64Array(events),
+    rows,
+    rowTimes,
+    events: rows,
+    eventTimes: rowTimes,
+    capacity,
     rowEnd: 0,
-    eventEnd: 1,
+    eventEnd: (capacity * ROW) / EVENT,
     freeRow: -1,
     freeEvent: 0,
     encapsulations,
@@ -161,18 +167,22 @@ export function allocateRow(table: AttemptTable): number {
   if (free >= 0) {
     const base = free * ROW;
     table.freeRow = table.rows[base + ROW_NEXT_FREE]!;
-    table.rows.fill(0, base, base + ROW);
+    for (let word = base; word < base + HEADER; word++) table.rows[word] = 0;
     return free;
   }
-  if ((table.rowEnd + 1) * ROW > table.rows.length) return -1;
-  return table.rowEnd++;
+  return table.rowEnd === table.capacity ? -1 : table.rowEnd++;
+}
+
+/** Index of the first of a row's own events. */
+function ownEvent(row: number): number {
+  return (row * ROW + HEADER) / EVENT;
 }
 
 /**
  * Takes the next event of a row that has `used` of them; 0 when the table is full. Its words hold what the last user left there.
  */
 export function allocateEvent(table: AttemptTable, row: number, used: number): number {
-  if (used < OWN_EVENTS) return row * OWN_EVENTS + used + 1;
+  if (used < OWN_EVENTS) return ownEvent(row) + used;
   const free = table.freeEvent;
   if (free !== 0) {
     table.freeEvent = table.events[free * EVENT + EVENT_NEXT]!;
@@ -189,7 +199,7 @@ export function releaseRow(table: AttemptTable, row: number): void {
   const used = rows[base + ROW_EVENTS]!;
   if (used > OWN_EVENTS) {
     const last = rows[base + ROW_LAST_EVENT]!;
-    const borrowed = events[(row * OWN_EVENTS + OWN_EVENTS) * EVENT + EVENT_NEXT]!;
+    const borrowed = events[(ownEvent(row) + OWN_EVENTS - 1) * EVENT + EVENT_NEXT]!;
     events[last * EVENT + EVENT_NEXT] = table.freeEvent;
     table.freeEvent = borrowed;
   }

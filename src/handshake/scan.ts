@@ -50,7 +50,6 @@ export class HandshakeScanner {
     const { count, dataOffset, capturedBytes, interfaceId } = batch;
     const { index } = this.tracker;
     const { intake } = this;
-    let { slots, mask } = index;
     let currentInterface = -1;
     let etherTypeOffset = -2;
     let networkOffset = 0;
@@ -102,6 +101,7 @@ export class HandshakeScanner {
         continue;
       }
       if (protocol === 6) {
+        const { slots, mask } = index;
         let at = hash & mask;
         let slot = slots[at]!;
         if (slot === 0 || (slot ^ hash) >>> 24 !== 0) {
@@ -114,12 +114,8 @@ export class HandshakeScanner {
           }
         }
         intake.plain(i, ip, transport, hash, etherType === ETHERTYPE_IPV6);
-        slots = index.slots;
-        mask = index.mask;
       } else if (protocol !== 17 || isTunnelPort(view.getUint16(transport + 2))) {
         intake.careful(i);
-        slots = index.slots;
-        mask = index.mask;
       }
     }
   }

@@ -74,11 +74,12 @@ export function createSegmentInput(): SegmentInput {
     payloadBytes: 0,
     ttl: 0,
     ipId: 0,
-    timeNs: 0,
+    // Not a whole number, so that the engine gives it room for a float at once and never recompiles for one.
+    timeNs: 0.5,
     frame: 0,
     seen: 0,
     encapsulation: 0,
-    options: createTcpOptions(),
+    options: { ...createTcpOptions(), tsval: 0.5, tsecr: 0.5 },
   };
 }
 

@@ -60,6 +60,8 @@ const IDLE_NS = 64 * SECOND;
 const IDLE_AFTER_RESET_NS = 10 * SECOND;
 /** How often, in time of the capture, idle attempts are looked for. */
 const SWEEP_NS = 16 * SECOND;
+/** The longest time, of the capture, between two sweeps. */
+const LONGEST_SWEEP_NS = 600 * SECOND;
 /** A SYN in the opposite direction within this time is a simultaneous open, later it is a new attempt. */
 const SIMULTANEOUS_NS = 10 * SECOND;
 /** A first SYN is given this long before its silence counts: the largest initial timeout in use is 3 s (RFC 1122). */
@@ -104,9 +106,11 @@ export class HandshakeTracker {
   private readonly onClose: ((row: number) => void) | undefined;
   private readonly keep: boolean;
   private readonly capacity: number;
-  private nextSweepNs = 0;
-  /** Segments still to come before a sweep pays: it walks every row once. */
-  private untilSweep = 0;
+  private nextSweepNs: number = Number.NEGATIVE_INFINITY;
+  private lastSweepNs: number = Number.NEGATIVE_INFINITY;
+  private attemptsAtSweep = 0;
+  /** Grows to {@link SWEEP_NS}: an engine that sees a few sweeps early compiles the code around them once. */
+  private sweepEveryNs = 1e6;
 
   constructor({ onClose, keep = false, capacity = keep ? 4_000_000 : 1_000_000 }: TrackerOptions = {}) {
     this.capacity = Math.min(capacity, MAX_INDEXED_ROWS);
@@ -118,7 +122,7 @@ export class HandshakeTracker {
   /** Takes one TCP segment. */
   segment(input: SegmentInput): void {
     const { flags } = input;
-    if (--this.untilSweep < 0 && input.timeNs >= this.nextSweepNs) this.sweep(input.timeNs);
+    if (input.timeNs >= this.nextSweepNs) this.sweep(input.timeNs);
     const found = this.find(input);
     if ((flags & TCP_SYN) !== 0) {
       if ((flags & TCP_RST) !== 0) return;
@@ -428,8 +432,13 @@ export class HandshakeTracker {
 
   private sweep(nowNs: number): void {
     const { rows, rowTimes, rowEnd } = this.table;
-    this.nextSweepNs = nowNs + SWEEP_NS;
-    this.untilSweep = rowEnd * 2;
+    this.nextSweepNs = nowNs + this.sweepEveryNs;
+    if (this.sweepEveryNs < SWEEP_NS) this.sweepEveryNs *= 2;
+    // A sweep walks every row, so it waits for work in proportion, but not for ever.
+    const begun = this.counts.attempts - this.attemptsAtSweep;
+    if (begun * 64 < rowEnd && nowNs - this.lastSweepNs < LONGEST_SWEEP_NS) return;
+    this.attemptsAtSweep = this.counts.attempts;
+    this.lastSweepNs = nowNs;
     for (let row = 0; row < rowEnd; row++) {
       const base = row * ROW;
       const state = rows[base + ROW_STATE]!;
