@@ -1,7 +1,9 @@
-import { trackCapture } from '../collect/track-capture.ts';
+import { statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { type ComparedInput, trackForComparison } from '../collect/track-for-comparison.ts';
+import { trackInThread } from '../collect/track-in-thread.ts';
 import type { AttemptFilter } from '../engine/attempt-filter.ts';
 import { compareCaptures } from '../engine/compare-captures.ts';
-import type { TrackedCapture } from '../handshake/compare/tracked-capture.ts';
 import type { CaptureSummary } from '../model/capture.ts';
 import { captureLabels } from '../model/capture-labels.ts';
 import type { CaptureReport } from '../model/diagnosis.ts';
@@ -21,13 +23,9 @@ interface CompareReportOptions extends CaptureCommandOptions {
 
 /** Compares captures, prints the report in the form that was asked for, and returns it. */
 export async function compareReport(paths: readonly string[], options: CompareReportOptions): Promise<CaptureReport> {
-  const summaries: CaptureSummary[] = [];
-  const tracked: TrackedCapture[] = [];
-  for (const [index, name] of captureLabels(paths).entries()) {
-    const { summary, capture } = await track(paths[index] as string, name, options.signal);
-    summaries.push(summary);
-    tracked.push(capture);
-  }
+  const inputs = await trackAll(paths, options.signal);
+  const summaries = inputs.map(({ summary }) => summary);
+  const tracked = inputs.map(({ capture }) => capture);
   const { json = false, html, annotate, verbose } = options;
   const output = new OutputBuffer();
   const keep = html !== undefined || annotate !== undefined || verbose >= 2;
@@ -50,22 +48,40 @@ function asReport(comparison: ReturnType<typeof compareCaptures>, captures: read
   return { ...comparison, command: 'compare', captures };
 }
 
-async function track(
-  path: string,
-  name: string,
-  signal: AbortSignal,
-): Promise<{ summary: CaptureSummary; capture: TrackedCapture }> {
-  const progress = startProgress(path === '-' ? 'standard input' : name);
-  const { summary, tracker, baseNs } = await trackCapture(path, {
-    signal,
-    keep: true,
-    onProgress: progress.update,
-  }).finally(progress.end);
-  const snapLengths = summary.interfaces.map(({ snapLength }) => snapLength).filter((bytes) => bytes > 0);
-  const { firstNs = baseNs, lastNs = baseNs } = summary;
-  const snapLength = snapLengths.length === 0 ? 0 : Math.min(...snapLengths);
-  return {
-    summary: { ...summary, name, path },
-    capture: { name, path, table: tracker.table, baseNs, firstNs, lastNs, snapLength },
-  };
+/** Beyond so many bytes in all, reading side by side outweighs what starting threads costs. */
+const THREADS_FROM_BYTES = 256e6;
+
+async function trackAll(paths: readonly string[], signal: AbortSignal): Promise<ComparedInput[]> {
+  const labels = captureLabels(paths);
+  const sizes = paths
+    .map((path) => statSync(path, { throwIfNoEntry: false }))
+    .map((stat) => (stat?.isFile() ? stat.size : 0));
+  const threads = sizes.reduce((sum, size) => sum + size, 0) >= THREADS_FROM_BYTES && availableParallelism() > 1;
+  const inputs: ComparedInput[] = [];
+  if (threads) {
+    const progress = startProgress(`${paths.length} captures`);
+    const read = paths.map(() => 0);
+    const total = sizes.every((size) => size > 0) ? sizes.reduce((sum, size) => sum + size, 0) : undefined;
+    const tracking = paths.map((path, index) => {
+      const onProgress = (bytesRead: number): void => {
+        read[index] = bytesRead;
+        progress.update(
+          read.reduce((sum, bytes) => sum + bytes, 0),
+          total,
+        );
+      };
+      const name = labels[index] as string;
+      // A pipe stays with this thread: it comes at its own pace.
+      return sizes[index] === 0
+        ? trackForComparison(path, name, { signal, onProgress })
+        : trackInThread(path, name, { signal, onProgress });
+    });
+    return Promise.all(tracking).finally(progress.end);
+  }
+  for (const [index, path] of paths.entries()) {
+    const progress = startProgress(path === '-' ? 'standard input' : (labels[index] as string));
+    const options = { signal, onProgress: progress.update };
+    inputs.push(await trackForComparison(path, labels[index] as string, options).finally(progress.end));
+  }
+  return inputs;
 }

@@ -55,7 +55,8 @@ export class CaptureCollector {
   private readonly options: CollectorOptions;
   private readonly servers = new ServerHistories();
   private readonly groups = new AttemptGroups();
-  private readonly outcomes: Partial<Record<Outcome, number>> = {};
+  /** By index in OUTCOMES. */
+  private readonly outcomes = new Int32Array(OUTCOMES.length);
   private readonly kept: Diagnosis[] = [];
   private handshakes = 0;
   private failed = 0;
@@ -76,7 +77,8 @@ export class CaptureCollector {
     const base = row * ROW;
     const outcome = outcomeOf(rows[base + ROW_STATE]!);
     this.handshakes++;
-    this.outcomes[outcome] = (this.outcomes[outcome] ?? 0) + 1;
+    const outcomeIndex = OUTCOMES.indexOf(outcome);
+    this.outcomes[outcomeIndex]!++;
     const server = this.servers.of(table, row);
     this.servers.note(server, table, row, outcome === 'established');
     const failure = isFailure(outcome);
@@ -93,7 +95,7 @@ export class CaptureCollector {
           : outcome === 'refused'
             ? telling ^ resetHops(table, base)
             : telling;
-      this.groups.add(table, row, server, OUTCOMES.indexOf(outcome), variant, startNs, endNs);
+      this.groups.add(table, row, server, outcomeIndex, variant, startNs, endNs);
     }
     if (failure || (all && !failedOnly) || (!failedOnly && outcome !== 'established')) {
       this.diagnose(table, row, server);
@@ -111,7 +113,11 @@ export class CaptureCollector {
       baseNs: this.baseNs,
     };
     const groups = summarizeGroups(this.groups.all(), this.servers, context);
-    const summary = { handshakes: this.handshakes, failed: this.failed, outcomes: this.outcomes, late: this.late };
+    const outcomes: Partial<Record<Outcome, number>> = {};
+    for (const [index, outcome] of OUTCOMES.entries()) {
+      if (this.outcomes[index]! > 0) outcomes[outcome] = this.outcomes[index]!;
+    }
+    const summary = { handshakes: this.handshakes, failed: this.failed, outcomes, late: this.late };
     return {
       command: 'read',
       captures,

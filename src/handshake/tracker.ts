@@ -62,6 +62,8 @@ const IDLE_AFTER_RESET_NS = 10 * SECOND;
 const SWEEP_NS = 16 * SECOND;
 /** The longest time, of the capture, between two sweeps. */
 const LONGEST_SWEEP_NS = 600 * SECOND;
+/** With less room than this there is no point in going on. */
+const SMALLEST_CAPACITY = 10_000;
 /** A SYN in the opposite direction within this time is a simultaneous open, later it is a new attempt. */
 const SIMULTANEOUS_NS = 10 * SECOND;
 /** A first SYN is given this long before its silence counts: the largest initial timeout in use is 3 s (RFC 1122). */
@@ -113,8 +115,8 @@ export class HandshakeTracker {
   private sweepEveryNs = 1e6;
 
   constructor({ onClose, keep = false, capacity = keep ? 4_000_000 : 1_000_000 }: TrackerOptions = {}) {
-    this.capacity = Math.min(capacity, MAX_INDEXED_ROWS);
-    this.table = createAttemptTable(this.capacity);
+    this.table = createLargeTable(Math.min(capacity, MAX_INDEXED_ROWS));
+    this.capacity = this.table.capacity;
     this.onClose = onClose;
     this.keep = keep;
   }
@@ -466,5 +468,15 @@ export class HandshakeTracker {
       this.counts.evicted++;
       this.close(row);
     }
+  }
+}
+
+/** A table of that capacity, or of a smaller one where the system does not promise memory that is not used yet. */
+function createLargeTable(capacity: number): AttemptTable {
+  try {
+    return createAttemptTable(capacity);
+  } catch (error) {
+    if (!(error instanceof RangeError) || capacity <= SMALLEST_CAPACITY) throw error;
+    return createLargeTable(Math.ceil(capacity / 2));
   }
 }

@@ -1,0 +1,30 @@
+/** Thread of `trackInThread`: tracks one capture and hands the table's memory over. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { ParseError } from '../formats/parse-error.ts';
+import { InputError } from '../model/errors.ts';
+import { trackForComparison } from './track-for-comparison.ts';
+import type { FromWorker, WorkerTask } from './track-in-thread.ts';
+
+const { path, name } = workerData as WorkerTask;
+const stop = new AbortController();
+const send = (message: FromWorker, transfer: ArrayBuffer[] = []): void => parentPort?.postMessage(message, transfer);
+parentPort?.once('message', () => stop.abort());
+
+try {
+  const result = await trackForComparison(path, name, {
+    signal: stop.signal,
+    onProgress: (bytesRead, totalBytes) => send({ kind: 'progress', bytesRead, totalBytes }),
+  });
+  send({ kind: 'result', result }, [result.capture.table.rows.buffer as ArrayBuffer]);
+} catch (error) {
+  if (error instanceof InputError) {
+    const { code, message, hint } = error;
+    send({ kind: 'unusable', problem: { code, message, ...(hint === undefined ? {} : { hint }) } });
+  } else if (error instanceof ParseError) {
+    const { code, format, offset, message } = error;
+    send({ kind: 'no-capture', problem: { code, format, offset, message } });
+  } else {
+    throw error;
+  }
+}
+parentPort?.close();
