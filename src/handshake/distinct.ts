@@ -21,12 +21,10 @@ export class DistinctCounter {
   count(): number {
     const { exact, registers } = this;
     if (registers === undefined) return exact.length;
-    let sum = 0;
-    let zeros = 0;
-    for (const rank of registers) {
-      sum += 2 ** -rank;
-      if (rank === 0) zeros++;
-    }
+    const ranks = new Int32Array(33);
+    for (const rank of registers) ranks[rank]!++;
+    const zeros = ranks[0]!;
+    const sum = ranks.reduce((total, count, rank) => total + count * 2 ** -rank, 0);
     const raw = (ALPHA * REGISTERS * REGISTERS) / sum;
     // Linear counting is the better estimate while registers are empty.
     return Math.round(zeros > 0 && raw < 2.5 * REGISTERS ? REGISTERS * Math.log(REGISTERS / zeros) : raw);
