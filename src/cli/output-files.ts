@@ -1,6 +1,7 @@
 import { accessSync, constants, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import process from 'node:process';
+import { outputTarget } from '../host/output-target.ts';
 import { isSystemError, systemReason } from '../host/system-error.ts';
 import { InputError } from '../model/errors.ts';
 import { UsageError } from './command.ts';
@@ -34,10 +35,11 @@ export function checkOutputFiles({ html, annotate }: OutputFiles, captures: read
  */
 export function writeWhole(path: string, text: string): void {
   const isSpecial = statSync(path, { throwIfNoEntry: false })?.isFile() === false;
-  const partial = isSpecial ? path : `${path}.${process.pid}.partial`;
+  const target = outputTarget(path);
+  const partial = isSpecial ? path : `${target}.${process.pid}.partial`;
   try {
     writeFileSync(partial, text);
-    if (!isSpecial) renameSync(partial, path);
+    if (!isSpecial) renameSync(partial, target);
   } catch (error) {
     if (!isSpecial) rmSync(partial, { force: true });
     throw isSystemError(error) ? notWritable(path, systemReason(error)) : error;

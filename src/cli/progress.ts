@@ -47,6 +47,7 @@ export function progressText(
   const speed = `${megabytes(rate)}/s`;
   if (totalBytes === undefined || totalBytes === 0) return `${label}: ${megabytes(bytesRead)} read, ${speed}`;
   const percent = Math.min(100, Math.floor((bytesRead / totalBytes) * 100));
+  if (bytesRead === 0) return `${label}: 0 % of ${megabytes(totalBytes)}, ${speed}`;
   const leftSeconds = Math.ceil(Math.max(0, totalBytes - bytesRead) / Math.max(rate, 1));
   const left = leftSeconds < 90 ? `${leftSeconds} s` : `${Math.ceil(leftSeconds / 60)} min`;
   return `${label}: ${percent} % of ${megabytes(totalBytes)}, ${speed}, ${left} left`;

@@ -3,6 +3,7 @@ import { encodePcapngHeader, encodePcapngPacket, type WrittenInterface } from '.
 import type { CaptureSummary } from '../model/capture.ts';
 import { InputError } from '../model/errors.ts';
 import { readCapture } from './capture-input.ts';
+import { outputTarget } from './output-target.ts';
 import { PacketSpool, type SpooledPacket, writeAll } from './packet-spool.ts';
 import { isSystemError, systemReason } from './system-error.ts';
 
@@ -24,19 +25,20 @@ export interface MergedInput {
  */
 export async function mergeCaptures(inputs: readonly MergedInput[], path: string): Promise<void> {
   refuseOverwriting(inputs, path);
-  const partial = `${path}.${process.pid}.partial`;
+  const target = outputTarget(path);
+  const partial = `${target}.${process.pid}.partial`;
   const spools: PacketSpool[] = [];
   let fd: number | undefined;
   try {
     fd = openSync(partial, 'wx');
     await merge(inputs, fd, () => {
-      const spool = new PacketSpool(`${path}.${process.pid}.spool${spools.length}`);
+      const spool = new PacketSpool(`${target}.${process.pid}.spool${spools.length}`);
       spools.push(spool);
       return spool;
     });
     closeSync(fd);
     fd = undefined;
-    renameSync(partial, path);
+    renameSync(partial, target);
   } catch (error) {
     if (fd !== undefined) closeSync(fd);
     rmSync(partial, { force: true });
