@@ -3,7 +3,7 @@ import type { SightedSegment } from '../handshake/compare/sighting.ts';
 import type { Evidence } from '../model/diagnosis.ts';
 import { formatEndpoint } from '../model/flow.ts';
 import type { FrameReference, PathLocation, PathVerdict } from '../model/path.ts';
-import { formatQuantity } from '../model/text.ts';
+import { formatFrames, formatQuantity } from '../model/text.ts';
 import type { PathPoint, PathStory } from './path-story.ts';
 
 /** A verdict in the making: what a rule found, before matching and clocks limit its confidence. */
@@ -23,13 +23,9 @@ export interface PointPackets {
   readonly packets: readonly SightedSegment[];
 }
 
-const MAX_FRAMES = 4;
-
-/** Lists frames for a sentence: `#3, #9 and #17`, at most four of them. */
+/** The frame numbers of packets, for a sentence. */
 export function frameList(packets: readonly SightedSegment[]): string {
-  const frames = packets.map(({ segment }) => `#${segment.frame}`);
-  if (frames.length > MAX_FRAMES) return `${frames.slice(0, MAX_FRAMES - 1).join(', ')} … ${frames.at(-1)}`;
-  return frames.length < 2 ? frames.join('') : `${frames.slice(0, -1).join(', ')} and ${frames.at(-1)}`;
+  return formatFrames(packets.map(({ segment }) => segment.frame));
 }
 
 /** `All 4 SYNs`, `Both SYNs`, `The SYN`, `1 of 4 SYNs`. */

@@ -1,7 +1,7 @@
 import type { CaptureReport, ClockRelation, Diagnosis } from '../model/diagnosis.ts';
 import type { Handshake, Segment } from '../model/handshake.ts';
+import { formatList } from '../model/text.ts';
 import { forTerminal } from './escape.ts';
-import { formatList } from './format.ts';
 import { type LadderEvent, type LadderVantage, ladderEvents, ladderVantages } from './ladder-events.ts';
 import { isUnanswered } from './ladder-unanswered.ts';
 

@@ -1,5 +1,6 @@
 import type { CaptureReport, Diagnosis, Evidence } from '../model/diagnosis.ts';
-import { formatId, formatQuantity } from './format.ts';
+import { formatQuantity } from '../model/text.ts';
+import { formatId } from './format.ts';
 import { type HtmlPart, html, type SafeHtml } from './html-template.ts';
 import { buildLadder, type Ladder } from './ladder-model.ts';
 import { laneLetter, renderLadderSvg } from './ladder-svg.ts';

@@ -1,6 +1,7 @@
 import type { CaptureReport, Group } from '../model/diagnosis.ts';
 import { formatEndpoint } from '../model/flow.ts';
-import { formatOutcome, formatQuantity, formatTimestamp } from './format.ts';
+import { formatQuantity } from '../model/text.ts';
+import { formatOutcome, formatTimestamp } from './format.ts';
 import { renderDiagnosisHtml } from './html-diagnosis.ts';
 import { html, SafeHtml } from './html-template.ts';
 

@@ -1,6 +1,7 @@
 import type { CaptureReport, Diagnosis } from '../model/diagnosis.ts';
 import { formatEndpoint } from '../model/flow.ts';
-import { formatCount, formatId, formatOutcome, formatTimestamp } from './format.ts';
+import { formatCount } from '../model/text.ts';
+import { formatId, formatOutcome, formatTimestamp } from './format.ts';
 import { html, type SafeHtml } from './html-template.ts';
 
 /** More rows make a page slow; the JSON has them all. */

@@ -1,6 +1,7 @@
 import type { CaptureReport } from '../model/diagnosis.ts';
 import { OUTCOMES } from '../model/handshake.ts';
-import { formatCount, formatOutcome } from './format.ts';
+import { formatCount } from '../model/text.ts';
+import { formatOutcome } from './format.ts';
 import { renderGroupCards } from './html-groups.ts';
 import { SCRIPT, SCRIPT_HASH } from './html-script.ts';
 import { STYLE, STYLE_HASH } from './html-style.ts';

@@ -1,7 +1,7 @@
 import type { ClockRelation, Diagnosis } from '../model/diagnosis.ts';
 import { formatEndpoint } from '../model/flow.ts';
 import type { Handshake, Segment } from '../model/handshake.ts';
-import { formatCount } from './format.ts';
+import { formatCount } from '../model/text.ts';
 import { type LadderEvent, type LadderVantage, ladderEvents, ladderVantages } from './ladder-events.ts';
 import { isUnanswered } from './ladder-unanswered.ts';
 

@@ -1,5 +1,5 @@
+import { formatQuantity } from '../model/text.ts';
 import { CanvasLine } from './canvas.ts';
-import { formatQuantity } from './format.ts';
 import type { Ladder, LadderArrow } from './ladder-model.ts';
 import type { Span, Style, Theme } from './style.ts';
 import { displayWidth, shortenMiddle } from './width.ts';

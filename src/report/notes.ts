@@ -1,5 +1,5 @@
 import type { CaptureReport } from '../model/diagnosis.ts';
-import { formatDuration, formatQuantity } from './format.ts';
+import { formatDuration, formatQuantity } from '../model/text.ts';
 
 /** One limit of what was seen, and what would lift it. */
 export interface Limit {

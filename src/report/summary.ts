@@ -1,6 +1,7 @@
 import type { CaptureReport } from '../model/diagnosis.ts';
 import { OUTCOMES } from '../model/handshake.ts';
-import { formatCount, formatOutcome, formatQuantity } from './format.ts';
+import { formatCount, formatQuantity } from '../model/text.ts';
+import { formatOutcome } from './format.ts';
 
 /** The numbers over everything in one sentence. */
 export function summarySentence({ summary }: CaptureReport): string {

@@ -1,5 +1,6 @@
 import type { CaptureReport, Diagnosis, Evidence, Group } from '../model/diagnosis.ts';
-import { formatCount, formatId } from './format.ts';
+import { formatCount } from '../model/text.ts';
+import { formatId } from './format.ts';
 import { renderLadder } from './ladder.ts';
 import { buildLadder } from './ladder-model.ts';
 import { shortSource } from './source.ts';

@@ -1,6 +1,7 @@
 import type { Group } from '../model/diagnosis.ts';
 import { formatEndpoint } from '../model/flow.ts';
-import { formatCount, formatOutcome, formatQuantity } from './format.ts';
+import { formatCount, formatQuantity } from '../model/text.ts';
+import { formatOutcome } from './format.ts';
 import type { Span, Theme } from './style.ts';
 import { section } from './terminal-section.ts';
 import { displayWidth, shortenMiddle } from './width.ts';

@@ -1,6 +1,7 @@
 import type { CaptureReport } from '../model/diagnosis.ts';
 import { formatEndpoint } from '../model/flow.ts';
-import { formatOutcome, formatQuantity, formatTimestamp } from './format.ts';
+import { formatQuantity } from '../model/text.ts';
+import { formatOutcome, formatTimestamp } from './format.ts';
 import type { Span, Theme } from './style.ts';
 import { section } from './terminal-section.ts';
 import { wrapHanging } from './wrap.ts';

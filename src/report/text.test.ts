@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatCount, formatDuration, formatList, formatTimestamp } from './format.ts';
+import { formatTimestamp } from './format.ts';
 import { createTheme } from './style.ts';
 import { displayWidth, shortenMiddle, splitGraphemes, takeColumns } from './width.ts';
 import { wrapHanging, wrapSpans } from './wrap.ts';
@@ -66,31 +66,11 @@ describe('wrapSpans', () => {
   });
 });
 
-describe('formats', () => {
-  it('write durations with about three digits', () => {
-    expect([0, 999, 81_400, 12_400_000, 7_080_000_000, 185e9, 7620e9].map(formatDuration)).toEqual([
-      '0 ns',
-      '999 ns',
-      '81.4 µs',
-      '12.4 ms',
-      '7.08 s',
-      '3 min 5 s',
-      '2 h 7 min',
-    ]);
-    expect(formatDuration(999_999_999)).toBe('1 s');
-    expect(formatDuration(-1500)).toBe('-1.5 µs');
-  });
-
-  it('write times with nanoseconds, also those that RFC 3339 cannot write', () => {
+describe('formatTimestamp', () => {
+  it('writes times with nanoseconds, also those that RFC 3339 cannot write', () => {
     expect(formatTimestamp(1n)).toBe('1970-01-01T00:00:00.000000001Z');
     expect(formatTimestamp(-1n)).toBe('1969-12-31T23:59:59.999999999Z');
     expect(formatTimestamp(2n ** 64n * 1_000_000_000n)).toBe('9999-12-31T23:59:59.999999999Z');
     expect(formatTimestamp(-(2n ** 70n))).toBe('0000-01-01T00:00:00.000000000Z');
-  });
-
-  it('write counts and lists', () => {
-    expect([0, 999, 1000, 1_234_567].map(formatCount)).toEqual(['0', '999', '1,000', '1,234,567']);
-    expect(formatList(['a', 'b', 'c'])).toBe('a, b and c');
-    expect(formatList(['a'])).toBe('a');
   });
 });
