@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,6 +10,7 @@ import type { TrackedCapture } from '../src/handshake/compare/tracked-capture.ts
 import { HandshakeScanner } from '../src/handshake/scan.ts';
 import { HandshakeTracker } from '../src/handshake/tracker.ts';
 import type { PathLocation } from '../src/model/path.ts';
+import { buildGenerator, whyNoGenerator } from './pcapgen.ts';
 
 /** What the generator calls each kind of failure, and where on the path that is. */
 const LOCATIONS: Readonly<Record<string, PathLocation>> = {
@@ -25,20 +26,9 @@ const LOCATIONS: Readonly<Record<string, PathLocation>> = {
   wrong_ack: 'client-rejected-answer',
 };
 
-const SOURCE = join(import.meta.dirname, '../../shared/tools/pcapgen/pcapgen.c');
 const FLOWS = 3000;
 
-function whyNot(): string | undefined {
-  if (!existsSync(SOURCE)) return 'the generator of captures with known truth is not beside the repository';
-  try {
-    execFileSync('cc', ['--version'], { stdio: 'ignore' });
-    return undefined;
-  } catch {
-    return 'no C compiler';
-  }
-}
-
-const skipped = whyNot();
+const skipped = whyNoGenerator();
 if (skipped !== undefined) console.log(`compare-truth: skipped, ${skipped}`);
 
 describe.skipIf(skipped !== undefined)('comparison of generated captures with known truth', () => {
@@ -46,7 +36,7 @@ describe.skipIf(skipped !== undefined)('comparison of generated captures with kn
   const truth = new Map<string, string>();
 
   beforeAll(() => {
-    execFileSync('cc', ['-O1', '-w', '-o', join(directory, 'pcapgen'), SOURCE]);
+    buildGenerator(join(directory, 'pcapgen'));
     generate('c.pcap', ['-v', 'c', '-T', join(directory, 'truth.tsv')]);
     for (const line of readFileSync(join(directory, 'truth.tsv'), 'utf8').split('\n')) {
       const [, kind, client, clientPort, server, serverPort] = line.split('\t');

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,6 +9,7 @@ import { formatIpv4, formatIpv6, parseAddress } from '../src/formats/wire/addres
 import type { CaptureReport, Diagnosis } from '../src/model/diagnosis.ts';
 import type { Endpoint } from '../src/model/flow.ts';
 import type { FindingId } from '../src/model/handshake.ts';
+import { buildGenerator, whyNoGenerator } from './pcapgen.ts';
 
 /** What each kind of flow looks like at its two ends; undefined where no packet of it comes by. */
 const OUTCOMES: Readonly<Record<string, readonly [client: string, server: string | undefined]>> = {
@@ -25,22 +26,11 @@ const OUTCOMES: Readonly<Record<string, readonly [client: string, server: string
   wrong_ack: ['abandoned at syn', 'abandoned at syn'],
 };
 
-const SOURCE = join(import.meta.dirname, '../../shared/tools/pcapgen/pcapgen.c');
 const FLOWS = 3000;
 /** An attempt may be undecided when its last packet is so near to the end of the capture. */
 const UNDECIDED_NS = 3_200_000_000n;
 
-function whyNot(): string | undefined {
-  if (!existsSync(SOURCE)) return 'the generator of captures with known truth is not beside the repository';
-  try {
-    execFileSync('cc', ['--version'], { stdio: 'ignore' });
-    return undefined;
-  } catch {
-    return 'no C compiler';
-  }
-}
-
-const skipped = whyNot();
+const skipped = whyNoGenerator();
 if (skipped !== undefined) console.log(`pcapgen-truth: skipped, ${skipped}`);
 
 describe.skipIf(skipped !== undefined).each([
@@ -54,7 +44,7 @@ describe.skipIf(skipped !== undefined).each([
   beforeAll(async () => {
     const program = join(directory, 'pcapgen');
     const [file, truthFile] = [join(directory, 'flows.pcap'), join(directory, 'truth.tsv')];
-    execFileSync('cc', ['-O1', '-w', '-o', program, SOURCE]);
+    buildGenerator(program);
     const shape = ['-F', String(FLOWS), '-f', '300', '-r', '200', '-s', '128', '-S', '7'];
     execFileSync(program, [...shape, '-v', view, '-T', truthFile, file], { stdio: 'ignore' });
     for (const line of readFileSync(truthFile, 'utf8').split('\n')) {

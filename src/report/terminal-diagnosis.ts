@@ -117,8 +117,11 @@ function ruledOut({ ruledOut: causes }: Diagnosis, theme: Theme, columns: number
   });
 }
 
-function findings({ handshake }: Diagnosis, theme: Theme, columns: number): Span[][] {
-  const items = handshake.findings.map(
+/** What was found in the handshake and is not told as evidence already. */
+function findings({ handshake, evidence }: Diagnosis, theme: Theme, columns: number): Span[][] {
+  const told = new Set(evidence.map(({ statement }) => statement));
+  const untold = handshake.findings.filter(({ statement }) => !told.has(statement));
+  const items = untold.map(
     ({ statement, frames }): Item => ({
       mark: theme.glyphs.hollow,
       markStyle: 'dim',
