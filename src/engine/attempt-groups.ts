@@ -1,4 +1,4 @@
-import { copyAttempt } from '../handshake/attempt-copy.ts';
+import { copyAttempt, tableOfCopy } from '../handshake/attempt-copy.ts';
 import {
   type AttemptTable,
   ROW,
@@ -16,8 +16,8 @@ import { createProbeTable, type ProbeTable } from './probe-table.ts';
 
 /** An attempt that is kept to be shown. */
 interface AttemptExample {
-  /** A table that holds just this attempt, in row 0. */
-  readonly table: AttemptTable;
+  /** See `copyAttempt`. */
+  readonly copy: ArrayBuffer;
   readonly clarity: number;
 }
 
@@ -39,6 +39,8 @@ export interface AttemptGroup {
 }
 
 const MAX_EXAMPLES = 3;
+/** Groups that appear after so many others keep one example: with so many, few are shown at all. */
+const FULL_GROUPS = 1000;
 /** More groups than this share the last one. */
 const MAX_GROUPS = 200_000;
 /** Words of a group's key: server, outcome, variant. */
@@ -52,6 +54,8 @@ export class AttemptGroups {
   private readonly singles = new Int32Array(MAX_GROUPS);
   private readonly firstNs = new Float64Array(MAX_GROUPS).fill(Number.POSITIVE_INFINITY);
   private readonly lastNs = new Float64Array(MAX_GROUPS).fill(Number.NEGATIVE_INFINITY);
+  /** Where the attempts come from. */
+  private table: AttemptTable | undefined;
   private readonly clients: DistinctCounter[] = [];
   private readonly examples: AttemptExample[][] = [];
   /** Clarity that a further attempt must exceed to be an example. */
@@ -86,12 +90,16 @@ export class AttemptGroups {
     const at = base + ROW_CLIENT;
     this.clients[group]!.add(foldIpv6(rows[at]!, rows[at + 1]!, rows[at + 2]!, rows[at + 3]!));
     const clarity = clarityOf(rows, base);
-    if (clarity > this.bars[group]!) this.keepExample(group, { table: copyAttempt(table, row), clarity });
+    if (clarity > this.bars[group]!) {
+      this.table = table;
+      this.keepExample(group, { copy: copyAttempt(table, row), clarity });
+    }
   }
 
   /** Every group, in order of first appearance. */
   all(): AttemptGroup[] {
     const { keys } = this.groups;
+    const { table } = this;
     return this.clients.map((clients, group) => {
       const count = this.counts[group]!;
       return {
@@ -102,7 +110,7 @@ export class AttemptGroups {
         single: this.singles[group]!,
         firstNs: this.firstNs[group]!,
         lastNs: this.lastNs[group]!,
-        examples: this.examples[group]!.map(({ table }) => table),
+        examples: table === undefined ? [] : this.examples[group]!.map(({ copy }) => tableOfCopy(copy, table)),
       };
     });
   }
@@ -111,8 +119,9 @@ export class AttemptGroups {
     const examples = this.examples[group]!;
     const at = examples.findIndex(({ clarity }) => example.clarity > clarity);
     examples.splice(at < 0 ? examples.length : at, 0, example);
-    if (examples.length > MAX_EXAMPLES) examples.pop();
-    if (examples.length === MAX_EXAMPLES) this.bars[group] = examples.at(-1)!.clarity;
+    const most = group < FULL_GROUPS ? MAX_EXAMPLES : 1;
+    if (examples.length > most) examples.pop();
+    if (examples.length === most) this.bars[group] = examples.at(-1)!.clarity;
   }
 }
 

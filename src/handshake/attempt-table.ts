@@ -29,7 +29,7 @@ export interface AttemptTable {
 }
 
 /** Events with a fixed place in each row: most attempts have no more. */
-const OWN_EVENTS = 3;
+export const OWN_EVENTS = 3;
 /** Words of an event. */
 export const EVENT = 10;
 /** Words of a row's header; a multiple of {@link EVENT}, so that the events behind it have whole indexes. */
@@ -138,13 +138,13 @@ export const STATE_FAST_OPEN = 0x400000;
 /** A RST of the server came before any valid answer: it answers the SYN. */
 export const STATE_REFUSED = 0x800000;
 
-/** Makes a table for at most `capacity` attempts at once, which may borrow `borrowed` further events between them. */
-export function createAttemptTable(
-  capacity: number,
-  borrowed: number = capacity,
-  encapsulations: string[] = [''],
-): AttemptTable {
-  const memory = new ArrayBuffer((capacity * ROW + borrowed * EVENT) * 4);
+/** Makes a table for at most `capacity` attempts at once, which may borrow as many further events between them. */
+export function createAttemptTable(capacity: number): AttemptTable {
+  return tableOver(new ArrayBuffer(capacity * (ROW + EVENT) * 4), capacity, ['']);
+}
+
+/** Makes an empty table on given memory: `capacity` rows, and events to borrow in what is left. */
+export function tableOver(memory: ArrayBuffer, capacity: number, encapsulations: string[]): AttemptTable {
   const rows = new Int32Array(memory);
   const rowTimes = new Float64Array(memory);
   return {

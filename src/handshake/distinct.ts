@@ -1,6 +1,6 @@
 /**
- * Counts distinct 32-bit values in about a kilobyte: exactly up to {@link EXACT}, by HyperLogLog (Flajolet et al. 2007) with 1,024
- * registers beyond, which is within 3 % or so.
+ * Counts distinct 32-bit values in half a kilobyte: exactly up to {@link EXACT}, by HyperLogLog (Flajolet et al. 2007) with 512
+ * registers beyond, which is within 5 % or so.
  */
 export class DistinctCounter {
   private readonly exact: number[] = [];
@@ -39,14 +39,14 @@ export class DistinctCounter {
 }
 
 const EXACT = 24;
-const REGISTERS = 1024;
+const REGISTERS = 512;
 const ALPHA = 0.7213 / (1 + 1.079 / REGISTERS);
 
 function note(registers: Uint8Array, value: number): void {
   let hash = Math.imul(value ^ (value >>> 16), 0x7feb352d);
   hash = Math.imul(hash ^ (hash >>> 15), 0x846ca68b);
   hash ^= hash >>> 16;
-  const register = hash >>> 22;
-  const rank = Math.clz32((hash << 10) | 0x200) + 1;
+  const register = hash >>> 23;
+  const rank = Math.clz32((hash << 9) | 0x100) + 1;
   if (rank > registers[register]!) registers[register] = rank;
 }
