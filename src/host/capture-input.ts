@@ -45,7 +45,11 @@ export async function readCapture(
   const { signal, chunkBytes = CHUNK_BYTES } = options;
   const pump = new CapturePump(onFrames, chunkBytes);
   const source = signal?.aborted ? undefined : await openCaptureSource(name, signal);
-  if (source === undefined) return pump.finish(name, false, []);
+  if (source === undefined) {
+    return pump.finish(name, false, [
+      { code: 'interrupted', statement: `${inputLabel(name)} was not read: the run was stopped before.` },
+    ]);
+  }
   const reading = new Reading(name, pump, source, options);
   try {
     await reading.run();
