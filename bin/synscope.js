@@ -5,6 +5,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import v8 from 'node:v8';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -29,6 +30,9 @@ if (major < 22 || (major === 22 && minor < 18)) {
   console.error(`synscope: ${root} is a checkout that was not built; start ./synscope in it, which builds it first`);
   process.exitCode = 2;
 } else {
+  // What lives long here lies in typed arrays; a young generation that may grow to its default size only costs memory.
+  v8.setFlagsFromString('--max-semi-space-size=2');
+  v8.setFlagsFromString('--semi-space-growth-factor=1');
   const folder = compileCacheFolder();
   if (folder !== undefined) module.enableCompileCache(folder);
   await import('../dist/cli/main.js');
