@@ -30,7 +30,7 @@ export interface AttemptTable {
 
 /** Events with a fixed place in each row: most attempts have no more. */
 export const OWN_EVENTS = 3;
-/** Words of an event. */
+/** Words of an event; the first two are its time, a float. */
 export const EVENT = 10;
 /** Words of a row's header; a multiple of {@link EVENT}, so that the events behind it have whole indexes. */
 const HEADER = 3 * EVENT;
@@ -67,8 +67,6 @@ export const ROW_LAST_GAP = 24;
 /** Next row of the free list while the row is free. */
 const ROW_NEXT_FREE = 26;
 
-/** Float index is 0 of the event's five. */
-export const EVENT_TIME = 0;
 export const EVENT_FRAME = 2;
 export const EVENT_NEXT = 3;
 /** See {@link packEventInfo}. */
