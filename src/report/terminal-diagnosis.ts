@@ -30,7 +30,7 @@ export function renderDiagnosis(
       ? wrapHanging([theme.span('  ')], [theme.span(diagnosis.sentence)], columns)
       : [],
     ladder(diagnosis, { group, report, theme, columns }),
-    verdict(diagnosis, theme, columns),
+    verdict(diagnosis, { group, report, theme, columns }),
     section(
       'Because',
       renderItems(
@@ -63,7 +63,8 @@ function ladder(diagnosis: Diagnosis, { group, report, theme, columns }: Context
 }
 
 /** The cause, or who is suspected; and between which captures it died. */
-function verdict({ cause, suspects, path }: Diagnosis, theme: Theme, columns: number): Span[][] {
+function verdict(diagnosis: Diagnosis, { group, theme, columns }: Context): Span[][] {
+  const { cause, suspects, path } = diagnosis;
   const lines: Span[][] = [];
   if (cause !== null) {
     lines.push(
@@ -78,15 +79,13 @@ function verdict({ cause, suspects, path }: Diagnosis, theme: Theme, columns: nu
     lines.push(...wrapHanging([theme.span('Could be  ', 'strong')], [theme.span(names)], columns));
   }
   if (path !== undefined) {
+    // What stands above already, as the sentence of a group of one, is not said again.
+    const detail = path.sentence === group.sentence ? '' : ` ${path.sentence}`;
     const match = path.match === undefined ? [] : [theme.span(` Recognised by: ${path.match}.`, 'dim')];
     lines.push(
       ...wrapHanging(
         [theme.span('Where     ', 'strong')],
-        [
-          theme.span(formatId(path.location), 'strong'),
-          theme.span(` (${path.confidence}). ${path.sentence}`),
-          ...match,
-        ],
+        [theme.span(formatId(path.location), 'strong'), theme.span(` (${path.confidence}).${detail}`), ...match],
         columns,
       ),
     );
