@@ -112,7 +112,7 @@ export class HandshakeTracker {
   private lastSweepNs: number = Number.NEGATIVE_INFINITY;
   private attemptsAtSweep = 0;
   /** Grows to {@link SWEEP_NS}: an engine that sees a few sweeps early compiles the code around them once. */
-  private sweepEveryNs = 1e6;
+  private sweepEveryNs = 1e6 + 0.5;
 
   constructor({ onClose, keep = false, capacity = keep ? 4_000_000 : 1_000_000 }: TrackerOptions = {}) {
     this.table = createLargeTable(Math.min(capacity, MAX_INDEXED_ROWS));
