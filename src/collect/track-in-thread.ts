@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { ParseError, type ParseProblem } from '../formats/parse-error.ts';
 import type { ReadCaptureOptions } from '../host/capture-input.ts';
 import { InputError, type InputProblem } from '../model/errors.ts';
-import type { ComparedInput } from './track-for-comparison.ts';
+import { type ComparedInput, trackForComparison } from './track-for-comparison.ts';
 
 /** What a thread is told. */
 export interface WorkerTask {
@@ -18,11 +18,9 @@ export type FromWorker =
   | { readonly kind: 'no-capture'; readonly problem: ParseProblem };
 
 /** The same as `trackForComparison`, in a thread of its own, so that several captures are read side by side. */
-export function trackInThread(
-  path: string,
-  name: string,
-  { signal, onProgress }: ReadCaptureOptions,
-): Promise<ComparedInput> {
+export function trackInThread(path: string, name: string, options: ReadCaptureOptions): Promise<ComparedInput> {
+  const { signal, onProgress } = options;
+  if (signal?.aborted) return trackForComparison(path, name, options);
   const task: WorkerTask = { path, name };
   // The name of the thread's file ends as that of this one: .ts where sources run directly, .js when built.
   const file = `./track-worker${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`;
