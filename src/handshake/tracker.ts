@@ -49,15 +49,12 @@ import {
   STATE_USED,
   STATE_WRONG_ACK,
 } from './attempt-table.ts';
+import { isOpen, isOver, medianLastTime, patienceNs } from './attempt-timeouts.ts';
 import { addIcmpEvent, addSegmentEvent } from './event-log.ts';
 import { createFlowIndex, type FlowIndex, indexRow, MAX_INDEXED_ROWS, rowOfSlot, unindexRow } from './flow-index.ts';
 import { copyAddress, type IcmpInput, type SegmentInput, sameAddress, synOptionBits } from './segment-input.ts';
 
 const SECOND = 1e9;
-/** An attempt that showed no life for so long is over; the longest gap between two SYNs of a Linux client is 33 s. */
-const IDLE_NS = 64 * SECOND;
-/** The same for an attempt that was reset: only copies and contradictions can follow. */
-const IDLE_AFTER_RESET_NS = 10 * SECOND;
 /** How often, in time of the capture, idle attempts are looked for. */
 const SWEEP_NS = 16 * SECOND;
 /** The longest time, of the capture, between two sweeps. */
@@ -66,13 +63,6 @@ const LONGEST_SWEEP_NS = 600 * SECOND;
 const SMALLEST_CAPACITY = 10_000;
 /** A SYN in the opposite direction within this time is a simultaneous open, later it is a new attempt. */
 const SIMULTANEOUS_NS = 10 * SECOND;
-/** A first SYN is given this long before its silence counts: the largest initial timeout in use is 3 s (RFC 1122). */
-const FIRST_SYN_WAIT_NS = 3.2 * SECOND;
-/** A SYN-ACK is given this long: the initial timeout of RFC 6298 and some slack. */
-const FIRST_SYN_ACK_WAIT_NS = 1.2 * SECOND;
-
-/** No answer takes longer than this on a path that works. */
-const LONG_ROUND_TRIP_NS = 0.6 * SECOND;
 
 /** What the tracker counts besides the attempts themselves. */
 export interface TrackerCounts {
@@ -163,9 +153,9 @@ export class HandshakeTracker {
     const { rows, rowTimes } = this.table;
     for (let row = 0; row < this.table.rowEnd; row++) {
       const base = row * ROW;
-      if (!this.isOpen(row)) continue;
+      if (!isOpen(rows, row)) continue;
       const idle = endNs - rowTimes[(base + ROW_LAST_TIME) / 2]!;
-      if (idle < this.patience(base)) rows[base + ROW_STATE]! |= STATE_CUT_OFF;
+      if (idle < patienceNs(rows, base)) rows[base + ROW_STATE]! |= STATE_CUT_OFF;
       this.close(row);
     }
   }
@@ -409,10 +399,6 @@ export class HandshakeTracker {
     return true;
   }
 
-  private isOpen(row: number): boolean {
-    return (this.table.rows[row * ROW + ROW_STATE]! & (STATE_USED | STATE_CLOSED)) === STATE_USED;
-  }
-
   private close(row: number): void {
     unindexRow(this.index, this.table, row);
     this.onClose?.(row);
@@ -420,20 +406,8 @@ export class HandshakeTracker {
     else releaseRow(this.table, row);
   }
 
-  /**
-   * How long an attempt may be quiet before its silence says something: the initial timeout of the side that waits, and once
-   * that side has repeated itself, which shows that the timeout was over, only the time of a long round trip.
-   */
-  private patience(base: number): number {
-    const { rows } = this.table;
-    const counts = rows[base + ROW_COUNTS]!;
-    const answered = (rows[base + ROW_STATE]! & STATE_ANSWERED) !== 0;
-    if ((answered ? (counts >>> 8) & 255 : counts & 255) > 1) return LONG_ROUND_TRIP_NS;
-    return answered ? FIRST_SYN_ACK_WAIT_NS : FIRST_SYN_WAIT_NS;
-  }
-
   private sweep(nowNs: number): void {
-    const { rows, rowTimes, rowEnd } = this.table;
+    const { rows, rowEnd } = this.table;
     this.nextSweepNs = nowNs + this.sweepEveryNs;
     if (this.sweepEveryNs < SWEEP_NS) this.sweepEveryNs *= 2;
     // A sweep walks every row, so it waits for work in proportion, but not for ever.
@@ -442,28 +416,16 @@ export class HandshakeTracker {
     this.attemptsAtSweep = this.counts.attempts;
     this.lastSweepNs = nowNs;
     for (let row = 0; row < rowEnd; row++) {
-      const base = row * ROW;
-      const state = rows[base + ROW_STATE]!;
-      if ((state & (STATE_USED | STATE_CLOSED)) !== STATE_USED) continue;
-      const idle = nowNs - rowTimes[(base + ROW_LAST_TIME) / 2]!;
-      const reset = (state & (STATE_RST_SERVER | STATE_RST_CLIENT)) !== 0;
-      if (idle <= (reset ? IDLE_AFTER_RESET_NS : IDLE_NS)) continue;
-      if (idle > 2.5 * rowTimes[(base + ROW_LAST_GAP) / 2]!) this.close(row);
+      if (isOpen(rows, row) && isOver(this.table, row, nowNs)) this.close(row);
     }
   }
 
   /** Judges the older half of the open attempts at once, so that memory stays bounded in a flood. */
   private makeRoom(): void {
     const { rows, rowTimes, rowEnd } = this.table;
-    const sample: number[] = [];
-    const step = Math.max(1, Math.floor(rowEnd / 4096));
-    for (let row = 0; row < rowEnd; row += step) {
-      if (this.isOpen(row)) sample.push(rowTimes[(row * ROW + ROW_LAST_TIME) / 2]!);
-    }
-    sample.sort((a, b) => a - b);
-    const limit = sample[sample.length >> 1] ?? 0;
+    const limit = medianLastTime(this.table);
     for (let row = 0; row < rowEnd; row++) {
-      if (!this.isOpen(row) || rowTimes[(row * ROW + ROW_LAST_TIME) / 2]! > limit) continue;
+      if (!isOpen(rows, row) || rowTimes[(row * ROW + ROW_LAST_TIME) / 2]! > limit) continue;
       rows[row * ROW + ROW_STATE]! |= STATE_DISPLACED;
       this.counts.evicted++;
       this.close(row);
