@@ -1,0 +1,75 @@
+/** What ran and how it ended. */
+export interface CommandResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Why a host could not do what it was asked. */
+export type HostErrorCode = 'not-found' | 'no-permission' | 'timed-out' | 'not-recorded' | 'unreachable' | 'failed';
+
+/** Thrown when a host cannot read, run or capture; collectors turn it into an `Unavailable` fact. */
+export class HostError extends Error {
+  override readonly name: string = 'HostError';
+  readonly code: HostErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: HostErrorCode, message: string, options: ErrorOptions & { readonly hint?: string } = {}) {
+    super(message, options);
+    this.code = code;
+    this.hint = options.hint;
+  }
+}
+
+/** How a command is run. */
+export interface RunOptions {
+  /** Written to its standard input. */
+  readonly input?: string;
+  /** 10 seconds unless given. */
+  readonly timeoutMs?: number;
+  /** Largest output that is kept, in bytes; 64 MiB unless given. */
+  readonly maxBytes?: number;
+}
+
+/** Which packets to capture: the handshakes of one port (all ports when absent), the errors about them, ARP and ND. */
+export interface CaptureSpec {
+  readonly port?: number;
+  /** Only packets of this peer. */
+  readonly peer?: string;
+  /** Bytes kept of each packet; 192 unless given. */
+  readonly snapLengthBytes?: number;
+}
+
+/** A running command whose output is read as it comes. */
+export interface HostStream {
+  readonly chunks: AsyncIterable<Uint8Array>;
+  /** Ends it; what it wrote until then can still be read. */
+  stop(): void;
+}
+
+/** A running capture: a pcap stream (LINKTYPE_LINUX_SLL2, nanoseconds) that begins with its file header. */
+export interface HostCapture extends HostStream {
+  /** Resolves when the first packet could be seen: nothing that happens from now on is missed. */
+  readonly ready: Promise<void>;
+  /** Packets that were lost because they came too fast, as far as known. */
+  lost(): number;
+}
+
+/** One machine (or one network namespace of it), or the recording of one: the only thing through which facts are read. */
+export interface Host {
+  /** What `--on` names it: `local`, `netns:web`, `ssh:root@web7`, `bundle:FILE`. */
+  readonly spec: string;
+  /** Reads a whole text file. @throws HostError */
+  readFile(path: string): Promise<string>;
+  /** Names in a directory, sorted. @throws HostError */
+  listDirectory(path: string): Promise<readonly string[]>;
+  /** Runs a command to its end; its exit code is data. @throws HostError `not-found` when there is no such program. */
+  run(argv: readonly string[], options?: RunOptions): Promise<CommandResult>;
+  /** Starts a command and hands over its standard output as it comes. @throws HostError */
+  stream(argv: readonly string[]): HostStream;
+  /** Captures packets on all interfaces. @throws HostError `no-permission` without CAP_NET_RAW. */
+  capture(spec: CaptureSpec): Promise<HostCapture>;
+  /** The host's clock, nanoseconds since 1970-01-01 UTC. */
+  nowNs(): Promise<bigint>;
+  close(): Promise<void>;
+}
