@@ -1,0 +1,84 @@
+import type { Host } from '../../host/host.ts';
+import type { Attempt } from '../../model/facts/attempt.ts';
+import type { Fact } from '../../model/facts/fact.ts';
+import type { FactMap, FactName } from '../../model/facts/facts.ts';
+import { type AttemptScope, type BaselineScope, type Collector, unavailableFrom } from './collector.ts';
+
+/** What every collector with a baseline read before the watch. */
+export interface Baseline {
+  readonly readings: ReadonlyMap<FactName, unknown>;
+  /** `performance.now()` when it was complete. */
+  readonly atMs: number;
+}
+
+/** Facts by name. */
+export type Facts = { -readonly [N in FactName]?: Fact<FactMap[N]> };
+
+/** Reads what must be known before the watch. What cannot be read is left out: the fact will say so later. */
+export async function readBaseline(
+  host: Host,
+  collectors: readonly Collector[],
+  scope: BaselineScope,
+): Promise<Baseline> {
+  const readings = new Map<FactName, unknown>();
+  await Promise.all(
+    collectors
+      .filter((collector) => concerns(collector, scope) && collector.baseline)
+      .map(async (collector) => {
+        try {
+          readings.set(collector.provides, await collector.read(host, scope));
+        } catch (error) {
+          unavailableFrom(error);
+        }
+      }),
+  );
+  return { readings, atMs: performance.now() };
+}
+
+/** Reads all facts around one attempt; collectors that need other facts wait for them and for no more. */
+export async function gatherFacts(
+  host: Host,
+  collectors: readonly Collector[],
+  scope: BaselineScope & { readonly attempt: Attempt; readonly known?: Facts },
+  baseline: Baseline | undefined,
+): Promise<Facts> {
+  const intervalMs = baseline === undefined ? 0 : Math.max(1, Math.round(performance.now() - baseline.atMs));
+  const facts: Facts = { attempt: { value: scope.attempt, source: 'capture' }, ...scope.known };
+  const { known: _, ...bare } = scope;
+  const wanted = collectors.filter(
+    (collector) => concerns(collector, scope) && facts[collector.provides] === undefined,
+  );
+  const pending = new Map<FactName, Promise<void>>();
+  const start = (collector: Collector): Promise<void> => {
+    const running = pending.get(collector.provides);
+    if (running !== undefined) return running;
+    const made = (async () => {
+      const needed = wanted.filter(({ provides }) => collector.after?.includes(provides));
+      await Promise.all(needed.map(start));
+      const attemptScope: AttemptScope = { ...bare, intervalMs, facts };
+      const fact = await readFact(host, collector, baseline?.readings.get(collector.provides), attemptScope);
+      (facts as Record<FactName, unknown>)[collector.provides] = fact;
+    })();
+    pending.set(collector.provides, made);
+    return made;
+  };
+  await Promise.all(wanted.map(start));
+  return facts;
+}
+
+async function readFact(
+  host: Host,
+  collector: Collector,
+  before: unknown,
+  scope: AttemptScope,
+): Promise<Fact<unknown>> {
+  try {
+    return collector.fact(await collector.read(host, scope), before, scope);
+  } catch (error) {
+    return unavailableFrom(error);
+  }
+}
+
+function concerns(collector: Collector, { side }: BaselineScope): boolean {
+  return collector.sides === undefined || collector.sides.includes(side);
+}
