@@ -1,39 +1,45 @@
 #!/usr/bin/env node
-import { accessSync, constants, existsSync } from 'node:fs';
-import module from 'node:module';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
-import process from 'node:process';
-import { fileURLToPath } from 'node:url';
-import v8 from 'node:v8';
+// Built-in modules are taken as they are: an import of one would load whatever else of Node it has getters for.
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 22 || (major === 22 && minor < 18)) {
+  console.error(`synscope: needs Node.js 22.18 or newer, and this is ${process.versions.node} (${process.execPath})`);
+  process.exitCode = 2;
+} else {
+  start();
+}
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+function start() {
+  const { existsSync } = process.getBuiltinModule('node:fs');
+  const { dirname, join } = process.getBuiltinModule('node:path');
+  const module = process.getBuiltinModule('node:module');
+  const v8 = process.getBuiltinModule('node:v8');
+  const root = dirname(import.meta.dirname);
+  const main = join(root, 'dist', 'cli', 'main.cjs');
+  if (!existsSync(main)) {
+    console.error(`synscope: ${root} is a checkout that was not built; start ./synscope in it, which builds it first`);
+    process.exitCode = 2;
+    return;
+  }
+  // What lives long here lies in typed arrays; a young generation that may grow to its default size only costs memory.
+  v8.setFlagsFromString('--max-semi-space-size=2');
+  v8.setFlagsFromString('--semi-space-growth-factor=1');
+  const folder = compileCacheFolder(root);
+  if (folder !== undefined) module.enableCompileCache(folder);
+  module.createRequire(import.meta.url)(main);
+}
 
 /**
  * Where compiled code may be kept: beside the code, which is trusted exactly as much as the code itself, or in the home of
  * an ordinary user. Never the shared temporary folder, Node's default: synscope often runs as root.
  */
-function compileCacheFolder() {
+function compileCacheFolder(root) {
+  const { accessSync, constants } = process.getBuiltinModule('node:fs');
+  const { join } = process.getBuiltinModule('node:path');
   try {
     accessSync(root, constants.W_OK);
     return join(root, '.cache', 'compile');
   } catch {
-    return process.getuid?.() === 0 ? undefined : join(homedir(), '.cache', 'synscope', 'compile');
+    if (process.getuid?.() === 0) return undefined;
+    return join(process.getBuiltinModule('node:os').homedir(), '.cache', 'synscope', 'compile');
   }
-}
-
-const [major, minor] = process.versions.node.split('.').map(Number);
-if (major < 22 || (major === 22 && minor < 18)) {
-  console.error(`synscope: needs Node.js 22.18 or newer, and this is ${process.versions.node} (${process.execPath})`);
-  process.exitCode = 2;
-} else if (!existsSync(join(root, 'dist', 'cli', 'main.js'))) {
-  console.error(`synscope: ${root} is a checkout that was not built; start ./synscope in it, which builds it first`);
-  process.exitCode = 2;
-} else {
-  // What lives long here lies in typed arrays; a young generation that may grow to its default size only costs memory.
-  v8.setFlagsFromString('--max-semi-space-size=2');
-  v8.setFlagsFromString('--semi-space-growth-factor=1');
-  const folder = compileCacheFolder();
-  if (folder !== undefined) module.enableCompileCache(folder);
-  await import('../dist/cli/main.js');
 }

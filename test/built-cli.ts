@@ -1,5 +1,5 @@
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
-import { cpSync, symlinkSync } from 'node:fs';
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { type CliRun, root } from './run-cli.ts';
@@ -17,14 +17,10 @@ export class BuiltCli {
 
   /** @param folder an empty folder, which is filled. */
   constructor(folder: string) {
-    const build = [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'];
-    const { status, stdout } = spawnSync(process.execPath, [...build, '--outDir', join(folder, 'dist')], {
-      cwd: root,
-      encoding: 'utf8',
-    });
-    if (status !== 0) throw new Error(`the build failed:\n${stdout}`);
+    const build = [join(root, 'scripts', 'build.ts'), join(folder, 'dist')];
+    const { status, stdout, stderr } = spawnSync(process.execPath, build, { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`the build failed:\n${stdout}${stderr}`);
     for (const part of ['bin', 'package.json']) cpSync(join(root, part), join(folder, part), { recursive: true });
-    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
     this.program = join(folder, 'bin', 'synscope.js');
   }
 

@@ -10,21 +10,24 @@ const stop = new AbortController();
 const send = (message: FromWorker, transfer: ArrayBuffer[] = []): void => parentPort?.postMessage(message, transfer);
 parentPort?.once('message', () => stop.abort());
 
-try {
-  const result = await trackForComparison(path, name, {
-    signal: stop.signal,
-    onProgress: (bytesRead, totalBytes) => send({ kind: 'progress', bytesRead, totalBytes }),
-  });
-  send({ kind: 'result', result }, [result.capture.table.rows.buffer as ArrayBuffer]);
-} catch (error) {
-  if (error instanceof InputError) {
-    const { code, message, hint } = error;
-    send({ kind: 'unusable', problem: { code, message, ...(hint === undefined ? {} : { hint }) } });
-  } else if (error instanceof ParseError) {
-    const { code, format, offset, message } = error;
-    send({ kind: 'no-capture', problem: { code, format, offset, message } });
-  } else {
-    throw error;
+void track().then(() => parentPort?.close());
+
+async function track(): Promise<void> {
+  try {
+    const result = await trackForComparison(path, name, {
+      signal: stop.signal,
+      onProgress: (bytesRead, totalBytes) => send({ kind: 'progress', bytesRead, totalBytes }),
+    });
+    send({ kind: 'result', result }, [result.capture.table.rows.buffer as ArrayBuffer]);
+  } catch (error) {
+    if (error instanceof InputError) {
+      const { code, message, hint } = error;
+      send({ kind: 'unusable', problem: { code, message, ...(hint === undefined ? {} : { hint }) } });
+    } else if (error instanceof ParseError) {
+      const { code, format, offset, message } = error;
+      send({ kind: 'no-capture', problem: { code, format, offset, message } });
+    } else {
+      throw error;
+    }
   }
 }
-parentPort?.close();
