@@ -1,24 +1,25 @@
-import { copyAttempt, tableOfCopy } from '../handshake/attempt-copy.ts';
+import { copyAttempt } from '../handshake/attempt-copy.ts';
 import {
   type AttemptTable,
+  createAttemptTable,
   ROW,
   ROW_CLIENT,
   ROW_ENCAPSULATION,
   ROW_SEGMENTS,
   ROW_STATE,
+  releaseRow,
   STATE_DUPLICATES,
 } from '../handshake/attempt-table.ts';
-import { DistinctCounter } from '../handshake/distinct.ts';
+import { DistinctCounters } from '../handshake/distinct.ts';
 import { foldIpv6 } from '../handshake/flow-index.ts';
 import { synCount } from '../handshake/outcome.ts';
 import { OUTCOMES, type Outcome } from '../model/handshake.ts';
 import { createProbeTable, type ProbeTable } from './probe-table.ts';
 
 /** An attempt that is kept to be shown. */
-interface AttemptExample {
-  /** See `copyAttempt`. */
-  readonly copy: ArrayBuffer;
-  readonly clarity: number;
+export interface AttemptExample {
+  readonly table: AttemptTable;
+  readonly row: number;
 }
 
 /** Attempts to one server that ended alike. */
@@ -34,8 +35,8 @@ export interface AttemptGroup {
   /** Start of the first and end of the last attempt, since the start of the capture. */
   readonly firstNs: number;
   readonly lastNs: number;
-  /** The clearest attempts, best first: tables that hold just one attempt, in row 0. */
-  readonly examples: readonly AttemptTable[];
+  /** The clearest attempts, best first. */
+  examples(): AttemptExample[];
 }
 
 const MAX_EXAMPLES = 3;
@@ -43,6 +44,9 @@ const MAX_EXAMPLES = 3;
 const FULL_GROUPS = 1000;
 /** More groups than this share the last one. */
 const MAX_GROUPS = 200_000;
+/** Attempts in one table of examples, and events that they may borrow: more than the longest of them needs. */
+const TABLE_ROWS = 1024;
+const TABLE_EVENTS = 8192;
 /** Words of a group's key: server, outcome, variant. */
 const KEY = 3;
 
@@ -52,14 +56,14 @@ export class AttemptGroups {
   private readonly key = new Int32Array(KEY);
   private readonly counts = new Int32Array(MAX_GROUPS);
   private readonly singles = new Int32Array(MAX_GROUPS);
-  private readonly firstNs = new Float64Array(MAX_GROUPS).fill(Number.POSITIVE_INFINITY);
-  private readonly lastNs = new Float64Array(MAX_GROUPS).fill(Number.NEGATIVE_INFINITY);
-  /** Where the attempts come from. */
-  private table: AttemptTable | undefined;
-  private readonly clients: DistinctCounter[] = [];
-  private readonly examples: AttemptExample[][] = [];
-  /** Clarity that a further attempt must exceed to be an example. */
-  private readonly bars = new Int8Array(MAX_GROUPS).fill(-1);
+  private readonly firstNs = new Float64Array(MAX_GROUPS);
+  private readonly lastNs = new Float64Array(MAX_GROUPS);
+  private readonly clients = new DistinctCounters(MAX_GROUPS);
+  private readonly examples = new AttemptExamples();
+  /** {@link MAX_EXAMPLES} a group, best first: number of the example, and how clear it is. */
+  private readonly exampleNumbers = new Int32Array(MAX_GROUPS * MAX_EXAMPLES);
+  private readonly exampleClarities = new Int8Array(MAX_GROUPS * MAX_EXAMPLES);
+  private readonly exampleCounts = new Uint8Array(MAX_GROUPS);
 
   /** Adds one ended attempt that began at `startNs` and ended at `endNs`, since the start of the capture. */
   add(
@@ -78,50 +82,89 @@ export class AttemptGroups {
     key[1] = outcome;
     key[2] = variant;
     const hash = Math.imul(server, 0x9e3779b1) ^ Math.imul(variant, 0xc2b2ae35) ^ outcome;
+    const known = this.groups.used;
     const group = this.groups.find(key, hash);
-    if (group === this.clients.length) {
-      this.clients.push(new DistinctCounter());
-      this.examples.push([]);
-    }
-    this.counts[group]!++;
+    const count = group === known ? 0 : this.counts[group]!;
+    this.counts[group] = count + 1;
     if (synCount(rows, base) <= 1) this.singles[group]!++;
-    if (startNs < this.firstNs[group]!) this.firstNs[group] = startNs;
-    if (endNs > this.lastNs[group]!) this.lastNs[group] = endNs;
+    if (count === 0 || startNs < this.firstNs[group]!) this.firstNs[group] = startNs;
+    if (count === 0 || endNs > this.lastNs[group]!) this.lastNs[group] = endNs;
     const at = base + ROW_CLIENT;
-    this.clients[group]!.add(foldIpv6(rows[at]!, rows[at + 1]!, rows[at + 2]!, rows[at + 3]!));
+    this.clients.add(group, foldIpv6(rows[at]!, rows[at + 1]!, rows[at + 2]!, rows[at + 3]!));
     const clarity = clarityOf(rows, base);
-    if (clarity > this.bars[group]!) {
-      this.table = table;
-      this.keepExample(group, { copy: copyAttempt(table, row), clarity });
+    const kept = this.exampleCounts[group]!;
+    const most = group < FULL_GROUPS ? MAX_EXAMPLES : 1;
+    if (kept < most || clarity > this.exampleClarities[group * MAX_EXAMPLES + most - 1]!) {
+      this.keepExample(group, kept, most, this.examples.add(table, row), clarity);
     }
   }
 
   /** Every group, in order of first appearance. */
   all(): AttemptGroup[] {
-    const { keys } = this.groups;
-    const { table } = this;
-    return this.clients.map((clients, group) => {
+    const { keys, used } = this.groups;
+    return Array.from({ length: used }, (_, group) => {
       const count = this.counts[group]!;
       return {
         server: keys[group * KEY]!,
         outcome: OUTCOMES[keys[group * KEY + 1]!]!,
         count,
-        clients: Math.min(count, clients.count()),
+        clients: Math.min(count, this.clients.count(group)),
         single: this.singles[group]!,
         firstNs: this.firstNs[group]!,
         lastNs: this.lastNs[group]!,
-        examples: table === undefined ? [] : this.examples[group]!.map(({ copy }) => tableOfCopy(copy, table)),
+        examples: () => this.examplesOf(group),
       };
     });
   }
 
-  private keepExample(group: number, example: AttemptExample): void {
-    const examples = this.examples[group]!;
-    const at = examples.findIndex(({ clarity }) => example.clarity > clarity);
-    examples.splice(at < 0 ? examples.length : at, 0, example);
-    const most = group < FULL_GROUPS ? MAX_EXAMPLES : 1;
-    if (examples.length > most) examples.pop();
-    if (examples.length === most) this.bars[group] = examples.at(-1)!.clarity;
+  private examplesOf(group: number): AttemptExample[] {
+    const at = group * MAX_EXAMPLES;
+    const numbers = this.exampleNumbers.subarray(at, at + this.exampleCounts[group]!);
+    return Array.from(numbers, (number) => this.examples.get(number));
+  }
+
+  /** Puts an example to its place among the `kept` ones of its group, behind those that are as clear. */
+  private keepExample(group: number, kept: number, most: number, example: number, clarity: number): void {
+    const { exampleNumbers, exampleClarities } = this;
+    const first = group * MAX_EXAMPLES;
+    let at = first + kept;
+    if (kept === most) this.examples.remove(exampleNumbers[--at]!);
+    else this.exampleCounts[group] = kept + 1;
+    for (; at > first && clarity > exampleClarities[at - 1]!; at--) {
+      exampleNumbers[at] = exampleNumbers[at - 1]!;
+      exampleClarities[at] = exampleClarities[at - 1]!;
+    }
+    exampleNumbers[at] = example;
+    exampleClarities[at] = clarity;
+  }
+}
+
+/** Copies of attempts, in tables that are added as they are needed; examples are numbers. */
+class AttemptExamples {
+  private readonly tables: AttemptTable[] = [];
+  /** Where there is likely to be room. */
+  private current = 0;
+
+  /** Keeps a copy of an attempt. */
+  add(table: AttemptTable, row: number): number {
+    for (;;) {
+      const to = this.tables[this.current];
+      const copy = to === undefined ? -1 : copyAttempt(table, row, to);
+      if (copy >= 0) return this.current * TABLE_ROWS + copy;
+      if (this.current >= this.tables.length - 1) {
+        this.tables.push(createAttemptTable(TABLE_ROWS, TABLE_EVENTS, table.encapsulations));
+      }
+      this.current = this.tables.length - 1;
+    }
+  }
+
+  get(example: number): AttemptExample {
+    return { table: this.tables[Math.floor(example / TABLE_ROWS)]!, row: example % TABLE_ROWS };
+  }
+
+  remove(example: number): void {
+    this.current = Math.floor(example / TABLE_ROWS);
+    releaseRow(this.tables[this.current]!, example % TABLE_ROWS);
   }
 }
 

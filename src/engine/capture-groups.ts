@@ -68,12 +68,12 @@ function separateScans(
   const byClient = new Map<string, AttemptGroup[]>();
   const rest: AttemptGroup[] = [];
   for (const group of groups) {
-    const example = group.examples[0];
-    if (example === undefined || !isFailure(group.outcome) || group.clients !== 1) {
+    const example = isFailure(group.outcome) && group.clients === 1 ? group.examples()[0] : undefined;
+    if (example === undefined) {
       rest.push(group);
       continue;
     }
-    const client = flowAt(example, 0).client.address;
+    const client = flowAt(example.table, example.row).client.address;
     const same = byClient.get(client);
     if (same === undefined) byClient.set(client, [group]);
     else same.push(group);
@@ -141,7 +141,9 @@ function others(groups: readonly AttemptGroup[], context: Surroundings): Group {
 
 function judgeExamples(group: AttemptGroup, context: Surroundings): Diagnosis[] {
   const server = context.servers.history(group.server);
-  return group.examples.map((table) => judgeHandshake(materialize(table, 0, context.baseNs), { ...context, server }));
+  return group
+    .examples()
+    .map(({ table, row }) => judgeHandshake(materialize(table, row, context.baseNs), { ...context, server }));
 }
 
 function times(groups: readonly AttemptGroup[], { baseNs }: Surroundings): Pick<Group, 'firstNs' | 'lastNs'> {

@@ -41,6 +41,9 @@ export interface RemedyOffer {
   readonly commands: readonly string[];
 }
 
+/** Where the fault lies, as far as the host that was asked can tell. */
+export type DiagnosisPlace = 'client' | 'path' | 'server' | 'client-or-path' | 'path-or-server' | 'none' | 'unknown';
+
 /** One failed attempt (or, on request, any attempt) with its verdicts. */
 export interface Diagnosis {
   readonly handshake: Handshake;
@@ -54,6 +57,10 @@ export interface Diagnosis {
   readonly undetermined: readonly { readonly id: string; readonly reason: string; readonly hint?: string }[];
   readonly remedies: readonly RemedyOffer[];
   readonly nextSteps: readonly NextStep[];
+  /** Where the fault lies; only when a host was asked. */
+  readonly place?: DiagnosisPlace;
+  /** Nothing was sent: what would happen to such a SYN. */
+  readonly supposed?: true;
   /** Name of the capture to which the frame numbers belong; needed only when several were read without comparing them. */
   readonly capture?: string;
   /** Where between the captures it died; only when several were compared. */
@@ -79,9 +86,19 @@ export interface Group {
   readonly examples: readonly Diagnosis[];
 }
 
-/** What `read` and `compare` found; every report is made from this. */
+/** What could not be seen, and what would help. */
+export interface NotSeen {
+  readonly reason: string;
+  readonly hint?: string;
+}
+
+/** What a command found; every report is made from this. */
 export interface CaptureReport {
-  readonly command: 'read' | 'compare';
+  readonly command: 'read' | 'compare' | 'listen' | 'connect';
+  /** The host that was asked, as `--on` names it; only of `listen` and `connect`. */
+  readonly host?: string;
+  /** What could not be seen on that host. */
+  readonly notSeen?: readonly NotSeen[];
   readonly captures: readonly CaptureSummary[];
   /** The verdict over everything, in one sentence. */
   readonly headline: string;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { forHtml, forTerminal, isUnsafe } from './escape.ts';
+import { isUnsafe } from '../model/unsafe-text.ts';
+import { forHtml, forTerminal } from './escape.ts';
 
 describe('forTerminal', () => {
   it('makes controls visible', () => {

@@ -1,10 +1,10 @@
 import type { CaptureReport, Diagnosis, Evidence } from '../model/diagnosis.ts';
+import { quoteCommand } from '../model/shell-quote.ts';
 import { formatQuantity } from '../model/text.ts';
 import { formatId } from './format.ts';
 import { type HtmlPart, html, type SafeHtml } from './html-template.ts';
 import { buildLadder, type Ladder } from './ladder-model.ts';
 import { laneLetter, renderLadderSvg } from './ladder-svg.ts';
-import { quoteCommand } from './shell-quote.ts';
 import { shortSource } from './source.ts';
 
 /** Renders one attempt in full: ladder, where and why, evidence, what was ruled out, what to do. */

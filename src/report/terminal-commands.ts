@@ -1,5 +1,5 @@
 import type { NextStep, RemedyOffer } from '../model/diagnosis.ts';
-import { quoteWords } from './shell-quote.ts';
+import { quoteWords } from '../model/shell-quote.ts';
 import { type Span, spansWidth, type Theme } from './style.ts';
 import { displayWidth } from './width.ts';
 import { wrapHanging } from './wrap.ts';

@@ -7,8 +7,8 @@ import { type AttemptScope, type BaselineScope, type Collector, unavailableFrom 
 /** What every collector with a baseline read before the watch. */
 export interface Baseline {
   readonly readings: ReadonlyMap<FactName, unknown>;
-  /** `performance.now()` when it was complete. */
-  readonly atMs: number;
+  /** The host's clock when it was complete, nanoseconds since 1970. */
+  readonly atNs: bigint;
 }
 
 /** Facts by name. */
@@ -32,7 +32,7 @@ export async function readBaseline(
         }
       }),
   );
-  return { readings, atMs: performance.now() };
+  return { readings, atNs: await host.nowNs() };
 }
 
 /** Reads all facts around one attempt; collectors that need other facts wait for them and for no more. */
@@ -42,7 +42,8 @@ export async function gatherFacts(
   scope: BaselineScope & { readonly attempt: Attempt; readonly known?: Facts },
   baseline: Baseline | undefined,
 ): Promise<Facts> {
-  const intervalMs = baseline === undefined ? 0 : Math.max(1, Math.round(performance.now() - baseline.atMs));
+  const intervalMs =
+    baseline === undefined ? 0 : Math.max(1, Number(((await host.nowNs()) - baseline.atNs) / 1_000_000n));
   const facts: Facts = { attempt: { value: scope.attempt, source: 'capture' }, ...scope.known };
   const { known: _, ...bare } = scope;
   const wanted = collectors.filter(

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isUnsafe } from './escape.ts';
 import { quoteCommand, quoteWord } from './shell-quote.ts';
+import { isUnsafe } from './unsafe-text.ts';
 
 function readBack(shell: string, words: readonly string[]): string[] {
   const script = quoteCommand(['printf', '%s\\0', ...words]);

@@ -1,4 +1,4 @@
-import { isUnsafe } from './escape.ts';
+import { isUnsafe } from './unsafe-text.ts';
 
 /** Words that no POSIX shell reads as anything but themselves. */
 const PLAIN: RegExp = /^[A-Za-z0-9_@%+=:,./-]+$/;

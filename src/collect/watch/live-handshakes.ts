@@ -1,0 +1,182 @@
+import type { FrameBatch, FrameReader } from '../../formats/pcap/frames.ts';
+import { LINKTYPE_LINUX_SLL2 } from '../../formats/wire/numbers.ts';
+import { TCP_ACK, TCP_SYN } from '../../formats/wire/tcp.ts';
+import {
+  EVENT,
+  ROW,
+  ROW_FIRST_EVENT,
+  ROW_LAST_TIME,
+  ROW_PORTS,
+  ROW_STATE,
+  STATE_ACKED,
+  STATE_ANSWERED,
+} from '../../handshake/attempt-table.ts';
+import { isOpen, patienceNs } from '../../handshake/attempt-timeouts.ts';
+import { materialize } from '../../handshake/materialize.ts';
+import { isFailure, outcomeOf, synAckCount, synCount } from '../../handshake/outcome.ts';
+import { HandshakeScanner } from '../../handshake/scan.ts';
+import { HandshakeTracker } from '../../handshake/tracker.ts';
+import { CapturePump } from '../../host/capture-pump.ts';
+import type { Handshake, Outcome } from '../../model/handshake.ts';
+import { PacketHistory } from './packet-history.ts';
+
+const CHUNK_BYTES = 256 * 1024;
+/** At most so many attempts are tracked at once; a flood beyond it is judged early and counted. */
+const MAX_ATTEMPTS = 200_000;
+/** A RST, an ICMP error or a challenge is looked at so long after it came: its counters and copies have settled then. */
+const SETTLE_NS = 20e6;
+
+/** What a watch has seen so far. */
+export interface WatchCounts {
+  /** Packets with SYN and without ACK to the watched port, retransmissions included. */
+  syns: number;
+  synAcks: number;
+  /** Attempts that are over, by outcome. */
+  readonly outcomes: Partial<Record<Outcome, number>>;
+}
+
+/** An attempt that has failed, or waits for an answer for so long that it is worth a look. */
+export interface Suspect {
+  readonly handshake: Handshake;
+  /** Not answered at all, and not yet repeated either: an answer may still come. */
+  readonly early: boolean;
+  /** Identifies the attempt through the watch. */
+  readonly key: string;
+}
+
+/** Tracks the handshakes of a live capture. */
+export class LiveHandshakes {
+  readonly counts: WatchCounts = { syns: 0, synAcks: 0, outcomes: {} };
+  readonly history: PacketHistory = new PacketHistory();
+  /** Attempts that ended and failed, until {@link suspects} takes them. */
+  private ended: Handshake[] = [];
+  private readonly port: number;
+  private readonly tracker: HandshakeTracker;
+  private readonly scanner: HandshakeScanner;
+  private readonly pump: CapturePump;
+
+  /** @param port the server port that is watched; others are ignored. */
+  constructor(port: number) {
+    this.port = port;
+    this.tracker = new HandshakeTracker({ capacity: MAX_ATTEMPTS, onClose: (row) => this.close(row) });
+    this.scanner = new HandshakeScanner(this.tracker);
+    this.pump = new CapturePump((reader, view, batch, first) => this.take(reader, view, batch, first), CHUNK_BYTES);
+  }
+
+  /** Takes bytes of the capture as they come. @throws ParseError when they are no capture. */
+  push(bytes: Uint8Array): void {
+    this.pump.push(bytes);
+  }
+
+  /** What the times of the history count from, in nanoseconds since 1970. */
+  get baseNs(): bigint {
+    return this.pump.reader?.baseNs ?? 0n;
+  }
+
+  /** Attempts that were judged before their time because too many were open. */
+  get displaced(): number {
+    return this.tracker.counts.evicted;
+  }
+
+  /** Attempts that are open now, and in all. */
+  get attempts(): number {
+    return this.tracker.counts.attempts;
+  }
+
+  /**
+   * Attempts that failed, or are silent for `earlyMs` and longer.
+   * @param nowNs the host's clock, nanoseconds since 1970.
+   */
+  suspects(nowNs: bigint, earlyMs: number): Suspect[] {
+    const now = Number(nowNs - this.baseNs);
+    const found: Suspect[] = this.ended.map((handshake) => ({ handshake, early: false, key: keyOf(handshake) }));
+    this.ended = [];
+    const { table } = this.tracker;
+    const { rows } = table;
+    for (let row = 0; row < table.rowEnd; row++) {
+      if (!isOpen(rows, row)) continue;
+      const verdict = this.openVerdict(row, now, earlyMs * 1e6);
+      if (verdict === 'fine') continue;
+      const handshake = materialize(table, row, this.baseNs);
+      found.push({ handshake, early: verdict === 'early', key: keyOf(handshake) });
+      if (found.length >= 64) break;
+    }
+    return found;
+  }
+
+  /** Every attempt that is open, oldest first: what is left when the watch ends. */
+  open(limit: number): Handshake[] {
+    const { table } = this.tracker;
+    const found: Handshake[] = [];
+    for (let row = 0; row < table.rowEnd && found.length < limit; row++) {
+      if (isOpen(table.rows, row) && (table.rows[row * ROW + ROW_PORTS]! & 0xffff) === this.port) {
+        found.push(materialize(table, row, this.baseNs));
+      }
+    }
+    return found;
+  }
+
+  private openVerdict(row: number, now: number, earlyNs: number): 'fine' | 'early' | 'failed' {
+    const { table } = this.tracker;
+    const { rows, rowTimes, eventTimes } = table;
+    const base = row * ROW;
+    if ((rows[base + ROW_PORTS]! & 0xffff) !== this.port) return 'fine';
+    const state = rows[base + ROW_STATE]!;
+    const outcome = outcomeOf(state);
+    const idle = now - rowTimes[(base + ROW_LAST_TIME) / 2]!;
+    if (outcome === 'established') return 'fine';
+    if (outcome === 'refused' || outcome === 'unreachable' || outcome === 'abandoned') {
+      return idle >= SETTLE_NS ? 'failed' : 'fine';
+    }
+    if ((state & STATE_ANSWERED) !== 0) {
+      const repeatedAfterAck = (state & STATE_ACKED) !== 0 && outcome === 'half-open';
+      return repeatedAfterAck || synAckCount(rows, base) > 1 || idle > patienceNs(rows, base) ? 'failed' : 'fine';
+    }
+    if (synCount(rows, base) > 1 || idle > patienceNs(rows, base)) return 'failed';
+    const age = now - eventTimes[rows[base + ROW_FIRST_EVENT]! * (EVENT / 2)]!;
+    return age >= earlyNs ? 'early' : 'fine';
+  }
+
+  private close(row: number): void {
+    const { table } = this.tracker;
+    const base = row * ROW;
+    if ((table.rows[base + ROW_PORTS]! & 0xffff) !== this.port) return;
+    const outcome = outcomeOf(table.rows[base + ROW_STATE]!);
+    this.counts.outcomes[outcome] = (this.counts.outcomes[outcome] ?? 0) + 1;
+    if (isFailure(outcome) && this.ended.length < 64) this.ended.push(materialize(table, row, this.baseNs));
+  }
+
+  private take(reader: FrameReader, view: DataView, batch: FrameBatch, firstFrame: number): void {
+    this.count(reader, view, batch);
+    this.history.add(reader, view, batch);
+    this.scanner.scan(reader, view, batch, firstFrame);
+  }
+
+  /** Counts SYNs and SYN-ACKs of the port: every one of them, also in a flood that the tracker cannot follow. */
+  private count(reader: FrameReader, view: DataView, batch: FrameBatch): void {
+    for (let i = 0; i < batch.count; i++) {
+      if (reader.interfaces[batch.interfaceId[i]!]?.linkType !== LINKTYPE_LINUX_SLL2) continue;
+      const start = batch.dataOffset[i]!;
+      const ip = start + 20;
+      const end = start + batch.capturedBytes[i]!;
+      if (ip + 40 > end) continue;
+      const first = view.getUint8(ip);
+      const transport =
+        first >>> 4 === 6
+          ? view.getUint8(ip + 6) === 6
+            ? ip + 40
+            : end
+          : view.getUint8(ip + 9) === 6
+            ? ip + (first & 15) * 4
+            : end;
+      if (transport + 14 > end) continue;
+      const flags = view.getUint8(transport + 13) & (TCP_SYN | TCP_ACK);
+      if (flags === TCP_SYN && view.getUint16(transport + 2) === this.port) this.counts.syns++;
+      else if (flags === (TCP_SYN | TCP_ACK) && view.getUint16(transport) === this.port) this.counts.synAcks++;
+    }
+  }
+}
+
+function keyOf({ client, server, startedAtNs }: Handshake): string {
+  return `${client.address} ${client.port} ${server.address} ${server.port} ${startedAtNs}`;
+}

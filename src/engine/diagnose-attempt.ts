@@ -1,0 +1,162 @@
+import type { Cause, Remedy } from '../model/cause.ts';
+import { changeCommands } from '../model/change-commands.ts';
+import type { Diagnosis, NextStep, RemedyOffer } from '../model/diagnosis.ts';
+import type { Attempt } from '../model/facts/attempt.ts';
+import { type Fact, isUnavailable } from '../model/facts/fact.ts';
+import { formatEndpoint } from '../model/flow.ts';
+import type { Handshake } from '../model/handshake.ts';
+import { quoteCommand } from '../model/shell-quote.ts';
+import type { CaptureContext } from './capture-context.ts';
+import { type FactSet, type JudgedCause, judgeCauses, verdictOf } from './judge-causes.ts';
+import { judgeHandshake } from './judge-handshake.ts';
+import { locate } from './locate.ts';
+
+/** Causes that can trouble an attempt that was established: all others have been passed by it. */
+const AFTER_SUCCESS: ReadonlySet<string> = new Set(['resolve', 'proxy', 'final-ack', 'after']);
+
+/** One attempt to be judged by the facts of one host. */
+export interface AttemptCase {
+  readonly attempt: Attempt;
+  /** As the capture of this host shows it, or an empty one. */
+  readonly handshake: Handshake;
+  readonly facts: FactSet;
+  /** How the host is called in sentences: `web7`, `the server`. */
+  readonly hostName: string;
+  /** For the next steps: the value of `--on`, when it is not this machine. */
+  readonly on?: string;
+  readonly context: CaptureContext;
+}
+
+/** Judges one attempt by the facts of one host: which cause stands out, what was ruled out, what could not be told. */
+export function diagnoseAttempt(
+  causes: readonly Cause[],
+  { attempt, handshake, facts, context, on }: AttemptCase,
+): Diagnosis {
+  const passed = attempt.observed && handshake.outcome === 'established';
+  const judged = judgeCauses(passed ? causes.filter(({ step }) => AFTER_SUCCESS.has(step)) : causes, facts);
+  const seen = judgeHandshake(handshake, context);
+  const standing = judged.filter(
+    ({ status }) => status === 'confirmed' || status === 'likely' || status === 'possible',
+  );
+  const lead = leadOf(standing);
+  const where = locate(attempt, lead === undefined ? standing : [lead]);
+  const named = lead ?? standing[0];
+  return {
+    handshake: seen.handshake,
+    sentence: sentenceOf(attempt, seen, lead, standing, where.sentence),
+    cause: lead === undefined ? null : verdictOf(lead),
+    evidence: [
+      ...(lead?.evidence ?? []),
+      // What the capture shows is told beside the facts of the host when no cause explains it.
+      ...(lead === undefined && attempt.observed ? seen.evidence : []),
+    ],
+    ruledOut: ruledOut(judged, named),
+    suspects: standing.filter((one) => one !== lead).map(({ cause: { id }, status }) => ({ id, status })),
+    undetermined: judged
+      .filter(({ status }) => status === 'undetermined')
+      .map(({ cause: { id }, reason = '', hint }) => ({ id, reason, ...(hint === undefined ? {} : { hint }) })),
+    remedies: lead?.facts === undefined ? [] : (lead.cause.remedies?.(lead.facts) ?? []).map(offerOf),
+    nextSteps: nextSteps(attempt, lead, where.place, on),
+    place: where.place,
+    ...(attempt.observed ? {} : { supposed: true as const }),
+  };
+}
+
+/** The cause that stands out: the first confirmed one, or a likely one that no other comes near. */
+function leadOf(standing: readonly JudgedCause[]): JudgedCause | undefined {
+  const [first, second] = standing;
+  if (first === undefined || first.status === 'possible') return undefined;
+  if (first.status === 'confirmed') return first;
+  return second === undefined || second.status === 'possible' || second.score < first.score ? first : undefined;
+}
+
+function sentenceOf(
+  attempt: Attempt,
+  seen: Diagnosis,
+  lead: JudgedCause | undefined,
+  standing: readonly JudgedCause[],
+  where: string,
+): string {
+  const { server, client } = attempt;
+  if (lead !== undefined) {
+    const { sentence } = verdictOf(lead);
+    if (lead.status === 'confirmed') return `${sentence}.`;
+    return `Most likely: ${sentence}.`;
+  }
+  const [first, second] = standing.filter(({ status }) => status === 'likely');
+  if (first !== undefined && second !== undefined) {
+    return `Either "${first.cause.title}" or "${second.cause.title}": from this host they cannot be told apart.`;
+  }
+  if (!attempt.observed) {
+    return `Nothing on this host would stop ${client.address} from connecting to ${formatEndpoint(server)}.`;
+  }
+  if (where !== '') return where;
+  return seen.sentence;
+}
+
+function ruledOut(judged: readonly JudgedCause[], lead: JudgedCause | undefined): Diagnosis['ruledOut'] {
+  const alike = new Set((lead?.cause.confusedWith ?? []).map(({ id }) => id));
+  return judged
+    .filter(({ status }) => status === 'ruled-out')
+    .sort((a, b) => Number(alike.has(b.cause.id)) - Number(alike.has(a.cause.id)))
+    .map(({ cause: { id }, evidence }) => ({
+      id,
+      statement:
+        evidence.find(({ bearing, weight }) => bearing === 'contradicts' && weight === 'conclusive')?.statement ??
+        evidence.find(({ bearing }) => bearing === 'contradicts')?.statement ??
+        '',
+    }));
+}
+
+function offerOf({ id, title, risk, changes }: Remedy): RemedyOffer {
+  return { id, title, risk, changes, commands: changes.flatMap(changeCommands).map((words) => quoteCommand(words)) };
+}
+
+function nextSteps(
+  attempt: Attempt,
+  lead: JudgedCause | undefined,
+  place: Diagnosis['place'],
+  on: string | undefined,
+): NextStep[] {
+  const steps: NextStep[] = [];
+  const { server, client, side } = attempt;
+  if (lead?.status === 'confirmed') {
+    steps.push({ statement: 'More about this cause', command: ['synscope', 'explain', lead.cause.id] });
+    return steps;
+  }
+  const where = on === undefined ? [] : ['--on', on];
+  if (side === 'server') {
+    steps.push({
+      statement: 'On the client: ask it whether the SYN leaves and what comes back',
+      command: ['sudo', 'synscope', 'connect', formatEndpoint(server)],
+    });
+  } else if (place !== 'client') {
+    steps.push({
+      statement: `On ${server.address}: ask the host itself whether and why it would not answer`,
+      command: ['sudo', 'synscope', 'listen', String(server.port), '--from', client.address],
+    });
+  }
+  if (attempt.observed && !attempt.captured) {
+    steps.push({
+      statement: 'Run it as root: packets could not be captured',
+      command: [
+        'sudo',
+        'synscope',
+        side === 'server' ? 'listen' : 'connect',
+        side === 'server' ? String(server.port) : formatEndpoint(server),
+        ...where,
+      ],
+    });
+  }
+  return steps;
+}
+
+/** What could not be seen on this host, each reason once. */
+export function notSeen(facts: FactSet): { reason: string; hint?: string }[] {
+  const reasons = new Map<string, { reason: string; hint?: string }>();
+  for (const fact of Object.values(facts) as (Fact<unknown> | undefined)[]) {
+    if (fact === undefined || !isUnavailable(fact)) continue;
+    reasons.set(fact.reason, { reason: fact.reason, ...(fact.hint === undefined ? {} : { hint: fact.hint }) });
+  }
+  return [...reasons.values()];
+}

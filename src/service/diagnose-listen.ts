@@ -1,0 +1,268 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CAUSES } from '../causes/index.ts';
+import { type Baseline, type Facts, gatherFacts, readBaseline } from '../collect/facts/gather.ts';
+import { HOST_COLLECTORS } from '../collect/facts/index.ts';
+import { SurroundingsLog, unseenAttempt, unseenHandshake, watchedAttempt } from '../collect/watch/attempt-of.ts';
+import { interfaceNames } from '../collect/watch/interface-names.ts';
+import { LiveHandshakes, type Suspect } from '../collect/watch/live-handshakes.ts';
+import { ownAddress, supposedDevice } from '../collect/watch/own-address.ts';
+import { type InterfaceNames, neighbourActivityOf, sightingsOf } from '../collect/watch/sightings.ts';
+import type { CaptureContext } from '../engine/capture-context.ts';
+import { diagnoseAttempt, notSeen } from '../engine/diagnose-attempt.ts';
+import { hostReport } from '../engine/host-report.ts';
+import type { Host, HostCapture } from '../host/host.ts';
+import { HostError } from '../host/host.ts';
+import type { CaptureReport, Diagnosis, NotSeen } from '../model/diagnosis.ts';
+import type { Attempt } from '../model/facts/attempt.ts';
+import { isUnavailable } from '../model/facts/fact.ts';
+import type { Flow } from '../model/flow.ts';
+import type { Handshake } from '../model/handshake.ts';
+
+/** How {@link diagnoseListen} watches. */
+export interface ListenOptions {
+  readonly host: Host;
+  readonly port: number;
+  /** Address of the listener, when only one is meant. */
+  readonly address?: string;
+  /** Nothing is watched: would a SYN from here be answered? */
+  readonly from?: string;
+  /** The watch ends after so long. */
+  readonly forMs: number;
+  /** Goes on after the first failure that was explained. */
+  readonly keep?: boolean;
+  /** Failed attempts that are diagnosed at most. */
+  readonly limit?: number;
+  readonly signal?: AbortSignal;
+  /** Called when the watch has begun: whatever is sent from now on is seen. */
+  readonly onReady?: () => void;
+  readonly onProgress?: (progress: WatchProgress) => void;
+  /** Called with each diagnosis of `keep` as it is made. */
+  readonly onDiagnosis?: (diagnosis: Diagnosis) => void;
+}
+
+/** What a watch has seen so far. */
+export interface WatchProgress {
+  readonly elapsedMs: number;
+  readonly syns: number;
+  readonly answered: number;
+  readonly failed: number;
+  readonly attempts: number;
+}
+
+/** How often open attempts are looked at. */
+const TICK_MS = 40;
+/** A server that is well answers within microseconds: silence for so long is worth a first look at its facts. */
+const EARLY_MS = 120;
+/** An address that stands for no client: nothing about a route to it can be asked. */
+const NOBODY: Readonly<Record<4 | 6, string>> = { 4: '0.0.0.0', 6: '::' };
+
+/** Diagnoses one port of a server: watches it until an attempt fails, or judges a SYN that is only supposed. */
+export async function diagnoseListen(options: ListenOptions): Promise<CaptureReport> {
+  return options.from === undefined ? new Watch(options).run() : judgeSupposed(options, options.from);
+}
+
+/** Would a SYN from `from` be answered? Asks the host; sends nothing. */
+async function judgeSupposed(options: ListenOptions, from: string): Promise<CaptureReport> {
+  const { host, port } = options;
+  const atNs = await host.nowNs();
+  const [fromAddress = from] = from.split('%');
+  const names = await supposedDevice(host, from);
+  const server = options.address ?? (await ownAddress(host, fromAddress));
+  const flow: Flow = { client: { address: fromAddress, port: 45678 }, server: { address: server, port } };
+  const bare = unseenAttempt(flow, 'server', { observed: false, captured: false });
+  const attempt: Attempt = names === undefined ? bare : { ...bare, inDevice: names };
+  const facts = await gatherFacts(host, HOST_COLLECTORS, { side: 'server', port, server, attempt }, undefined);
+  const diagnosis = judge(options, attempt, unseenHandshake(flow, atNs), facts, contextOf(atNs, atNs));
+  return hostReport('listen', host.spec, {
+    diagnoses: [diagnosis],
+    notSeen: notSeen(facts),
+    watched: undefined,
+    outcomes: {},
+  });
+}
+
+/** One watch of a port. */
+class Watch {
+  private readonly options: ListenOptions;
+  private readonly live: LiveHandshakes;
+  private readonly surroundings = new SurroundingsLog();
+  private readonly diagnoses: Diagnosis[] = [];
+  /** Attempts that were judged for good, and those that were looked at early once. */
+  private readonly judged = new Set<string>();
+  private readonly lookedAt = new Set<string>();
+  private missing: readonly NotSeen[] = [];
+  private names: InterfaceNames = new Map();
+  private baseline: Baseline | undefined;
+  private startNs = 0n;
+
+  constructor(options: ListenOptions) {
+    this.options = options;
+    this.live = new LiveHandshakes(options.port);
+  }
+
+  async run(): Promise<CaptureReport> {
+    const { host, port, forMs, signal, address } = this.options;
+    let capture: HostCapture | undefined;
+    let uncaptured: NotSeen | undefined;
+    try {
+      capture = await host.capture({ port });
+      await capture.ready;
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      uncaptured = { reason: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
+    }
+    const scope = { side: 'server' as const, port, ...(address === undefined ? {} : { server: address }) };
+    [this.names, this.baseline] = await Promise.all([interfaceNames(host), readBaseline(host, HOST_COLLECTORS, scope)]);
+    this.startNs = await host.nowNs();
+    const pumping = capture === undefined ? undefined : this.pump(capture);
+    this.options.onReady?.();
+    try {
+      if (capture === undefined) await this.waitBlind(forMs);
+      else await this.loop(forMs);
+    } finally {
+      capture?.stop();
+      await pumping;
+    }
+    if (this.diagnoses.length === 0 && !(signal?.aborted === true && this.live.counts.syns > 0))
+      await this.judgeQuiet(uncaptured);
+    const lost = capture?.lost() ?? 0;
+    return hostReport('listen', host.spec, {
+      diagnoses: this.diagnoses,
+      notSeen: uncaptured === undefined ? this.missing : [uncaptured, ...this.missing],
+      watched: {
+        ms: Number((await host.nowNs()) - this.startNs) / 1e6,
+        syns: this.live.counts.syns,
+        attempts: this.live.attempts,
+        lost,
+        displaced: this.live.displaced,
+        port,
+      },
+      outcomes: this.outcomes(),
+    });
+  }
+
+  private async pump(capture: HostCapture): Promise<void> {
+    for await (const chunk of capture.chunks) this.live.push(chunk);
+  }
+
+  /** Looks at open attempts again and again until one failed for a known reason, or the time is over. */
+  private async loop(forMs: number): Promise<void> {
+    const { host, signal, keep = false, limit = 20 } = this.options;
+    const startMs = performance.now();
+    for (;;) {
+      await sleep(TICK_MS);
+      if (signal?.aborted) return;
+      const elapsedMs = performance.now() - startMs;
+      this.options.onProgress?.(this.progress(elapsedMs));
+      for (const suspect of this.live.suspects(await host.nowNs(), EARLY_MS)) {
+        if (this.judged.has(suspect.key) || (suspect.early && this.lookedAt.has(suspect.key))) continue;
+        const explained = await this.look(suspect);
+        if (explained && !keep) return;
+        if (this.diagnoses.length >= limit) return;
+        break;
+      }
+      if (elapsedMs >= forMs) return;
+    }
+  }
+
+  /** Without a capture only counters and states speak: waits, and judges what they say at the end. */
+  private async waitBlind(forMs: number): Promise<void> {
+    const startMs = performance.now();
+    while (performance.now() - startMs < forMs && this.options.signal?.aborted !== true) {
+      this.options.onProgress?.(this.progress(performance.now() - startMs));
+      await sleep(TICK_MS * 5);
+    }
+  }
+
+  /** Judges one suspect; true when its failure is explained. */
+  private async look({ handshake, early, key }: Suspect): Promise<boolean> {
+    this.lookedAt.add(key);
+    this.surroundings.add(handshake, key);
+    const attempt = watchedAttempt(handshake, 'server', sightingsOf(this.live.history, handshake, this.names));
+    const { diagnosis, facts } = await this.diagnose(attempt, handshake);
+    if (early && diagnosis.cause?.status !== 'confirmed') return false;
+    this.judged.add(key);
+    this.diagnoses.push(diagnosis);
+    this.missing = notSeen(facts);
+    this.options.onDiagnosis?.(diagnosis);
+    return true;
+  }
+
+  private async diagnose(attempt: Attempt, handshake: Handshake): Promise<{ diagnosis: Diagnosis; facts: Facts }> {
+    const { host, port } = this.options;
+    const facts = await gatherFacts(
+      host,
+      HOST_COLLECTORS,
+      {
+        side: 'server',
+        port,
+        server: attempt.server.address,
+        attempt,
+        known: {
+          surroundings: {
+            value: this.surroundings.about(attempt.client.address, this.live.counts.syns),
+            source: 'capture',
+          },
+          neighbourActivity: { value: neighbourActivityOf(this.live.history, this.names), source: 'capture' },
+        },
+      },
+      this.baseline,
+    );
+    return {
+      diagnosis: judge(this.options, attempt, handshake, facts, contextOf(this.startNs, handshake.endedAtNs)),
+      facts,
+    };
+  }
+
+  /** Nothing failed: no SYN came at all, or all is well. The state of the host may still say why none could succeed. */
+  private async judgeQuiet(uncaptured: NotSeen | undefined): Promise<void> {
+    const { host, port, address } = this.options;
+    const answered = this.live.open(1)[0];
+    if (this.live.counts.syns > 0 && answered === undefined) return;
+    const client = answered?.client ?? { address: NOBODY[address?.includes(':') ? 6 : 4], port: 0 };
+    const server = answered?.server ?? { address: address ?? NOBODY[4], port };
+    const seenNothing = uncaptured === undefined && this.live.counts.syns === 0;
+    const attempt = unseenAttempt({ client, server }, 'server', {
+      observed: seenNothing,
+      captured: uncaptured === undefined,
+    });
+    const { diagnosis, facts } = await this.diagnose(attempt, unseenHandshake({ client, server }, await host.nowNs()));
+    this.missing = notSeen(facts);
+    if (diagnosis.cause !== null || seenNothing) this.diagnoses.push(diagnosis);
+  }
+
+  private progress(elapsedMs: number): WatchProgress {
+    const { counts, attempts } = this.live;
+    return { elapsedMs, syns: counts.syns, answered: counts.synAcks, failed: this.judged.size, attempts };
+  }
+
+  private outcomes(): CaptureReport['summary']['outcomes'] {
+    const outcomes = { ...this.live.counts.outcomes };
+    for (const handshake of this.live.open(100_000))
+      outcomes[handshake.outcome] = (outcomes[handshake.outcome] ?? 0) + 1;
+    return outcomes;
+  }
+}
+
+function judge(
+  { host }: ListenOptions,
+  attempt: Attempt,
+  handshake: Handshake,
+  facts: Facts,
+  context: CaptureContext,
+): Diagnosis {
+  const machine = facts.machine;
+  const hostName = machine === undefined || isUnavailable(machine) ? 'this host' : machine.value.hostname;
+  return diagnoseAttempt(CAUSES, {
+    attempt,
+    handshake,
+    facts,
+    hostName,
+    context,
+    ...(host.spec === 'local' ? {} : { on: host.spec }),
+  });
+}
+
+function contextOf(firstNs: bigint, lastNs: bigint): CaptureContext {
+  return { name: 'capture', firstNs, lastNs, server: { attempts: 1, established: 0 } };
+}
