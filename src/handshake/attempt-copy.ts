@@ -6,52 +6,49 @@ import {
   EVENT_COPIES,
   EVENT_INFO,
   EVENT_NEXT,
+  HEADER,
   KIND_ICMP,
-  OWN_EVENTS,
   ROW,
   ROW_EVENTS,
   ROW_FIRST_EVENT,
   ROW_LAST_EVENT,
-  tableOver,
+  releaseRow,
 } from './attempt-table.ts';
 
 /**
- * Copies one attempt to memory of just the size it needs: a cheap way to keep it beyond its time, to be looked at only when
- * somebody wants to see it, through {@link tableOfCopy}.
+ * Copies one attempt to another table, where it outlives its time.
+ * @returns its row there; -1 when that table has no room for it.
  */
-export function copyAttempt(table: AttemptTable, row: number): ArrayBuffer {
-  const { rows, events } = table;
-  const base = row * ROW;
-  const count = rows[base + ROW_EVENTS]!;
-  const memory = new ArrayBuffer((ROW + Math.max(0, count - OWN_EVENTS) * EVENT) * 4);
-  const copy = tableOfCopy(memory, table);
-  copy.rows.set(rows.subarray(base, base + ROW));
-  let from = rows[base + ROW_FIRST_EVENT]!;
+export function copyAttempt(from: AttemptTable, row: number, to: AttemptTable): number {
+  const copy = allocateRow(to);
+  if (copy < 0) return -1;
+  const source = row * ROW;
+  const base = copy * ROW;
+  for (let word = 0; word < HEADER; word++) to.rows[base + word] = from.rows[source + word]!;
+  const count = from.rows[source + ROW_EVENTS]!;
+  let original = from.rows[source + ROW_FIRST_EVENT]!;
   let previous = 0;
   for (let used = 0; used < count; used++) {
-    const to = allocateEvent(copy, 0, used);
-    copy.events.set(events.subarray(from * EVENT, (from + 1) * EVENT), to * EVENT);
-    copy.events[to * EVENT + EVENT_NEXT] = 0;
-    if (previous === 0) {
-      copy.rows[ROW_FIRST_EVENT] = to;
-    } else {
-      copy.events[previous * EVENT + EVENT_NEXT] = to;
-      // The sender's address of an ICMP error lies in the event behind it.
-      const isIcmp = (copy.events[previous * EVENT + EVENT_INFO]! & 15) === KIND_ICMP;
-      if (isIcmp && copy.events[previous * EVENT + EVENT_COPIES] !== 0) {
-        copy.events[previous * EVENT + EVENT_COPIES] = to;
-      }
+    const event = allocateEvent(to, copy, used);
+    if (event === 0) {
+      to.rows[base + ROW_EVENTS] = used;
+      releaseRow(to, copy);
+      return -1;
     }
-    previous = to;
-    from = events[from * EVENT + EVENT_NEXT]!;
+    for (let word = 0; word < EVENT; word++) to.events[event * EVENT + word] = from.events[original * EVENT + word]!;
+    to.events[event * EVENT + EVENT_NEXT] = 0;
+    if (previous === 0) {
+      to.rows[base + ROW_FIRST_EVENT] = event;
+    } else {
+      const at = previous * EVENT;
+      to.events[at + EVENT_NEXT] = event;
+      // The sender's address of an ICMP error lies in the event behind it.
+      const isIcmp = (to.events[at + EVENT_INFO]! & 15) === KIND_ICMP;
+      if (isIcmp && to.events[at + EVENT_COPIES] !== 0) to.events[at + EVENT_COPIES] = event;
+    }
+    to.rows[base + ROW_LAST_EVENT] = event;
+    previous = event;
+    original = from.events[original * EVENT + EVENT_NEXT]!;
   }
-  copy.rows[ROW_LAST_EVENT] = previous;
-  return memory;
-}
-
-/** A table that holds just the attempt of a copy, in row 0. */
-export function tableOfCopy(memory: ArrayBuffer, { encapsulations }: AttemptTable): AttemptTable {
-  const copy = tableOver(memory, 1, encapsulations);
-  allocateRow(copy);
   return copy;
 }

@@ -33,7 +33,7 @@ export const OWN_EVENTS = 3;
 /** Words of an event; the first two are its time, a float. */
 export const EVENT = 10;
 /** Words of a row's header; a multiple of {@link EVENT}, so that the events behind it have whole indexes. */
-const HEADER = 3 * EVENT;
+export const HEADER: number = 3 * EVENT;
 /**
  * Words from one row to the next: its header and its own events. What every packet needs stands first in the header. Addresses take
  * four words each, an IPv4 address the first of them.
@@ -136,13 +136,16 @@ export const STATE_FAST_OPEN = 0x400000;
 /** A RST of the server came before any valid answer: it answers the SYN. */
 export const STATE_REFUSED = 0x800000;
 
-/** Makes a table for at most `capacity` attempts at once, which may borrow as many further events between them. */
-export function createAttemptTable(capacity: number): AttemptTable {
-  return tableOver(new ArrayBuffer(capacity * (ROW + EVENT) * 4), capacity, ['']);
-}
-
-/** Makes an empty table on given memory: `capacity` rows, and events to borrow in what is left. */
-export function tableOver(memory: ArrayBuffer, capacity: number, encapsulations: string[]): AttemptTable {
+/**
+ * Makes a table for at most `capacity` attempts at once, which may borrow `borrowed` further events between them.
+ * @param encapsulations shared with another table when attempts are to be copied from it.
+ */
+export function createAttemptTable(
+  capacity: number,
+  borrowed: number = capacity,
+  encapsulations: string[] = [''],
+): AttemptTable {
+  const memory = new ArrayBuffer((capacity * ROW + borrowed * EVENT) * 4);
   const rows = new Int32Array(memory);
   const rowTimes = new Float64Array(memory);
   return {

@@ -1,17 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { DistinctCounter } from './distinct.ts';
+import { DistinctCounters } from './distinct.ts';
 
 function count(values: Iterable<number>): number {
-  const counter = new DistinctCounter();
-  for (const value of values) counter.add(value);
-  return counter.count();
+  const counters = new DistinctCounters(3);
+  for (const value of values) counters.add(1, value);
+  expect([counters.count(0), counters.count(2)]).toEqual([0, 0]);
+  return counters.count(1);
 }
 
 function* sequence(length: number, value: (i: number) => number): Generator<number> {
   for (let i = 0; i < length; i++) yield value(i) | 0;
 }
 
-describe('DistinctCounter', () => {
+describe('DistinctCounters', () => {
   it('is exact for a few values, however often each comes', () => {
     expect(count([])).toBe(0);
     expect(count([0])).toBe(1);
@@ -28,5 +29,12 @@ describe('DistinctCounter', () => {
       count(sequence(size * 2, (i) => (i % size) - 0x80000000)),
     ];
     for (const estimate of kinds) expect(Math.abs(estimate / size - 1)).toBeLessThan(0.1);
+  });
+
+  it('keeps counters apart', () => {
+    const counters = new DistinctCounters(1100);
+    for (let i = 0; i < 60_000; i++) for (const counter of [3, 700, 1099]) counters.add(counter, i % (counter + 1));
+    expect(counters.count(3)).toBe(4);
+    for (const counter of [700, 1099]) expect(Math.abs(counters.count(counter) / counter - 1)).toBeLessThan(0.1);
   });
 });

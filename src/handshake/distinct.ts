@@ -1,28 +1,54 @@
 /**
- * Counts distinct 32-bit values in half a kilobyte: exactly up to {@link EXACT}, by HyperLogLog (Flajolet et al. 2007) with 512
- * registers beyond, which is within 5 % or so.
+ * Many counters of distinct 32-bit values, each in some hundred bytes: exact up to {@link EXACT} values, by HyperLogLog (Flajolet
+ * et al. 2007) with 512 registers beyond, which is within 5 % or so. Counters are numbers from 0.
  */
-export class DistinctCounter {
-  private readonly exact: number[] = [];
-  private registers: Uint8Array | undefined;
+export class DistinctCounters {
+  /** {@link EXACT} values a counter. */
+  private readonly exact: Int32Array;
+  /** How many of them are in use, or {@link ESTIMATED}. */
+  private readonly known: Uint8Array;
+  /** Number of a counter's registers, once it estimates. */
+  private readonly estimate: Int32Array;
+  private readonly registers: Uint8Array[] = [];
+  private estimates = 0;
 
-  /** Adds one value. */
-  add(value: number): void {
-    const { exact, registers } = this;
-    if (registers !== undefined) {
-      note(registers, value);
-    } else if (!exact.includes(value)) {
-      exact.push(value);
-      if (exact.length > EXACT) this.estimate();
-    }
+  /** @param capacity how many counters there are. */
+  constructor(capacity: number) {
+    this.exact = new Int32Array(capacity * EXACT);
+    this.known = new Uint8Array(capacity);
+    this.estimate = new Int32Array(capacity);
   }
 
-  /** How many distinct values were added. */
-  count(): number {
-    const { exact, registers } = this;
-    if (registers === undefined) return exact.length;
+  /** Adds one value to a counter. */
+  add(counter: number, value: number): void {
+    const known = this.known[counter]!;
+    if (known === ESTIMATED) {
+      this.note(counter, value);
+      return;
+    }
+    const { exact } = this;
+    const start = counter * EXACT;
+    for (let at = start; at < start + known; at++) if (exact[at] === value) return;
+    if (known < EXACT) {
+      exact[start + known] = value;
+      this.known[counter] = known + 1;
+      return;
+    }
+    this.known[counter] = ESTIMATED;
+    this.estimate[counter] = this.estimates++;
+    for (let at = start; at < start + EXACT; at++) this.note(counter, exact[at]!);
+    this.note(counter, value);
+  }
+
+  /** How many distinct values were added to a counter. */
+  count(counter: number): number {
+    const known = this.known[counter]!;
+    if (known !== ESTIMATED) return known;
+    const estimate = this.estimate[counter]!;
+    const registers = this.registersOf(estimate);
+    const start = (estimate % BLOCK) * REGISTERS;
     const ranks = new Int32Array(33);
-    for (const rank of registers) ranks[rank]!++;
+    for (let at = start; at < start + REGISTERS; at++) ranks[registers[at]!]!++;
     const zeros = ranks[0]!;
     const sum = ranks.reduce((total, count, rank) => total + count * 2 ** -rank, 0);
     const raw = (ALPHA * REGISTERS * REGISTERS) / sum;
@@ -30,23 +56,28 @@ export class DistinctCounter {
     return Math.round(zeros > 0 && raw < 2.5 * REGISTERS ? REGISTERS * Math.log(REGISTERS / zeros) : raw);
   }
 
-  private estimate(): void {
-    const registers = new Uint8Array(REGISTERS);
-    for (const value of this.exact) note(registers, value);
-    this.exact.length = 0;
-    this.registers = registers;
+  private note(counter: number, value: number): void {
+    let hash = Math.imul(value ^ (value >>> 16), 0x7feb352d);
+    hash = Math.imul(hash ^ (hash >>> 15), 0x846ca68b);
+    hash ^= hash >>> 16;
+    const estimate = this.estimate[counter]!;
+    const registers = this.registersOf(estimate);
+    const register = (estimate % BLOCK) * REGISTERS + (hash >>> 23);
+    const rank = Math.clz32((hash << 9) | 0x100) + 1;
+    if (rank > registers[register]!) registers[register] = rank;
+  }
+
+  private registersOf(estimate: number): Uint8Array {
+    const block = Math.floor(estimate / BLOCK);
+    const registers = this.registers[block] ?? new Uint8Array(BLOCK * REGISTERS);
+    if (block === this.registers.length) this.registers.push(registers);
+    return registers;
   }
 }
 
 const EXACT = 24;
+const ESTIMATED = 255;
 const REGISTERS = 512;
+/** Registers are allocated for so many counters at once. */
+const BLOCK = 512;
 const ALPHA = 0.7213 / (1 + 1.079 / REGISTERS);
-
-function note(registers: Uint8Array, value: number): void {
-  let hash = Math.imul(value ^ (value >>> 16), 0x7feb352d);
-  hash = Math.imul(hash ^ (hash >>> 15), 0x846ca68b);
-  hash ^= hash >>> 16;
-  const register = hash >>> 23;
-  const rank = Math.clz32((hash << 9) | 0x100) + 1;
-  if (rank > registers[register]!) registers[register] = rank;
-}
