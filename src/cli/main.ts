@@ -8,10 +8,11 @@ import { type Command, EXIT_BUG, EXIT_NOTHING_WRONG, EXIT_USAGE, UsageError } fr
 import { command as compare } from './compare.ts';
 import { command as explain } from './explain.ts';
 import { interrupt } from './interrupt.ts';
+import { command as listen } from './listen.ts';
 import { plannedMessage } from './planned.ts';
 import { command as read } from './read.ts';
 
-const COMMANDS: readonly Command[] = [read, compare, explain];
+const COMMANDS: readonly Command[] = [listen, read, compare, explain];
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;

@@ -27,7 +27,6 @@ const LIVE: Planned = {
 
 const PLANNED: Readonly<Record<string, Planned>> = {
   connect: { where: 'on the client', instead: ['getent ahosts HOST', 'nc -vz HOST PORT', CAPTURE] },
-  listen: LISTENER,
   trace: BOTH_ENDS,
   prove: LISTENER,
   fix: { where: 'what to check for each outcome and counter', instead: ['synscope explain --list'] },

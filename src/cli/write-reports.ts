@@ -8,7 +8,7 @@ import { writeWhole } from './output-files.ts';
 /** Prints a report as text or JSON, and writes the files that were asked for. */
 export async function writeReports(
   report: CaptureReport,
-  { json = false, html, annotate, verbose }: CaptureCommandOptions,
+  { json = false, html, annotate, verbose }: Pick<CaptureCommandOptions, 'json' | 'html' | 'annotate' | 'verbose'>,
   output: OutputBuffer,
 ): Promise<void> {
   output.write(json ? renderJson(report) : renderTerminal(report, { ...outputStyle(), verbose }));

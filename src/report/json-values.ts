@@ -37,6 +37,8 @@ export function diagnosisValue(diagnosis: Diagnosis): JsonValue {
       commands,
     })),
     nextSteps: diagnosis.nextSteps.map(({ statement, command }) => ({ statement, command })),
+    place: diagnosis.place,
+    supposed: diagnosis.supposed,
     capture: diagnosis.capture,
     path: path && {
       location: path.location,

@@ -34,12 +34,16 @@ export function jsonStream(write: (text: string) => void): JsonStream {
     },
     end(rest) {
       write(`${count === 0 ? '' : '\n  '}],\n`);
+      if (rest.host !== undefined) write(`  "host": ${encode(rest.host)},\n`);
       write(`  "omittedDiagnoses": ${encode(rest.omittedDiagnoses)},\n`);
       write(`  "headline": ${encode(rest.headline)},\n`);
       write(`  "summary": ${encode(summaryValue(rest.summary))},\n`);
       write(`  "groups": ${encodeList(rest.groups.map(groupValue))},\n`);
       write(`  "captures": ${encodeList(rest.captures.map(captureValue))},\n`);
       if (rest.clocks !== undefined) write(`  "clocks": ${encodeList(rest.clocks.map(clockValue))},\n`);
+      if (rest.notSeen !== undefined) {
+        write(`  "notSeen": ${encodeList(rest.notSeen.map(({ reason, hint }) => ({ reason, hint })))},\n`);
+      }
       write(
         `  "notes": ${encodeList(rest.notes.map(({ code, statement, hint }) => ({ code, statement, hint })))}\n}\n`,
       );

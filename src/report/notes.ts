@@ -11,7 +11,9 @@ export interface Limit {
 export function reportNotes(report: CaptureReport): Limit[] {
   const several = report.captures.length > 1;
   const limits: Limit[] = [
-    ...(report.groups[0]?.examples[0]?.undetermined ?? []).map(({ reason, hint }) => limit(reason, hint)),
+    ...(report.notSeen ?? report.groups[0]?.examples[0]?.undetermined ?? []).map(({ reason, hint }) =>
+      limit(reason, hint),
+    ),
     ...report.captures.flatMap(({ name, notes }) =>
       notes.map(({ statement, hint }) =>
         limit(several && !statement.includes(name) ? `${name}: ${statement}` : statement, hint),

@@ -57,6 +57,7 @@ export function renderDiagnosis(
 }
 
 function ladder(diagnosis: Diagnosis, { group, report, theme, columns }: Context): Span[][] {
+  if (diagnosis.handshake.segments.length === 0) return [];
   const lines = renderLadder(buildLadder(diagnosis, report.clocks), theme, columns);
   if (group.count < 2) return lines;
   return [[theme.span(`  1 of ${formatCount(group.count)} such attempts:`, 'dim')], ...lines];

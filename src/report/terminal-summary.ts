@@ -8,7 +8,7 @@ import { wrapHanging } from './wrap.ts';
 /** Renders the numbers over everything, the captures, and how their clocks relate. */
 export function renderSummary(report: CaptureReport, theme: Theme, columns: number): Span[][] {
   const sentences = [
-    summarySentence(report),
+    ...(report.summary.handshakes === 0 && report.host !== undefined ? [] : [summarySentence(report)]),
     ...captureSentences(report),
     ...(report.clocks ?? []).map((clock) => clock.statement),
   ];

@@ -45,12 +45,12 @@ export function renderTerminal(report: CaptureReport, options: TerminalOptions):
     .join('\n');
 }
 
-function headline({ headline: sentence, summary }: CaptureReport, theme: Theme, columns: number): Span[][] {
+function headline({ headline: sentence, summary, diagnoses }: CaptureReport, theme: Theme, columns: number): Span[][] {
   const { glyphs } = theme;
   if (summary.failed > 0) {
     return wrapHanging([theme.span(`${glyphs.cross} `, 'bad-strong')], [theme.span(sentence, 'bad-strong')], columns);
   }
-  if (summary.handshakes === 0) {
+  if (summary.handshakes === 0 && !diagnoses.some(({ supposed }) => supposed)) {
     return wrapHanging([theme.span(`${glyphs.hollow} `, 'warn')], [theme.span(sentence, 'warn')], columns);
   }
   return wrapHanging([theme.span(`${glyphs.check} `, 'good-strong')], [theme.span(sentence, 'good-strong')], columns);

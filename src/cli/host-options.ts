@@ -1,0 +1,39 @@
+import { type CommandOption, UsageError } from './command.ts';
+
+/** What the options shared by the commands that look at a host were set to. */
+export interface HostCommandOptions {
+  readonly on: string;
+  readonly sudo?: boolean;
+  readonly json?: boolean;
+  readonly html?: string;
+  readonly verbose: number;
+}
+
+/** Options shared by the commands that look at a host. */
+export const HOST_OPTIONS: readonly CommandOption[] = [
+  {
+    flags: '--on <host>',
+    description: 'local, netns:NAME, ssh:[user@]host[:port] or bundle:FILE (docs/hosts.md)',
+    initial: 'local',
+    parse: (text) => text,
+  },
+  { flags: '--sudo', description: 'with ssh: run the commands there through sudo -n' },
+  { flags: '--json', description: 'print everything as one JSON object (docs/json.md)' },
+  { flags: '--html <file>', description: 'also write a page that shows everything, in one file' },
+  {
+    flags: '-v, --verbose',
+    description: 'show every group in full; twice: every attempt',
+    parse: (_, previous) => Number(previous ?? 0) + 1,
+    initial: 0,
+  },
+];
+
+/** Milliseconds of `30s`, `2m`, `500ms`, or a number of seconds. @throws UsageError */
+export function parseDuration(option: string, text: string): number {
+  const [, amount, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|min|h)?$/.exec(text) ?? [];
+  const factor = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 }[unit];
+  if (amount === undefined || factor === undefined) {
+    throw new UsageError(`${option} takes a time such as 30s, 2m or 500ms, and "${text}" is none`);
+  }
+  return Number(amount) * factor;
+}
