@@ -55,6 +55,28 @@ export interface HostCapture extends HostStream {
   lost(): number;
 }
 
+/** One connect() to be made from a host. */
+export interface ConnectRequest {
+  readonly address: string;
+  readonly port: number;
+  /** Gives up after so long; the errno is then `TIMEDOUT-LOCAL`. */
+  readonly timeoutMs: number;
+  /** After it connected: keeps the connection for so long and tells what happened. 0: closes at once. */
+  readonly holdMs?: number;
+  /** TTL or hop limit of its packets (IP_TTL, IPV6_UNICAST_HOPS). */
+  readonly ttl?: number;
+}
+
+/** What connect() did. */
+export interface ConnectOutcome {
+  readonly local?: { readonly address: string; readonly port: number };
+  /** Symbolic errno, for example `ECONNREFUSED`; absent when it connected. */
+  readonly errno?: string;
+  readonly elapsedMs: number;
+  /** What happened while it was held: nothing, data, an orderly end, a reset. */
+  readonly afterwards?: 'silent' | 'data' | 'closed' | 'reset';
+}
+
 /** One machine (or one network namespace of it), or the recording of one: the only thing through which facts are read. */
 export interface Host {
   /** What `--on` names it: `local`, `netns:web`, `ssh:root@web7`, `bundle:FILE`. */
@@ -69,6 +91,8 @@ export interface Host {
   stream(argv: readonly string[]): HostStream;
   /** Captures packets on all interfaces. @throws HostError `no-permission` without CAP_NET_RAW. */
   capture(spec: CaptureSpec): Promise<HostCapture>;
+  /** Opens a TCP connection from the host, and closes it. @throws HostError `not-recorded`, or where a host has no way to. */
+  connect(request: ConnectRequest): Promise<ConnectOutcome>;
   /** The host's clock, nanoseconds since 1970-01-01 UTC. */
   nowNs(): Promise<bigint>;
   close(): Promise<void>;
