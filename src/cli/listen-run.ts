@@ -1,10 +1,10 @@
-import process from 'node:process';
 import { openHost } from '../host/open-host.ts';
 import type { CaptureReport } from '../model/diagnosis.ts';
 import { formatCount } from '../model/text.ts';
 import { diagnoseListen, type ListenOptions, type WatchProgress } from '../service/diagnose-listen.ts';
 import type { HostCommandOptions } from './host-options.ts';
 import { OutputBuffer } from './output.ts';
+import { statusLine } from './status-line.ts';
 import { writeReports } from './write-reports.ts';
 
 /** Opens the host, watches or asks it, and prints the report. */
@@ -35,25 +35,4 @@ export async function runListen(
 function watchText({ elapsedMs, syns, answered, failed }: WatchProgress): string {
   const failures = failed === 0 ? '' : `, ${formatCount(failed)} failed`;
   return `${Math.floor(elapsedMs / 1000)} s: ${formatCount(syns)} SYNs, ${formatCount(answered)} answered${failures}`;
-}
-
-/** One line on standard error that is drawn again and again; nothing at all where that is no terminal. */
-function statusLine(): { say(text: string): void; draw(text: string): void; clear(): void } {
-  const { stderr } = process;
-  let drawn = '';
-  const clear = (): void => {
-    if (drawn !== '') stderr.write('\r\x1b[K');
-    drawn = '';
-  };
-  return {
-    say(text) {
-      if (stderr.isTTY) stderr.write(`${text}\n`);
-    },
-    draw(text) {
-      if (!stderr.isTTY || text === drawn) return;
-      stderr.write(`\r\x1b[K${text.slice(0, Math.max(20, (stderr.columns || 80) - 1))}`);
-      drawn = text;
-    },
-    clear,
-  };
 }

@@ -6,13 +6,14 @@ import { InputError } from '../model/errors.ts';
 import { forTerminal } from '../report/escape.ts';
 import { type Command, EXIT_BUG, EXIT_NOTHING_WRONG, EXIT_USAGE, UsageError } from './command.ts';
 import { command as compare } from './compare.ts';
+import { command as connect } from './connect.ts';
 import { command as explain } from './explain.ts';
 import { interrupt } from './interrupt.ts';
 import { command as listen } from './listen.ts';
 import { plannedMessage } from './planned.ts';
 import { command as read } from './read.ts';
 
-const COMMANDS: readonly Command[] = [listen, read, compare, explain];
+const COMMANDS: readonly Command[] = [connect, listen, read, compare, explain];
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;

@@ -26,7 +26,6 @@ const LIVE: Planned = {
 };
 
 const PLANNED: Readonly<Record<string, Planned>> = {
-  connect: { where: 'on the client', instead: ['getent ahosts HOST', 'nc -vz HOST PORT', CAPTURE] },
   trace: BOTH_ENDS,
   prove: LISTENER,
   fix: { where: 'what to check for each outcome and counter', instead: ['synscope explain --list'] },

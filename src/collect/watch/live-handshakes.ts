@@ -17,12 +17,15 @@ import { isFailure, outcomeOf, synAckCount, synCount } from '../../handshake/out
 import { HandshakeScanner } from '../../handshake/scan.ts';
 import { HandshakeTracker } from '../../handshake/tracker.ts';
 import { CapturePump } from '../../host/capture-pump.ts';
+import type { Endpoint } from '../../model/flow.ts';
 import type { Handshake, Outcome } from '../../model/handshake.ts';
 import { PacketHistory } from './packet-history.ts';
 
 const CHUNK_BYTES = 256 * 1024;
 /** At most so many attempts are tracked at once; a flood beyond it is judged early and counted. */
 const MAX_ATTEMPTS = 200_000;
+/** Attempts that ended and are kept to be found again. */
+const MAX_CLOSED = 256;
 /** A RST, an ICMP error or a challenge is looked at so long after it came: its counters and copies have settled then. */
 const SETTLE_NS = 20e6;
 
@@ -50,6 +53,8 @@ export class LiveHandshakes {
   readonly history: PacketHistory = new PacketHistory();
   /** Attempts that ended and failed, until {@link suspects} takes them. */
   private ended: Handshake[] = [];
+  /** The latest attempts that ended in any way. */
+  private readonly closed: Handshake[] = [];
   private readonly port: number;
   private readonly tracker: HandshakeTracker;
   private readonly scanner: HandshakeScanner;
@@ -104,6 +109,15 @@ export class LiveHandshakes {
     return found;
   }
 
+  /** The latest attempt to a server, also one that has ended: with that client port, or with any. */
+  find(server: Endpoint, clientPort?: number): Handshake | undefined {
+    const fits = (one: Handshake): boolean =>
+      one.server.address === server.address &&
+      one.server.port === server.port &&
+      (clientPort === undefined || one.client.port === clientPort);
+    return this.open(1000).findLast(fits) ?? this.closed.findLast(fits);
+  }
+
   /** Every attempt that is open, oldest first: what is left when the watch ends. */
   open(limit: number): Handshake[] {
     const { table } = this.tracker;
@@ -143,6 +157,7 @@ export class LiveHandshakes {
     if ((table.rows[base + ROW_PORTS]! & 0xffff) !== this.port) return;
     const outcome = outcomeOf(table.rows[base + ROW_STATE]!);
     this.counts.outcomes[outcome] = (this.counts.outcomes[outcome] ?? 0) + 1;
+    if (this.closed.length < MAX_CLOSED) this.closed.push(materialize(table, row, this.baseNs));
     if (isFailure(outcome) && this.ended.length < 64) this.ended.push(materialize(table, row, this.baseNs));
   }
 

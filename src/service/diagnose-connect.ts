@@ -1,0 +1,334 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CAUSES } from '../causes/index.ts';
+import { probePath } from '../collect/client/path-probe.ts';
+import { readProxies } from '../collect/client/proxies.ts';
+import { resolveTarget } from '../collect/client/resolve.ts';
+import { type Baseline, type Facts, gatherFacts, readBaseline } from '../collect/facts/gather.ts';
+import { HOST_COLLECTORS } from '../collect/facts/index.ts';
+import { SurroundingsLog, unseenAttempt, unseenHandshake, watchedAttempt } from '../collect/watch/attempt-of.ts';
+import { interfaceNames } from '../collect/watch/interface-names.ts';
+import { LiveHandshakes } from '../collect/watch/live-handshakes.ts';
+import { type InterfaceNames, neighbourActivityOf, sightingsOf } from '../collect/watch/sightings.ts';
+import { diagnoseAttempt, notSeen } from '../engine/diagnose-attempt.ts';
+import { hostReport } from '../engine/host-report.ts';
+import { type ConnectOutcome, type Host, type HostCapture, HostError } from '../host/host.ts';
+import type { CaptureReport, Diagnosis, NotSeen } from '../model/diagnosis.ts';
+import type { ConnectResult } from '../model/facts/attempt.ts';
+import type { AddressProbe, ProxySetting, Resolution } from '../model/facts/client.ts';
+import type { Endpoint, Flow } from '../model/flow.ts';
+import type { Handshake } from '../model/handshake.ts';
+
+/** What is to be reached. */
+export interface ConnectTarget {
+  /** Name or address. */
+  readonly name: string;
+  readonly port: number;
+  /** `http` or `https`, of a URL. */
+  readonly scheme?: string;
+}
+
+/** How {@link diagnoseConnect} tries. */
+export interface ConnectOptions {
+  readonly host: Host;
+  readonly target: ConnectTarget;
+  /** Gives up after so long. */
+  readonly timeoutMs: number;
+  /** Keeps the connection for so long once it is there, and watches what happens. */
+  readonly holdMs: number;
+  /** Only addresses of this family. */
+  readonly family?: 4 | 6;
+  readonly signal?: AbortSignal;
+  readonly onReady?: () => void;
+  readonly onStep?: (text: string) => void;
+}
+
+/** Happy Eyeballs' delay before the next address is tried (RFC 8305 section 5). */
+const ATTEMPT_DELAY_MS = 250;
+/** When one address works, the others get this long. */
+const GRACE_MS = 100;
+/** Silence for so long is worth a first look: Linux repeats a SYN after one second. */
+const FIRST_LOOK_MS = 1150;
+/** The kernel's own verdict on a dead neighbour takes three seconds. */
+const PATIENCE_MS = 3600;
+const UNKNOWN_CLIENT: Readonly<Record<4 | 6, string>> = { 4: '0.0.0.0', 6: '::' };
+
+/** Tries to connect to a target from a host, and says why it does not work. */
+export function diagnoseConnect(options: ConnectOptions): Promise<CaptureReport> {
+  return new Trial(options).run();
+}
+
+/** One address of the target, while it is tried. */
+interface Candidate {
+  readonly address: string;
+  readonly family: 4 | 6;
+  outcome: ConnectOutcome | undefined;
+  startedMs: number;
+  readonly done: Promise<void>;
+}
+
+class Trial {
+  private readonly options: ConnectOptions;
+  private readonly live: LiveHandshakes;
+  private readonly surroundings = new SurroundingsLog();
+  private baseline: Baseline | undefined;
+  private names: InterfaceNames = new Map();
+  private captured = false;
+  private missing: readonly NotSeen[] = [];
+
+  constructor(options: ConnectOptions) {
+    this.options = options;
+    this.live = new LiveHandshakes(options.target.port);
+  }
+
+  async run(): Promise<CaptureReport> {
+    const { host, target } = this.options;
+    const [resolution, proxies] = await Promise.all([
+      resolveTarget(host, target.name),
+      readProxies(host, { scheme: target.scheme, name: target.name, port: target.port }),
+    ]);
+    const wanted = resolution.addresses.filter(
+      ({ family }) => this.options.family === undefined || family === this.options.family,
+    );
+    let capture: HostCapture | undefined;
+    let uncaptured: NotSeen | undefined;
+    try {
+      capture = await host.capture({ port: target.port });
+      await capture.ready;
+      this.captured = true;
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      uncaptured = { reason: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
+    }
+    const first = wanted[0];
+    const scope = {
+      side: 'client' as const,
+      port: target.port,
+      ...(first === undefined ? {} : { server: first.address }),
+    };
+    [this.names, this.baseline] = await Promise.all([interfaceNames(host), readBaseline(host, HOST_COLLECTORS, scope)]);
+    const pumping = capture === undefined ? undefined : this.pump(capture);
+    this.options.onReady?.();
+    let diagnoses: Diagnosis[];
+    try {
+      diagnoses =
+        wanted.length === 0
+          ? [await this.judgeUnresolved(resolution, proxies)]
+          : await this.tryAll(wanted, resolution, proxies);
+    } finally {
+      capture?.stop();
+      await pumping;
+    }
+    return hostReport('connect', host.spec, {
+      diagnoses,
+      notSeen: uncaptured === undefined ? this.missing : [uncaptured, ...this.missing],
+      watched: undefined,
+      outcomes: {},
+    });
+  }
+
+  private async pump(capture: HostCapture): Promise<void> {
+    for await (const chunk of capture.chunks) this.live.push(chunk);
+  }
+
+  /** Tries every address, each a little after the one before it, and judges those that failed, and one that did not. */
+  private async tryAll(
+    addresses: Resolution['addresses'],
+    resolution: Resolution,
+    proxies: readonly ProxySetting[],
+  ): Promise<Diagnosis[]> {
+    const { options } = this;
+    const candidates: Candidate[] = [];
+    for (const { address, family } of addresses) {
+      if (candidates.some(({ outcome }) => outcome !== undefined && outcome.errno === undefined)) break;
+      candidates.push(this.start(address, family));
+      if (addresses.length > 1) {
+        await Promise.race([sleep(ATTEMPT_DELAY_MS), candidates.at(-1)?.done]);
+      }
+      if (options.signal?.aborted) break;
+    }
+    const startedMs = performance.now();
+    const within = (ms: number): Promise<void> => this.settle(candidates, startedMs + ms);
+    await within(FIRST_LOOK_MS);
+    let diagnoses = await this.judgeAll(candidates, resolution, proxies);
+    const undecided = (): boolean =>
+      candidates.some(({ outcome }) => outcome === undefined) &&
+      !diagnoses.some(({ cause }) => cause?.status === 'confirmed');
+    if (undecided()) {
+      await within(Math.min(PATIENCE_MS, options.timeoutMs));
+      diagnoses = await this.judgeAll(candidates, resolution, proxies, true);
+    }
+    return diagnoses;
+  }
+
+  private start(address: string, family: 4 | 6): Candidate {
+    const { host, target, timeoutMs, holdMs } = this.options;
+    const candidate: { -readonly [Key in keyof Candidate]: Candidate[Key] } = {
+      address,
+      family,
+      outcome: undefined,
+      startedMs: performance.now(),
+      done: Promise.resolve(),
+    };
+    candidate.done = host.connect({ address, port: target.port, timeoutMs, holdMs }).then((outcome) => {
+      candidate.outcome = outcome;
+    });
+    return candidate;
+  }
+
+  /** Waits until all have ended, one has connected and the others had their grace, or the time is over. */
+  private async settle(candidates: readonly Candidate[], untilMs: number): Promise<void> {
+    let connectedMs: number | undefined;
+    for (;;) {
+      const now = performance.now();
+      if (candidates.every(({ outcome }) => outcome !== undefined)) break;
+      if (candidates.some(({ outcome }) => outcome !== undefined && outcome.errno === undefined)) connectedMs ??= now;
+      const end =
+        connectedMs !== undefined && candidates.every(({ startedMs }) => now - startedMs > FIRST_LOOK_MS)
+          ? connectedMs + GRACE_MS
+          : untilMs;
+      if (now >= end || this.options.signal?.aborted) break;
+      await Promise.race([
+        sleep(20),
+        ...candidates.filter(({ outcome }) => outcome === undefined).map(({ done }) => done),
+      ]);
+    }
+    // The last packets are still on their way through the ring of the capture.
+    if (this.captured) await sleep(15);
+  }
+
+  private async judgeAll(
+    candidates: readonly Candidate[],
+    resolution: Resolution,
+    proxies: readonly ProxySetting[],
+    last = false,
+  ): Promise<Diagnosis[]> {
+    const probes = candidates.map((candidate): AddressProbe => {
+      const { address, family, outcome } = candidate;
+      const errno = outcome === undefined ? 'EINPROGRESS' : outcome.errno;
+      return {
+        address,
+        family,
+        port: this.options.target.port,
+        ...(errno === undefined ? {} : { errno }),
+        elapsedMs: outcome?.elapsedMs ?? Math.round(performance.now() - candidate.startedMs),
+      };
+    });
+    const diagnoses: Diagnosis[] = [];
+    for (const candidate of candidates) diagnoses.push(await this.judge(candidate, probes, resolution, proxies, last));
+    return diagnoses;
+  }
+
+  private async judge(
+    candidate: Candidate,
+    addressProbes: readonly AddressProbe[],
+    resolution: Resolution,
+    proxies: readonly ProxySetting[],
+    last: boolean,
+  ): Promise<Diagnosis> {
+    const { host, target } = this.options;
+    const server: Endpoint = { address: candidate.address.split('%')[0] ?? candidate.address, port: target.port };
+    const connect = connectResult(server, candidate);
+    const seen = this.handshakeTo(server, connect.local);
+    const flow: Flow = { client: connect.local ?? { address: UNKNOWN_CLIENT[candidate.family], port: 0 }, server };
+    const handshake = seen ?? unseenHandshake(flow, await host.nowNs());
+    const attempt =
+      seen === undefined
+        ? unseenAttempt(flow, 'client', { observed: true, captured: this.captured, connect })
+        : watchedAttempt(seen, 'client', sightingsOf(this.live.history, seen, this.names), connect);
+    this.surroundings.add(handshake, `${server.address} ${connect.local?.port}`);
+    const known: Facts = {
+      surroundings: {
+        value: this.surroundings.about(attempt.client.address, this.live.counts.syns),
+        source: 'capture',
+      },
+      neighbourActivity: { value: neighbourActivityOf(this.live.history, this.names), source: 'capture' },
+      resolution: { value: resolution, source: 'getaddrinfo' },
+      proxies: { value: proxies, source: 'environment' },
+      addressProbes: { value: addressProbes, source: 'connect()' },
+    };
+    const healthy = connect.errno === undefined && connect.afterwards !== 'reset';
+    const silent = last && candidate.outcome === undefined && attempt.syns > 0 && attempt.synAcks === 0;
+    if (silent) {
+      this.options.onStep?.(`${server.address} is silent: asking further`);
+      known.pathProbe = {
+        value: await probePath(host, candidate.address, target.port, (port) =>
+          this.handshakeTo(server, { address: '', port }),
+        ),
+        source: 'probes',
+      };
+    }
+    // All is well: nothing of the host has to be asked but what the causes of a slow success need.
+    const collectors = healthy && handshake.synRetransmissions === 0 ? [] : HOST_COLLECTORS;
+    const scope = { side: 'client' as const, port: target.port, server: server.address, attempt, known };
+    const facts = await gatherFacts(host, collectors, scope, this.baseline);
+    if (!healthy) this.missing = notSeen(facts);
+    return diagnoseAttempt(CAUSES, {
+      attempt,
+      handshake: connected(handshake, connect),
+      facts,
+      hostName: 'this host',
+      context: {
+        name: 'capture',
+        firstNs: handshake.startedAtNs,
+        lastNs: handshake.endedAtNs,
+        server: { attempts: 1, established: 0 },
+      },
+      ...(host.spec === 'local' ? {} : { on: host.spec }),
+    });
+  }
+
+  /** No address to try: the name is the problem. */
+  private async judgeUnresolved(resolution: Resolution, proxies: readonly ProxySetting[]): Promise<Diagnosis> {
+    const { host, target, family } = this.options;
+    const errno = resolution.error ?? (family === undefined ? 'ENOTFOUND' : 'EAI_ADDRFAMILY');
+    const server: Endpoint = { address: target.name, port: target.port };
+    const flow: Flow = { client: { address: UNKNOWN_CLIENT[family ?? 4], port: 0 }, server };
+    const connect: ConnectResult = { remote: server, errno, elapsedMs: resolution.elapsedMs };
+    const attempt = unseenAttempt(flow, 'client', { observed: true, captured: this.captured, connect });
+    const known: Facts = {
+      resolution: { value: resolution, source: 'getaddrinfo' },
+      proxies: { value: proxies, source: 'environment' },
+      addressProbes: { value: [], source: 'connect()' },
+    };
+    const scope = { side: 'client' as const, port: target.port, attempt, known };
+    const facts = await gatherFacts(host, [], scope, this.baseline);
+    const handshake: Handshake = { ...unseenHandshake(flow, await host.nowNs()), outcome: 'abandoned' };
+    return diagnoseAttempt(CAUSES, {
+      attempt,
+      handshake,
+      facts,
+      hostName: 'this host',
+      context: { name: 'capture', firstNs: 0n, lastNs: 0n, server: { attempts: 1, established: 0 } },
+    });
+  }
+
+  /** The watched attempt with that local port, or the only one to that address. */
+  private handshakeTo(server: Endpoint, local: Endpoint | undefined): Handshake | undefined {
+    return this.live.find(server, local?.port);
+  }
+}
+
+function connectResult(remote: Endpoint, { outcome, startedMs }: Candidate): ConnectResult {
+  if (outcome === undefined) {
+    return { remote, errno: 'EINPROGRESS', elapsedMs: Math.round(performance.now() - startedMs) };
+  }
+  const { errno, local, elapsedMs, afterwards } = outcome;
+  return {
+    remote,
+    elapsedMs,
+    ...(local === undefined ? {} : { local }),
+    ...(errno === undefined ? {} : { errno }),
+    ...(afterwards === undefined ? {} : { afterwards }),
+  };
+}
+
+/** What the application saw decides over what a capture of the first milliseconds can show. */
+function connected(handshake: Handshake, { errno, afterwards }: ConnectResult): Handshake {
+  if (errno === undefined && afterwards !== 'reset' && handshake.outcome !== 'half-open') {
+    return { ...handshake, outcome: 'established', stage: 'established' };
+  }
+  if (handshake.segments.length > 0 || errno === undefined) return handshake;
+  const outcome =
+    errno === 'ECONNREFUSED' ? 'refused' : /UNREACH|EACCES|EPERM/.test(errno) ? 'unreachable' : 'no-reply';
+  return { ...handshake, outcome };
+}
