@@ -3,4 +3,6 @@ import type { Cause } from '../model/cause.ts';
 import { cause as noReturnRoute } from './no-return-route.ts';
 
 /** Every cause of the catalogue, by id. */
-export const CAUSES: readonly Cause[] = [noReturnRoute];
+export const CAUSES: readonly Cause[] = [
+  noReturnRoute,
+];

@@ -10,10 +10,11 @@ interface ExplainOptions {
 export const command: Command = {
   name: 'explain',
   argument: '[word...]',
-  argumentDescription: 'outcome, counter, drop reason, errno, ICMP error or term, as some tool printed it',
-  summary: 'what a word means: an outcome, a counter, a drop reason, an errno, an ICMP error',
+  argumentDescription: 'cause, outcome, counter, drop reason, errno, ICMP error or term, as some tool printed it',
+  summary: 'what a word means: a cause, an outcome, a counter, a drop reason, an errno, an ICMP error',
   examples: [
     ['synscope explain ListenDrops', 'what moves this counter, and what does not'],
+    ['synscope explain no-return-route', 'a cause: what happens, how to be sure, what it is taken for'],
     ['synscope explain ECONNREFUSED', 'who may have refused, and how to tell'],
     ['synscope explain icmp 3/13', 'an ICMP error by type and code; icmp6 1/1 for ICMPv6'],
     ['synscope explain location:late', 'this meaning of a word that has several'],
@@ -25,17 +26,21 @@ export const command: Command = {
   ],
   async run(words, given) {
     const { json = false, list = false } = given as ExplainOptions;
-    const { GLOSSARY, glossaryIndex } = await import('../model/glossary/glossary.ts');
+    const { GLOSSARY } = await import('../model/glossary/glossary.ts');
+    const { GlossaryIndex } = await import('../model/glossary/lookup.ts');
+    const { causeEntries } = await import('../engine/cause-entries.ts');
     const { renderExplanation, renderWordList } = await import('../report/explanation.ts');
+    const entries = [...causeEntries(), ...GLOSSARY];
     const output = new OutputBuffer();
     if (list) {
       if (words.length > 0) throw new UsageError('--list prints every word; leave the word out');
-      output.write(json ? listAsJson(GLOSSARY) : renderWordList(GLOSSARY, outputStyle()));
+      output.write(json ? listAsJson(entries) : renderWordList(entries, outputStyle()));
     } else {
       const text = words.join(' ');
       if (text.trim() === '') throw new UsageError('explain takes a word; for all of them: synscope explain --list');
-      const found = glossaryIndex.find(text);
-      if (found === undefined) throw new UsageError(unknownWord(text, glossaryIndex.nearest(text)));
+      const index = new GlossaryIndex(entries);
+      const found = index.find(text);
+      if (found === undefined) throw new UsageError(unknownWord(text, index.nearest(text)));
       output.write(
         json ? asJson(found.entry, found.others) : renderExplanation(found.entry, found.others, outputStyle()),
       );

@@ -4,6 +4,7 @@ import { CommanderError, Command as Program } from 'commander';
 import { ParseError } from '../formats/parse-error.ts';
 import { InputError } from '../model/errors.ts';
 import { forTerminal } from '../report/escape.ts';
+import { command as causes } from './causes.ts';
 import { type Command, EXIT_BUG, EXIT_NOTHING_WRONG, EXIT_USAGE, UsageError } from './command.ts';
 import { command as compare } from './compare.ts';
 import { command as connect } from './connect.ts';
@@ -13,7 +14,7 @@ import { command as listen } from './listen.ts';
 import { plannedMessage } from './planned.ts';
 import { command as read } from './read.ts';
 
-const COMMANDS: readonly Command[] = [connect, listen, read, compare, explain];
+const COMMANDS: readonly Command[] = [connect, listen, read, compare, explain, causes];
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;

@@ -7,33 +7,29 @@ interface Planned {
   readonly instead: readonly string[];
 }
 
-const CAPTURE = "sudo tcpdump -i any -s 160 -w FILE.pcap 'tcp port PORT or icmp or icmp6'";
 const LISTENER: Planned = {
-  where: 'on the server',
-  instead: [
-    "ss -plnt 'sport = :PORT'",
-    'nstat -az TcpExtListenDrops TcpExtListenOverflows TcpExtTCPReqQFullDrop Ip6OutNoRoutes',
-    'ip route get CLIENT from SERVER',
-  ],
+  where: 'let the server say what is wrong, and how to repair it',
+  instead: ['sudo synscope listen PORT --from CLIENT'],
 };
-const BOTH_ENDS: Planned = {
-  where: 'capture on both ends at the same time, and compare',
-  instead: [CAPTURE, 'synscope compare client.pcap server.pcap'],
-};
-const LIVE: Planned = {
-  where: 'watch one host as its packets come',
-  instead: ["ssh HOST tcpdump -U -s 160 -w - 'tcp or icmp or icmp6' | synscope read -"],
-};
+const WATCH: Planned = { where: 'watch one port of one host', instead: ['sudo synscope listen PORT --for 1h --keep'] };
 
 const PLANNED: Readonly<Record<string, Planned>> = {
-  trace: BOTH_ENDS,
+  trace: {
+    where: 'capture on both ends at the same time, and compare',
+    instead: [
+      "sudo tcpdump -i any -s 160 -w FILE.pcap 'tcp port PORT or icmp or icmp6'",
+      'synscope compare client.pcap server.pcap',
+    ],
+  },
   prove: LISTENER,
-  fix: { where: 'what to check for each outcome and counter', instead: ['synscope explain --list'] },
-  watch: LIVE,
-  fleet: LIVE,
-  record: { where: 'record the packets', instead: [CAPTURE] },
+  fix: LISTENER,
+  watch: WATCH,
+  fleet: WATCH,
+  record: {
+    where: 'record the packets',
+    instead: ["sudo tcpdump -i any -s 160 -w FILE.pcap 'tcp port PORT or icmp or icmp6'"],
+  },
   lab: { where: 'the recorded samples', instead: ['synscope read samples/no-return-route/client.pcap'] },
-  causes: { where: 'everything that can be explained', instead: ['synscope explain --list'] },
 };
 
 /**

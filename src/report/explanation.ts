@@ -28,10 +28,12 @@ export function renderExplanation(
   return paintBlocks(
     [
       heading(entry, theme, columns),
+      ...(entry.details ?? []).map((paragraph) => details(paragraph, theme, columns)),
       text('What moves it', entry.kind === 'counter' ? entry.moves : undefined),
       text('Where it comes from', entry.kind === 'counter' ? undefined : entry.moves),
       text('On the wire', entry.wire),
       text('What the application sees', entry.application),
+      section('Easily taken for', list(entry.lookalikes, theme.glyphs.hollow, theme, columns), theme),
       section('Beware', list(entry.traps, theme.glyphs.hollow, theme, columns), theme),
       section('Usual causes, most likely first', numbered(entry.causes, theme, columns), theme),
       section('How to be sure', checks(entry.checks, theme, columns), theme),
@@ -71,6 +73,15 @@ function heading({ kind, word, title, meaning }: GlossaryEntry, theme: Theme, co
     [],
     ...wrapHanging([], [theme.span(meaning)], columns),
   ];
+}
+
+/** One paragraph; lines that begin with a dash are items. */
+function details(paragraph: string, theme: Theme, columns: number): Span[][] {
+  return paragraph.split('\n').flatMap((line) => {
+    const item = line.startsWith('- ');
+    const first = item ? [theme.span(`  ${theme.glyphs.bullet} `, 'dim')] : [];
+    return wrapHanging(first, [theme.span(item ? line.slice(2) : line)], columns);
+  });
 }
 
 function list(

@@ -1,5 +1,6 @@
 /** The groups of words that can be explained. */
 export type EntryKind =
+  | 'cause'
   | 'outcome'
   | 'location'
   | 'stage'
@@ -12,6 +13,7 @@ export type EntryKind =
 
 /** Every group, in the order in which a word that belongs to several is looked up, with its heading in lists. */
 export const ENTRY_KINDS: Readonly<Record<EntryKind, string>> = {
+  cause: 'Cause',
   outcome: 'Outcome of a handshake',
   location: 'Place on the path where an attempt died',
   stage: 'Step of the handshake',
@@ -41,6 +43,10 @@ export interface Explanation {
   readonly aliases?: readonly string[];
   /** One sentence. */
   readonly meaning: string;
+  /** More paragraphs, plain text; a line that begins with `- ` is an item of a list. */
+  readonly details?: readonly string[];
+  /** What is easily taken for it, and what tells them apart. */
+  readonly lookalikes?: readonly string[];
   /** What packets show it. */
   readonly wire?: string;
   /** What connect() returns, and when. */

@@ -12,6 +12,7 @@ const PREFIXES: RegExp =
 
 /** Names of groups as a user may put them before a word, without separators. */
 const GROUP_NAMES: Readonly<Record<string, EntryKind>> = {
+  cause: 'cause',
   outcome: 'outcome',
   location: 'location',
   path: 'location',
