@@ -1,13 +1,16 @@
+import { ROW, ROW_CLIENT, ROW_STATE, STATE_IPV6 } from '../handshake/attempt-table.ts';
+import { foldIpv6 } from '../handshake/flow-index.ts';
 import { absoluteNs, flowAt, materialize } from '../handshake/materialize.ts';
 import { isFailure } from '../handshake/outcome.ts';
 import type { Diagnosis, Group } from '../model/diagnosis.ts';
 import { formatEndpoint } from '../model/flow.ts';
 import { OUTCOMES } from '../model/handshake.ts';
 import { formatCount, formatQuantity } from '../model/text.ts';
-import type { AttemptGroup } from './attempt-groups.ts';
+import type { AttemptExample, AttemptGroup } from './attempt-groups.ts';
 import type { CaptureContext } from './capture-context.ts';
 import { floodSentence, groupSentence } from './group-sentences.ts';
 import { judgeHandshake } from './judge-handshake.ts';
+import { createProbeTable } from './probe-table.ts';
 import type { ServerHistories } from './server-history.ts';
 
 /** A flood is at least so many attempts, nearly all from different clients and never repeated. */
@@ -21,6 +24,8 @@ const NAMED_TARGETS = 3;
 
 /** Of each outcome so many servers are groups of their own; the rest of them is one group. */
 const LISTED_SERVERS = 100;
+/** Words of a client's key: its address, and whether it is IPv6. */
+const CLIENT_KEY = 5;
 
 type GroupContext = Omit<CaptureContext, 'server'> & {
   /** What the times of groups count from. */
@@ -65,7 +70,8 @@ function separateScans(
   groups: readonly AttemptGroup[],
   servers: ServerHistories,
 ): { scans: [string, AttemptGroup[]][]; rest: AttemptGroup[] } {
-  const byClient = new Map<string, AttemptGroup[]>();
+  const clients = createProbeTable(groups.length, CLIENT_KEY);
+  const byClient: AttemptGroup[][] = [];
   const rest: AttemptGroup[] = [];
   for (const group of groups) {
     const example = isFailure(group.outcome) && group.clients === 1 ? group.examples()[0] : undefined;
@@ -73,14 +79,27 @@ function separateScans(
       rest.push(group);
       continue;
     }
-    const client = flowAt(example.table, example.row).client.address;
-    const same = byClient.get(client);
-    if (same === undefined) byClient.set(client, [group]);
+    const client = clients.find(...clientKey(example));
+    const same = byClient[client];
+    if (same === undefined) byClient.push([group]);
     else same.push(group);
   }
-  const scans = [...byClient].filter(([, same]) => isScan(same, servers));
-  for (const same of byClient.values()) if (!isScan(same, servers)) rest.push(...same);
+  const scans: [string, AttemptGroup[]][] = [];
+  for (const same of byClient) {
+    const example = isScan(same, servers) ? same[0]?.examples()[0] : undefined;
+    if (example === undefined) rest.push(...same);
+    else scans.push([flowAt(example.table, example.row).client.address, same]);
+  }
   return { scans, rest };
+}
+
+/** The address of an attempt's client as a key, and its hash. */
+function clientKey({ table: { rows }, row }: AttemptExample): [key: Int32Array, hash: number] {
+  const at = row * ROW + ROW_CLIENT;
+  const key = new Int32Array(CLIENT_KEY);
+  for (let word = 0; word < 4; word++) key[word] = rows[at + word]!;
+  key[4] = rows[row * ROW + ROW_STATE]! & STATE_IPV6;
+  return [key, foldIpv6(key[0]!, key[1]!, key[2]!, key[3]!)];
 }
 
 /** Many ports, or many targets that were tried only once: a client whose network is down repeats its SYNs to a few ports. */
@@ -95,28 +114,44 @@ function isScan(groups: readonly AttemptGroup[], servers: ServerHistories): bool
 function summarize(group: AttemptGroup, context: Surroundings): Group {
   const { outcome, count, clients } = group;
   const server = context.servers.endpoint(group.server);
-  const examples = judgeExamples(group, context);
-  const first = examples[0];
   const flood =
     (outcome === 'no-reply' || outcome === 'half-open') &&
     count >= FLOOD_ATTEMPTS &&
     clients >= count * FLOOD_DISTINCT &&
     group.single >= count * FLOOD_SINGLE;
-  const sentence = flood
-    ? floodSentence(group, formatEndpoint(server))
-    : count === 1 && first !== undefined
-      ? first.sentence
-      : groupSentence(group, clients, formatEndpoint(server), first);
-  return {
-    kind: flood ? 'syn-flood' : 'alike',
-    sentence,
-    server,
-    outcome,
-    count,
-    clients,
-    ...times([group], context),
-    examples,
+  return lateGroup(
+    { kind: flood ? 'syn-flood' : 'alike', server, outcome, count, clients, ...times([group], context) },
+    () => judgeExamples(group, context),
+    (first) => {
+      if (flood) return floodSentence(group, formatEndpoint(server));
+      if (count === 1 && first !== undefined) return first.sentence;
+      return groupSentence(group, clients, formatEndpoint(server), first);
+    },
+  );
+}
+
+/**
+ * A group whose examples are judged, and whose sentence is made, when a report asks for them: a terminal shows few of many groups.
+ */
+function lateGroup(
+  known: Omit<Group, 'sentence' | 'examples'>,
+  judge: () => readonly Diagnosis[],
+  tell: (first: Diagnosis | undefined) => string,
+): Group {
+  let examples: readonly Diagnosis[] | undefined;
+  let sentence: string | undefined;
+  const group: Group = {
+    ...known,
+    get examples() {
+      examples ??= judge();
+      return examples;
+    },
+    get sentence() {
+      sentence ??= tell(group.examples[0]);
+      return sentence;
+    },
   };
+  return group;
 }
 
 /** The less frequent servers of one outcome, most frequent first, as one group. */
@@ -125,18 +160,13 @@ function others(groups: readonly AttemptGroup[], context: Surroundings): Group {
   const { outcome } = biggest;
   const count = groups.reduce((sum, group) => sum + group.count, 0);
   const clients = groups.reduce((sum, group) => sum + group.clients, 0);
-  const examples = judgeExamples(biggest, context);
   const to = `${formatCount(groups.length)} other servers`;
-  return {
-    kind: 'alike',
-    sentence: groupSentence({ outcome, count }, clients, to, examples[0]),
-    server: { address: context.servers.endpoint(biggest.server).address },
-    outcome,
-    count,
-    clients,
-    ...times(groups, context),
-    examples,
-  };
+  const server = { address: context.servers.endpoint(biggest.server).address };
+  return lateGroup(
+    { kind: 'alike', server, outcome, count, clients, ...times(groups, context) },
+    () => judgeExamples(biggest, context),
+    (first) => groupSentence({ outcome, count }, clients, to, first),
+  );
 }
 
 function judgeExamples(group: AttemptGroup, context: Surroundings): Diagnosis[] {
@@ -165,14 +195,16 @@ function scan(client: string, groups: AttemptGroup[], context: Surroundings): Gr
       ? `${formatQuantity(ports.size, 'port')} of ${named}`
       : `${formatQuantity(ports.size, 'port')} of ${formatQuantity(addresses.size, 'address', 'addresses')}`;
   const failures = groups.filter(({ outcome }) => isFailure(outcome)).sort((a, b) => b.count - a.count);
-  return {
-    kind: 'port-scan',
-    sentence: `${client} tried ${where} without success (${formatQuantity(count, 'attempt')}): it looks like a port scan.`,
-    server: { address: context.servers.endpoint(biggest.server).address },
-    outcome: (failures[0] ?? biggest).outcome,
-    count,
-    clients: 1,
-    ...times(groups, context),
-    examples: groups.slice(0, NAMED_TARGETS).flatMap((group) => judgeExamples(group, context).slice(0, 1)),
-  };
+  return lateGroup(
+    {
+      kind: 'port-scan',
+      server: { address: context.servers.endpoint(biggest.server).address },
+      outcome: (failures[0] ?? biggest).outcome,
+      count,
+      clients: 1,
+      ...times(groups, context),
+    },
+    () => groups.slice(0, NAMED_TARGETS).flatMap((group) => judgeExamples(group, context).slice(0, 1)),
+    () => `${client} tried ${where} without success (${formatQuantity(count, 'attempt')}): it looks like a port scan.`,
+  );
 }
