@@ -4,7 +4,16 @@
  *   node scripts/build.ts [FOLDER]   into that folder instead of dist
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +22,9 @@ import { build } from 'rolldown';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = resolve(process.argv[2] ?? join(root, 'dist'));
 const startedAt = new Date();
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  dependencies?: Readonly<Record<string, string>>;
+};
 
 const { status } = spawnSync(
   process.execPath,
@@ -45,6 +57,8 @@ async function bundle(
     cwd: root,
     input,
     platform: 'node',
+    // What is installed next to the package is not put into it: native code must be.
+    external: Object.keys(manifest.dependencies ?? {}),
     logLevel: 'warn',
     output: {
       dir,
