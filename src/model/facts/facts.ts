@@ -8,7 +8,7 @@ import type { OtherNamespace, SocketTable } from './sockets.ts';
 
 /** Counters of the kernel, read before and after the attempt. */
 export interface Counters {
-  /** By the name that nstat gives them: `TcpExtListenDrops`, `IpOutNoRoutes`, `Ip6OutNoRoutes`, `XfrmOutPolBlock`, `nf_conntrack.drop`. */
+  /** By the name that nstat gives them: `TcpExtListenDrops`, `IpOutNoRoutes`, `Ip6OutNoRoutes`, `XfrmOutPolBlock`, `nf_conntrack.drop`, `synproxy.cookie_valid`. */
   readonly now: Readonly<Record<string, number>>;
   /** Growth during the watch; a name that is absent did not grow. Empty when `intervalMs` is 0. */
   readonly growth: Readonly<Record<string, number>>;
