@@ -70,7 +70,7 @@ export interface LabListener {
   readonly dropFilter?: boolean;
   /** TCP-MD5 key (RFC 2385) required of this peer address. */
   readonly md5?: { readonly peer: string; readonly key: string };
-  /** Largest number of open files of the process (RLIMIT_NOFILE). */
+  /** The process can open so many files more, once it listens (RLIMIT_NOFILE): so many connections it can accept. */
   readonly openFiles?: number;
   /** Run in a cgroup (v2) of this name below the root; a `bpf` step may attach to it. */
   readonly cgroup?: string;
@@ -78,6 +78,7 @@ export interface LabListener {
 
 /** A process that connects. */
 export interface LabConnect {
+  /** The server unless given; an address (with `%device` for a link-local one), or a name for the resolver of the node. */
   readonly address?: string;
   readonly port?: number;
   /** So many connections, one after the other; 1 unless given. */
@@ -97,7 +98,7 @@ export interface LabConnect {
   readonly cgroup?: string;
   /** TCP Fast Open (MSG_FASTOPEN) with `send`. */
   readonly fastOpen?: boolean;
-  /** RLIMIT_NOFILE of the process. */
+  /** The process can open so many files more (RLIMIT_NOFILE); 0: not even one socket. */
   readonly openFiles?: number;
 }
 
@@ -122,7 +123,7 @@ export interface LabPacket {
   readonly intervalMs?: number;
 }
 
-/** A tiny BPF program; it is gone when the run is over. */
+/** A tiny BPF program; it is gone when the run is over. XDP and sk_lookup concern TCP to the port of the run alone; in a cgroup, everything. */
 export type LabBpf =
   | { readonly hook: 'xdp-driver' | 'xdp-generic'; readonly device: string; readonly action: 'drop' | 'aborted' }
   | {
@@ -155,6 +156,8 @@ export type LabStep =
         readonly fromAddress?: string;
       };
     }
+  /** Files of its own in /etc for a node (`resolv.conf`, `hosts`, `nsswitch.conf`), as ip-netns(8) puts them in place. */
+  | { readonly on: LabNode; readonly etc: Readonly<Record<string, string>> }
   | { readonly waitMs: number };
 
 /** What the lab must find for a scenario. */
