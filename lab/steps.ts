@@ -16,7 +16,7 @@ export async function performStep(lab: Lab, step: LabStep, names: LabNames): Pro
     const words = Object.entries(step.sysctl).map(([key, value]) => `${key}=${value}`);
     await lab.must(step.on, ['sysctl', '-q', '-w', ...words]);
   } else if ('nft' in step) {
-    await lab.must(step.on, ['nft', '-f', '-'], `${step.nft}\n`);
+    await lab.must(step.on, ['nft', '-f', '-'], nftText(step.nft));
   } else if ('listen' in step) {
     await lab.listen(step.on, step.listen, names);
   } else if ('connect' in step) {
@@ -36,6 +36,11 @@ export async function performStep(lab: Lab, step: LabStep, names: LabNames): Pro
   }
 }
 
+/** A rule set as every nft reads it: before 1.0.7 it wants a new line behind a closing brace, also in a rule set of one line. */
+function nftText(text: string): string {
+  return `${text.replace(/\}[ \t]*(?=\}|(?:chain|set|map|table)\b)/g, '}\n')}\n`;
+}
+
 /** Starts a responder, and keeps the node's own kernel from answering or forwarding what the responder answers. */
 async function answerInsteadOf(
   lab: Lab,
@@ -45,10 +50,8 @@ async function answerInsteadOf(
 ): Promise<void> {
   const task = answerTask(answer, names);
   // The responder's packet socket comes before prerouting.
-  const rules = `table inet lab_answer {
-  chain prerouting { type filter hook prerouting priority -400; tcp dport ${task.port} drop; }
-}`;
-  await lab.must(node, ['nft', '-f', '-'], `${rules}\n`);
+  const rules = `table inet lab_answer { chain prerouting { type filter hook prerouting priority -400; tcp dport ${task.port} drop; } }`;
+  await lab.must(node, ['nft', '-f', '-'], nftText(rules));
   await lab.perform(node, { do: 'answer', answer: task });
 }
 

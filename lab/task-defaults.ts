@@ -24,7 +24,7 @@ export function listenTask(listener: LabListener, names: LabNames): ListenTask {
 
 /** A connect with everything decided that the plan leaves open. */
 export function connectTask(connect: LabConnect, names: LabNames, readMs: number): ConnectTask {
-  const { address, port, count, options, landlock, fastOpen, cgroup: _, ...rest } = connect;
+  const { address, port, count, options, landlock, fastOpen, then, cgroup: _, ...rest } = connect;
   return {
     ...rest,
     address: address ?? names.server,
@@ -34,6 +34,7 @@ export function connectTask(connect: LabConnect, names: LabNames, readMs: number
     landlock: landlock ?? false,
     fastOpen: fastOpen ?? false,
     readMs: connect.readMs ?? readMs,
+    afterwards: then ?? 'hold',
   };
 }
 

@@ -29,6 +29,7 @@ export async function buildTopology(addresses: LabAddresses): Promise<void> {
   ]);
   await Promise.all([
     setUp(client, [devices.client], {
+      'net.ipv4.ip_forward': 0,
       'net.ipv4.tcp_syn_retries': addresses.synRetries,
       'net.ipv4.tcp_syn_linear_timeouts': 0,
     }),
@@ -36,7 +37,7 @@ export async function buildTopology(addresses: LabAddresses): Promise<void> {
       'net.ipv4.ip_forward': 1,
       'net.ipv6.conf.all.forwarding': 1,
     }),
-    setUp(server, [devices.server], {}),
+    setUp(server, [devices.server], { 'net.ipv4.ip_forward': 0 }),
   ]);
   const { 4: v4, 6: v6 } = addresses.links;
   await Promise.all([
@@ -75,9 +76,7 @@ export async function attachNamespace(run: string, name: string, address: string
     batch(
       [
         ...deviceLines('eth0', [[host, `/${length}`]]),
-        family === 6
-          ? 'route replace default via fe80::1 dev eth0'
-          : 'route replace default via inet6 fe80::1 dev eth0',
+        family === 6 ? 'route replace ::/0 via fe80::1 dev eth0' : 'route replace 0.0.0.0/0 via inet6 fe80::1 dev eth0',
       ],
       namespace,
     ),
@@ -100,7 +99,6 @@ async function setUp(
   const settings = {
     // Devices take the machine's IPv4 settings, which may be anything.
     ...Object.fromEntries(names.map((name) => [`net.ipv4.conf.${name}.rp_filter`, 0])),
-    'net.ipv4.ip_forward': 0,
     // Without duplicate address detection and router solicitation a link works at once, and is quiet.
     ...Object.fromEntries(names.map((name) => [`net.ipv6.conf.${name}.disable_ipv6`, 0])),
     ...Object.fromEntries(names.map((name) => [`net.ipv6.conf.${name}.accept_dad`, 0])),

@@ -6,7 +6,7 @@ import { forbidConnecting } from './landlock.ts';
 import { C, CallError, check, errnoName, lastErrno, onReady } from './libc.ts';
 import { limitOpenFiles } from './listen.ts';
 import { encodeSocketAddress, familyOf, localEndpoint } from './socket-address.ts';
-import { bindToDevice, pendingError, setMd5Key, setOption } from './socket-options.ts';
+import { bindToDevice, closeSocket, pendingError, setMd5Key, setOption } from './socket-options.ts';
 import type { ConnectTask } from './tasks.ts';
 
 const SOCK_STREAM = 1;
@@ -58,7 +58,9 @@ async function connectOnce(task: ConnectTask): Promise<ConnectResult> {
       C.close(fd);
       return { ...result, errno: failed };
     }
-    return task.readMs > 0 ? { ...result, afterwards: await waitAndSee(fd, task) } : result;
+    const seen = task.readMs > 0 ? { ...result, afterwards: await waitAndSee(fd, task) } : result;
+    if (task.afterwards !== 'hold') closeSocket(fd, task.afterwards);
+    return seen;
   } catch (error) {
     if (!(error instanceof CallError)) throw error;
     if (fd >= 0) C.close(fd);

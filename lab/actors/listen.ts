@@ -1,20 +1,21 @@
 import { readdirSync } from 'node:fs';
 import { C, check, lastErrno, onReady } from './libc.ts';
 import { AF_INET6, encodeSocketAddress, familyOf } from './socket-address.ts';
-import { attachDropFilter, bindToDevice, setMd5Key, setOption } from './socket-options.ts';
+import { attachDropFilter, bindToDevice, closeSocket, setMd5Key, setOption } from './socket-options.ts';
 import type { ListenTask } from './tasks.ts';
 
 const SOCK_STREAM = 1;
 const SOCK_NONBLOCK = 0x800;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
-const SO_LINGER = 13;
 const SO_REUSEPORT = 15;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const MSG_DONTWAIT = 0x40;
 /** How long accept(2) rests after it failed, as with too many open files. */
 const REST_MS = 100;
+/** How long a server looks at a connection before it ends it: without, the client would hear of it before its connect() returns. */
+const THINK_MS = 30;
 
 /** Listens as told. What it accepts is held until the process ends, or the peer closes. @throws CallError */
 export function listen(task: ListenTask): void {
@@ -67,12 +68,8 @@ function acceptFrom(fd: number, task: ListenTask): void {
 }
 
 function serve(fd: number, afterwards: ListenTask['afterwards']): void {
-  if (afterwards === 'reset') {
-    // struct linger { on, 0 seconds }: close(2) sends RST.
-    setOption(fd, { level: SOL_SOCKET, option: SO_LINGER, value: '0100000000000000' });
-  }
   if (afterwards === 'close' || afterwards === 'reset') {
-    C.close(fd);
+    setTimeout(() => closeSocket(fd, afterwards), THINK_MS);
     return;
   }
   const bytes = Buffer.alloc(4096);

@@ -1,13 +1,15 @@
 import { parseAddress } from '../../src/formats/wire/address.ts';
 import type { LabSocketOption } from '../../src/model/scenario.ts';
 import { addressOf, C, check } from './libc.ts';
-import { AF_INET, AF_INET6 } from './socket-address.ts';
+import { AF_INET } from './socket-address.ts';
 
 const SOL_SOCKET = 1;
+const SO_LINGER = 13;
 const SO_BINDTODEVICE = 25;
 const SO_ATTACH_FILTER = 26;
 const IPPROTO_TCP = 6;
 const TCP_MD5SIG = 14;
+const TCP_REPAIR = 19;
 
 /** Sets a socket option given by numbers. @throws CallError */
 export function setOption(fd: number, { level, option, value }: LabSocketOption): void {
@@ -59,9 +61,11 @@ export function pendingError(fd: number): number {
   return value.readInt32LE();
 }
 
-/** The family of sockets for an address to listen on: a wildcard of both families is an IPv6 socket. */
-export function isInet6(family: number): boolean {
-  return family === AF_INET6;
+/** Ends a connection: with FIN, with RST (SO_LINGER 0), or without any packet (TCP_REPAIR), as a host that crashed. */
+export function closeSocket(fd: number, how: 'close' | 'reset' | 'vanish'): void {
+  if (how === 'reset') setOption(fd, { level: SOL_SOCKET, option: SO_LINGER, value: '0100000000000000' });
+  if (how === 'vanish') setOption(fd, { level: IPPROTO_TCP, option: TCP_REPAIR, value: 1 });
+  C.close(fd);
 }
 
 function setBytes(fd: number, level: number, option: number, value: Buffer): void {

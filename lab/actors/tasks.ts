@@ -39,6 +39,7 @@ export interface ConnectTask {
   readonly patienceMs?: number;
   readonly send?: string;
   readonly readMs: number;
+  readonly afterwards: 'hold' | 'close' | 'reset' | 'vanish';
   readonly landlock: boolean;
   readonly fastOpen: boolean;
   readonly openFiles?: number;

@@ -58,7 +58,7 @@ export interface LabListener {
   readonly backlog?: number;
   /** `always` (default): takes connections and holds them; `never`; a number: so many, then never again. */
   readonly accept?: 'always' | 'never' | number;
-  /** What it does with a connection: holds it (default), closes it, resets it (SO_LINGER 0), greets and holds. */
+  /** What it does with a connection: holds it until the peer closes (default), closes it, resets it (SO_LINGER 0), greets and holds. */
   readonly then?: 'hold' | 'close' | 'reset' | 'greet';
   readonly options?: readonly LabSocketOption[];
   readonly v6only?: boolean;
@@ -93,6 +93,8 @@ export interface LabConnect {
   /** Sends this after it connected, then reads for so long. */
   readonly send?: string;
   readonly readMs?: number;
+  /** What it does with a connection after that: holds it (default), closes it, resets it (SO_LINGER 0), or loses it without a packet, as a host that crashed. */
+  readonly then?: 'hold' | 'close' | 'reset' | 'vanish';
   /** In a Landlock sandbox without the right to connect (LANDLOCK_ACCESS_NET_CONNECT_TCP). */
   readonly landlock?: boolean;
   readonly cgroup?: string;
