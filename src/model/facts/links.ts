@@ -31,6 +31,10 @@ export interface Link {
   readonly bridgePortState?: string;
   /** Name of the VRF it belongs to. */
   readonly vrf?: string;
+  /** Routing table of the VRF that it is, or belongs to; by number or name, as routes name it. */
+  readonly vrfTable?: string;
+  /** Group of interfaces (`default` unless set), as rules with `suppress_ifgroup` name it. */
+  readonly group?: string;
   /** XDP programs that are attached, by mode. */
   readonly xdp: readonly { readonly mode: string; readonly id?: number; readonly name?: string }[];
   readonly counters: LinkCounters;

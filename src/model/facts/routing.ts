@@ -41,6 +41,10 @@ export interface Route {
   readonly scope?: string;
   /** Seconds until an advertised route expires. */
   readonly expiresSeconds?: number;
+  /** Only packets with this type of service (IPv4). */
+  readonly tos?: number;
+  /** Preference of a router (RFC 4191), only IPv6; `medium` when absent. */
+  readonly preference?: 'low' | 'high';
 }
 
 /** One policy routing rule. */
@@ -62,7 +66,17 @@ export interface RoutingRule {
   readonly destinationPorts?: readonly [first: number, last: number];
   readonly uids?: readonly [first: number, last: number];
   readonly suppressPrefixLength?: number;
+  /** Routes through an interface of this group do not count (`suppress_ifgroup`). */
+  readonly suppressGroup?: string;
   readonly l3mdev?: true;
+  /** Of `goto`: the priority of the rule that goes on. */
+  readonly gotoPriority?: number;
+  /** Only packets from a tunnel with this id. */
+  readonly tunnelId?: string;
+  /** It names an interface that is not there, or a rule to go on at: that part of it never matches. */
+  readonly detached?: true;
+  /** Words of it that are not understood: whether it matches cannot be told. */
+  readonly unknown?: readonly string[];
   /** As `ip rule` prints it. */
   readonly text: string;
 }
