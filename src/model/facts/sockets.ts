@@ -31,6 +31,8 @@ export interface Listener {
   /** Connections that wait for accept(), and how many may (`sk_ack_backlog`, `sk_max_ack_backlog`). */
   readonly acceptQueue: number;
   readonly backlog: number;
+  /** The backlog could not be read; `backlog` is then `somaxconn`, which it cannot exceed. */
+  readonly backlogUnknown?: true;
   /** Segments that the socket refused (`sk_drops`, the `d` of skmem), and how many of them during the watch. */
   readonly drops?: number;
   readonly dropsDelta?: number;
