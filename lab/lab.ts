@@ -5,9 +5,9 @@ import { ActorProcess } from './actor-process.ts';
 import type { ActorTask } from './actors/tasks.ts';
 import { inNamespace, LabError, must, type Ran, run } from './exec.ts';
 import { CGROUP_PREFIX, cgroupRoot, removeRun } from './leftovers.ts';
-import { drawAddresses, type LabAddresses, namesFor } from './plan-names.ts';
+import { drawAddresses, type LabAddresses, namesFor, namespaceOf, SERVER_NAME } from './plan-names.ts';
 import { connectTask, listenTask } from './task-defaults.ts';
-import { buildTopology, namespaceOf } from './topology.ts';
+import { buildTopology } from './topology.ts';
 
 /** One run of the lab: three namespaces and the actors in them. Everything is gone after {@link Lab.close}. */
 export class Lab {
@@ -29,6 +29,14 @@ export class Lab {
     const lab = new Lab(drawAddresses(seed));
     try {
       await buildTopology(lab.addresses);
+      const { 4: v4, 6: v6 } = lab.addresses.links;
+      const hosts = [
+        '127.0.0.1 localhost',
+        '::1 localhost',
+        `${v6.server.host} ${SERVER_NAME}`,
+        `${v4.server.host} ${SERVER_NAME}`,
+      ];
+      lab.writeEtc('client', { hosts: `${hosts.join('\n')}\n` });
     } catch (error) {
       await lab.close();
       throw error;

@@ -1,12 +1,26 @@
 import process from 'node:process';
-import type { LabNames } from '../src/model/scenario.ts';
+import type { LabNames, LabNode } from '../src/model/scenario.ts';
 import { type Random, seededRandom } from './random.ts';
 
-/** One link of the lab in one family: the host on it, the router on it, and an address that nobody has. */
+/** The name of the server in the hosts file of every client. */
+export const SERVER_NAME = 'synscope-lab.test';
+
+/** The end of the name of each node's namespace. */
+const SUFFIX: Readonly<Record<LabNode, string>> = { client: 'c', router: 'r', server: 's' };
+
+/** Name of the namespace of a node. */
+export function namespaceOf(run: string, node: LabNode): string {
+  return `${run}-${SUFFIX[node]}`;
+}
+
+/** One link of the lab in one family: the host on it, the router on it, and addresses that nobody has. */
 export interface LabLink {
   readonly host: string;
   readonly router: string;
   readonly unused: string;
+  /** As `unused`, but no scenario knows of them. */
+  readonly spare: string;
+  readonly second: string;
   readonly prefix: string;
 }
 
@@ -102,6 +116,11 @@ export function namesFor(addresses: LabAddresses, family: 4 | 6): LabNames {
     ip: ['ip', `-${family}`],
     nftFamily: family === 4 ? 'ip' : 'ip6',
     iptables: family === 4 ? 'iptables' : 'ip6tables',
+    namespaces: {
+      client: namespaceOf(run, 'client'),
+      router: namespaceOf(run, 'router'),
+      server: namespaceOf(run, 'server'),
+    },
     unique: `synscope-lab-${run}`,
   };
 }
@@ -113,14 +132,16 @@ export function prefixLength(prefix: string): string {
 
 function drawLink4(random: Random, net: string): LabLink {
   const numbers = Array.from({ length: 253 }, (_, index) => index + 1);
-  const [host, router, unused] = random.sample(numbers, 3).map((number) => `${net}.${number}`);
-  return { host: host!, router: router!, unused: unused!, prefix: `${net}.0/24` };
+  const [host, router, unused, spare, second] = random.sample(numbers, 5).map((number) => `${net}.${number}`);
+  return { host: host!, router: router!, unused: unused!, spare: spare!, second: second!, prefix: `${net}.0/24` };
 }
 
 function drawLink6(random: Random, subnet: string): LabLink {
   const numbers = Array.from({ length: 0xffe }, (_, index) => index + 1);
-  const [host, router, unused] = random.sample(numbers, 3).map((number) => `${subnet}::${number.toString(16)}`);
-  return { host: host!, router: router!, unused: unused!, prefix: `${subnet}::/64` };
+  const [host, router, unused, spare, second] = random
+    .sample(numbers, 5)
+    .map((number) => `${subnet}::${number.toString(16)}`);
+  return { host: host!, router: router!, unused: unused!, spare: spare!, second: second!, prefix: `${subnet}::/64` };
 }
 
 /** A locally administered unicast address (second bit of the first byte). */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConnectResult } from '../src/model/facts/attempt.ts';
-import type { LabConnect, LabNames, LabNode, LabStep, Scenario, ScenarioPlan } from '../src/model/scenario.ts';
+import type { LabConnect, LabNames, LabNode, Scenario, ScenarioPlan } from '../src/model/scenario.ts';
+import { chooseDecoys } from './decoys.ts';
 import { LabError } from './exec.ts';
 import { Lab } from './lab.ts';
 import { performStep } from './steps.ts';
@@ -14,8 +15,8 @@ export interface RunOptions {
   readonly family: 4 | 6;
   readonly variant?: string | undefined;
   readonly seed: number;
-  /** Harmless things to be done before the scenario's own steps. */
-  readonly decoys?: (lab: Lab, names: LabNames) => readonly LabStep[];
+  /** With harmless things that must not mislead, chosen by the seed. */
+  readonly decoys?: boolean | undefined;
   /** Takes the lab down at once. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -25,6 +26,8 @@ export interface Setting {
   readonly lab: Lab;
   readonly names: LabNames;
   readonly plan: ScenarioPlan;
+  /** What harmless things are there, in words. */
+  readonly decoys: readonly string[];
   /** What `--on` calls each node. */
   readonly hosts: { readonly [N in LabNode]: string };
   /** What the client is to connect to. */
@@ -68,13 +71,16 @@ export async function runScenario<T>(
   }
 }
 
-async function setUp(lab: Lab, scenario: Runnable, { family, variant, decoys }: RunOptions): Promise<Setting> {
+async function setUp(lab: Lab, scenario: Runnable, options: RunOptions): Promise<Setting> {
+  const { family, variant } = options;
   const names = lab.names(family);
-  const plan = scenario.plan(names, variant);
+  const bare = scenario.plan(names, variant);
+  const decoys = options.decoys === true ? chooseDecoys(lab.addresses, family, bare) : undefined;
+  const plan = { ...bare, meanwhile: [...(decoys?.meanwhile ?? []), ...(bare.meanwhile ?? [])] };
   // Starting it takes a while, in which the rest can be done.
   lab.shared('client');
   try {
-    for (const step of decoys?.(lab, names) ?? []) await performStep(lab, step, names);
+    for (const step of decoys?.steps ?? []) await performStep(lab, step, names);
     if (plan.listener !== null) await lab.listen('server', plan.listener ?? {}, names);
     for (const step of plan.steps) await performStep(lab, step, names);
   } catch (error) {
@@ -85,6 +91,7 @@ async function setUp(lab: Lab, scenario: Runnable, { family, variant, decoys }: 
     lab,
     names,
     plan,
+    decoys: decoys?.names ?? [],
     hosts: {
       client: `netns:${lab.namespace('client')}`,
       router: `netns:${lab.namespace('router')}`,

@@ -1,14 +1,5 @@
-import type { LabNode } from '../src/model/scenario.ts';
 import { inNamespace, must } from './exec.ts';
-import { type LabAddresses, prefixLength } from './plan-names.ts';
-
-/** The end of the name of each node's namespace. */
-const SUFFIX: Readonly<Record<LabNode, string>> = { client: 'c', router: 'r', server: 's' };
-
-/** Name of the namespace of a node. */
-export function namespaceOf(run: string, node: LabNode): string {
-  return `${run}-${SUFFIX[node]}`;
-}
+import { type LabAddresses, namespaceOf, prefixLength } from './plan-names.ts';
 
 /** Makes client ── router ── server, with both families, everything up and nothing wrong. @throws LabError */
 export async function buildTopology(addresses: LabAddresses): Promise<void> {

@@ -1,6 +1,6 @@
 /**
  * Runs the scenario of a cause and prints what really happened, so that its author sees whether it breaks, and how.
- *   node lab/verify-scenario.ts CAUSE [--family 4|6] [--variant NAME] [--seed N] [--quiet]
+ *   node lab/verify-scenario.ts CAUSE [--family 4|6] [--variant NAME] [--seed N] [--quiet] [--decoys]
  * All families and variants unless told otherwise. Needs root. CAUSE is the name of a file of src/causes, or the path of any module that
  * exports `cause` or `scenario`.
  */
@@ -28,11 +28,14 @@ const { values, positionals } = parseArgs({
     variant: { type: 'string' },
     seed: { type: 'string' },
     quiet: { type: 'boolean', default: false },
+    decoys: { type: 'boolean', default: false },
   },
 });
 const [name] = positionals;
 if (name === undefined) {
-  console.error('Usage: node lab/verify-scenario.ts CAUSE [--family 4|6] [--variant NAME] [--seed N] [--quiet]');
+  console.error(
+    'Usage: node lab/verify-scenario.ts CAUSE [--family 4|6] [--variant NAME] [--seed N] [--quiet] [--decoys]',
+  );
   process.exitCode = 2;
 } else if (process.getuid?.() !== 0) {
   console.error('The lab needs root: it makes network namespaces.');
@@ -75,8 +78,9 @@ async function verifyOne(
   const startMs = performance.now();
   console.log(`\n── ${cause}${variant === undefined ? '' : ` (${variant})`} IPv${family} seed ${seed}`);
   try {
-    await runScenario(scenario, { family, variant, seed, signal }, async (setting) => {
+    await runScenario(scenario, { family, variant, seed, signal, decoys: values.decoys }, async (setting) => {
       console.log(`   ready after ${seconds(performance.now() - startMs)}`);
+      for (const decoy of setting.decoys) console.log(`   decoy     ${decoy}`);
       await examine(setting);
     });
   } catch (error) {

@@ -83,16 +83,8 @@ export interface AnswerTask {
   readonly count: number;
 }
 
-/** See `LabBpf`; the cgroup as a path; the port is that of the run. `pass` is for programs that must be harmless. */
-export type BpfTask =
-  | {
-      readonly hook: 'xdp-driver' | 'xdp-generic';
-      readonly device: string;
-      readonly action: 'drop' | 'aborted' | 'pass';
-      readonly port: number;
-    }
-  | (Extract<LabBpf, { readonly cgroup: string }> & { readonly port: number })
-  | { readonly hook: 'sk-lookup'; readonly action: 'drop'; readonly port: number };
+/** See `LabBpf`; the cgroup as a path; the port is that of the run. */
+export type BpfTask = LabBpf & { readonly port: number };
 
 /** One line to an actor. */
 export interface ActorRequest {

@@ -35,6 +35,8 @@ export interface LabNames {
   readonly nftFamily: 'ip' | 'ip6';
   /** `iptables` or `ip6tables`. */
   readonly iptables: string;
+  /** Names of the network namespaces, for `ip link add … netns NAME`. */
+  readonly namespaces: { readonly [N in LabNode]: string };
   /** A fresh name for things that are not in a namespace (cgroups, files): unique to this run. */
   readonly unique: string;
 }
@@ -78,7 +80,7 @@ export interface LabListener {
 
 /** A process that connects. */
 export interface LabConnect {
-  /** The server unless given; an address (with `%device` for a link-local one), or a name for the resolver of the node. */
+  /** The server unless given; an address (with `%device` for a link-local one), or a name for the resolver of the node: `synscope-lab.test` stands in its hosts file with the server's addresses of both families, IPv6 first. */
   readonly address?: string;
   readonly port?: number;
   /** So many connections, one after the other; 1 unless given. */
@@ -127,7 +129,11 @@ export interface LabPacket {
 
 /** A tiny BPF program; it is gone when the run is over. XDP and sk_lookup concern TCP to the port of the run alone; in a cgroup, everything. */
 export type LabBpf =
-  | { readonly hook: 'xdp-driver' | 'xdp-generic'; readonly device: string; readonly action: 'drop' | 'aborted' }
+  | {
+      readonly hook: 'xdp-driver' | 'xdp-generic';
+      readonly device: string;
+      readonly action: 'drop' | 'aborted' | 'pass';
+    }
   | {
       readonly hook: 'cgroup-ingress' | 'cgroup-egress' | 'cgroup-connect4' | 'cgroup-connect6';
       readonly cgroup: string;
