@@ -65,6 +65,7 @@ export const command: Command = {
 export function hostExitCode({ diagnoses, summary }: CaptureReport): number {
   if (diagnoses.some(({ cause }) => cause !== null)) return EXIT_CAUSE_FOUND;
   if (summary.failed > 0) return EXIT_UNDECIDED;
+  if (diagnoses.some(({ incomplete }) => incomplete)) return EXIT_UNDECIDED;
   const supposed = diagnoses.some((diagnosis) => diagnosis.supposed);
   return supposed || (summary.outcomes.established ?? 0) > 0 ? EXIT_NOTHING_WRONG : EXIT_UNDECIDED;
 }

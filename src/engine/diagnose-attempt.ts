@@ -3,6 +3,7 @@ import { changeCommands } from '../model/change-commands.ts';
 import type { Diagnosis, NextStep, RemedyOffer } from '../model/diagnosis.ts';
 import type { Attempt } from '../model/facts/attempt.ts';
 import { type Fact, isUnavailable } from '../model/facts/fact.ts';
+import type { FactName } from '../model/facts/facts.ts';
 import { formatEndpoint } from '../model/flow.ts';
 import type { Handshake } from '../model/handshake.ts';
 import { quoteCommand } from '../model/shell-quote.ts';
@@ -13,6 +14,19 @@ import { locate } from './locate.ts';
 
 /** Causes that can trouble an attempt that was established: all others have been passed by it. */
 const AFTER_SUCCESS: ReadonlySet<string> = new Set(['resolve', 'proxy', 'final-ack', 'after']);
+
+/** Facts without which a host cannot be said to be well. */
+const ESSENTIAL: Readonly<Record<Attempt['side'], readonly FactName[]>> = {
+  server: ['sockets', 'outgoingRoute', 'packetFilter', 'sysctls'],
+  client: ['outgoingRoute', 'packetFilter'],
+};
+
+const FACT_NAMES: Readonly<Partial<Record<FactName, string>>> = {
+  sockets: 'the sockets',
+  outgoingRoute: 'the route lookup',
+  packetFilter: 'the packet filter',
+  sysctls: 'the settings of the kernel',
+};
 
 /** One attempt to be judged by the facts of one host. */
 export interface AttemptCase {
@@ -41,9 +55,10 @@ export function diagnoseAttempt(
   const lead = leadOf(standing);
   const where = locate(attempt, lead === undefined ? standing : [lead]);
   const named = lead ?? standing[0];
+  const unread = ESSENTIAL[attempt.side].filter((name) => isMissing(facts[name]));
   return {
     handshake: seen.handshake,
-    sentence: sentenceOf(attempt, seen, lead, standing, where.sentence),
+    sentence: sentenceOf(attempt, seen, lead, standing, where.sentence, unread),
     cause: lead === undefined ? null : verdictOf(lead),
     evidence: [
       ...(lead?.evidence ?? []),
@@ -59,7 +74,12 @@ export function diagnoseAttempt(
     nextSteps: nextSteps(attempt, lead, where.place, on),
     place: where.place,
     ...(attempt.observed ? {} : { supposed: true as const }),
+    ...(unread.length > 0 && lead === undefined ? { incomplete: true as const } : {}),
   };
+}
+
+function isMissing(fact: Fact<unknown> | undefined): boolean {
+  return fact === undefined || isUnavailable(fact);
 }
 
 /** The cause that stands out: the first confirmed one, or a likely one that no other comes near. */
@@ -76,6 +96,7 @@ function sentenceOf(
   lead: JudgedCause | undefined,
   standing: readonly JudgedCause[],
   where: string,
+  unread: readonly FactName[],
 ): string {
   const { server, client } = attempt;
   if (lead !== undefined) {
@@ -88,7 +109,10 @@ function sentenceOf(
     return `Either "${first.cause.title}" or "${second.cause.title}": from this host they cannot be told apart.`;
   }
   if (!attempt.observed) {
-    return `Nothing on this host would stop ${client.address} from connecting to ${formatEndpoint(server)}.`;
+    const to = `${client.address} from connecting to ${formatEndpoint(server)}`;
+    return unread.length === 0
+      ? `Nothing on this host would stop ${to}.`
+      : `Nothing was found that would stop ${to}, but not everything could be read: ${unread.map((name) => FACT_NAMES[name] ?? name).join(', ')}.`;
   }
   if (where !== '') return where;
   return seen.sentence;

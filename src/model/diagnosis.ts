@@ -61,6 +61,8 @@ export interface Diagnosis {
   readonly place?: DiagnosisPlace;
   /** Nothing was sent: what would happen to such a SYN. */
   readonly supposed?: true;
+  /** No cause stands out, and facts without which a host cannot be said to be well could not be read. */
+  readonly incomplete?: true;
   /** Name of the capture to which the frame numbers belong; needed only when several were read without comparing them. */
   readonly capture?: string;
   /** Where between the captures it died; only when several were compared. */

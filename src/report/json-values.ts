@@ -39,6 +39,7 @@ export function diagnosisValue(diagnosis: Diagnosis): JsonValue {
     nextSteps: diagnosis.nextSteps.map(({ statement, command }) => ({ statement, command })),
     place: diagnosis.place,
     supposed: diagnosis.supposed,
+    incomplete: diagnosis.incomplete,
     capture: diagnosis.capture,
     path: path && {
       location: path.location,
