@@ -1,0 +1,51 @@
+import type {
+  CaptureSpec,
+  CommandResult,
+  ConnectOutcome,
+  ConnectRequest,
+  Host,
+  HostCapture,
+  HostStream,
+  RunOptions,
+} from './host.ts';
+import { captureWithRing } from './packet-ring.ts';
+import { type Enter, readNames, readText } from './read-text.ts';
+import { runProcess, streamProcess } from './run-process.ts';
+import { connectTcp } from './tcp-connect.ts';
+
+/** This machine, in the network namespace that synscope runs in. */
+export class LocalHost implements Host {
+  readonly spec: string = 'local';
+  /** Surrounds what depends on the network namespace of the thread. */
+  protected readonly enter: Enter = (run) => run();
+
+  async readFile(path: string): Promise<string> {
+    return readText(path, this.enter);
+  }
+
+  async listDirectory(path: string): Promise<readonly string[]> {
+    return readNames(path, this.enter);
+  }
+
+  async run(argv: readonly string[], options?: RunOptions): Promise<CommandResult> {
+    return runProcess(argv, options, { enter: this.enter });
+  }
+
+  stream(argv: readonly string[]): HostStream {
+    return streamProcess(argv, { enter: this.enter });
+  }
+
+  async capture(spec: CaptureSpec): Promise<HostCapture> {
+    return captureWithRing(spec, this.enter);
+  }
+
+  async connect(request: ConnectRequest): Promise<ConnectOutcome> {
+    return connectTcp(request, this.enter);
+  }
+
+  async nowNs(): Promise<bigint> {
+    return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e3)) * 1000n;
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,29 @@
+import { InputError } from '../model/errors.ts';
+import type { Host } from './host.ts';
+import { LocalHost } from './local-host.ts';
+import { NetnsHost } from './netns-host.ts';
+
+/** How {@link openHost} opens a host. */
+export interface OpenHostOptions {
+  /** Of `ssh:`: commands run there through `sudo -n`. */
+  readonly sudo?: boolean;
+}
+
+/**
+ * Opens what `--on` names.
+ * @throws InputError when it names nothing that can be opened.
+ */
+export async function openHost(spec: string, _options: OpenHostOptions = {}): Promise<Host> {
+  if (spec === 'local') return new LocalHost();
+  const [kind = '', rest] = splitAt(spec, ':');
+  if (kind === 'netns' && rest !== undefined) return new NetnsHost(rest);
+  throw new InputError({
+    code: 'bad-host',
+    message: `--on takes local, netns:NAME, ssh:[user@]host[:port] or bundle:FILE, and "${spec}" is none of them.`,
+  });
+}
+
+function splitAt(text: string, separator: string): [string, string?] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
+}

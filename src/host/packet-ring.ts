@@ -1,0 +1,229 @@
+import { DEFAULT_SNAP_LENGTH_BYTES, handshakeFilter } from './handshake-filter.ts';
+import { type CaptureSpec, type HostCapture, HostError } from './host.ts';
+import { hostFailure } from './host-failure.ts';
+import type { Enter } from './read-text.ts';
+import { sll2FileHeader } from './sll2-stream.ts';
+import { type DescriptorWatch, type SystemCalls, systemCalls } from './system.ts';
+
+/** linux/socket.h, linux/if_packet.h, asm-generic/socket.h. */
+const AF_PACKET = 17;
+const SOCK_DGRAM = 2;
+const SOL_SOCKET = 1;
+const SO_ATTACH_FILTER = 26;
+const SO_LOCK_FILTER = 44;
+const SOL_PACKET = 263;
+const PACKET_RX_RING = 5;
+const PACKET_STATISTICS = 6;
+const PACKET_VERSION = 10;
+const TPACKET_V3 = 2;
+const TP_STATUS_USER = 1;
+/** linux/if_ether.h, in network order. */
+const ETH_P_ALL: readonly [number, number] = [0x00, 0x03];
+
+/** At 100,000 small packets a second one block holds those of 15 ms, and the ring those of half a second. */
+const BLOCK_BYTES = 256 * 1024;
+const BLOCKS = 32;
+const FRAME_BYTES = 2048;
+/** A block that is not full is handed over after so long. */
+const RETIRE_MS = 8;
+
+/** When so much waits for its reader, the ring fills, and then the kernel counts what it loses. */
+const MAX_WAITING_BYTES = 32 * 1024 * 1024;
+
+/** Offsets in `struct tpacket_block_desc`, and in `struct tpacket3_hdr` with the `struct sockaddr_ll` that follows it. */
+const BLOCK_STATUS = 8;
+const BLOCK_PACKETS = 12;
+const BLOCK_FIRST_PACKET = 16;
+const BLOCK_LENGTH = 20;
+const PACKET_NEXT = 0;
+const PACKET_SECONDS = 4;
+const PACKET_NANOSECONDS = 8;
+const PACKET_CAPTURED = 12;
+const PACKET_LENGTH = 16;
+const PACKET_NETWORK = 26;
+const LINK_PROTOCOL = 50;
+const LINK_INDEX = 52;
+const LINK_HARDWARE = 56;
+const LINK_TYPE = 58;
+
+/**
+ * Captures packets of the network namespace that `enter` leads into, on all its interfaces, through a ring that the kernel shares
+ * with this process (Documentation/networking/packet_mmap.rst).
+ * @throws HostError `no-permission` without CAP_NET_RAW.
+ */
+export function captureWithRing(spec: CaptureSpec, enter: Enter): HostCapture {
+  const filter = handshakeFilter(spec);
+  try {
+    return new PacketRing(systemCalls(), filter, spec.snapLengthBytes ?? DEFAULT_SNAP_LENGTH_BYTES, enter);
+  } catch (error) {
+    const failure = hostFailure(error, 'packets cannot be captured');
+    if (!(failure instanceof HostError) || failure.code !== 'no-permission') throw failure;
+    throw new HostError('no-permission', failure.message, {
+      cause: error,
+      hint: 'run as root, or with the capability CAP_NET_RAW',
+    });
+  }
+}
+
+class PacketRing implements HostCapture {
+  readonly ready: Promise<void> = Promise.resolve();
+  readonly chunks: AsyncIterable<Uint8Array>;
+  private readonly calls: SystemCalls;
+  private readonly fd: number;
+  private readonly ring: { readonly memory: ArrayBuffer; unmap(): void };
+  private readonly bytes: Buffer;
+  private readonly statuses: Int32Array;
+  private readonly watch: DescriptorWatch;
+  private block = 0;
+  private waiting: Uint8Array[];
+  private waitingBytes = 0;
+  private paused = false;
+  private stopping = false;
+  private stopped = false;
+  private lostPackets = 0;
+  private wake: (() => void) | undefined;
+
+  constructor(calls: SystemCalls, filter: Uint8Array, snapLengthBytes: number, enter: Enter) {
+    this.calls = calls;
+    // Protocol 0: no packet comes before the filter stands and the socket is bound.
+    this.fd = enter(() => calls.socket(AF_PACKET, SOCK_DGRAM, 0));
+    try {
+      this.attach(filter);
+      this.ring = calls.map(this.fd, BLOCK_BYTES * BLOCKS);
+    } catch (error) {
+      calls.close(this.fd);
+      throw error;
+    }
+    this.bytes = Buffer.from(this.ring.memory);
+    this.statuses = new Int32Array(this.ring.memory);
+    this.waiting = [sll2FileHeader(snapLengthBytes)];
+    this.chunks = this.read();
+    const address = Buffer.alloc(20);
+    address.writeUInt16LE(AF_PACKET, 0);
+    address.set(ETH_P_ALL, 2);
+    calls.bind(this.fd, address);
+    this.watch = calls.watch(this.fd, 'readable', () => this.drain());
+    this.watch.resume();
+  }
+
+  lost(): number {
+    if (!this.stopped) this.countLost();
+    return this.lostPackets;
+  }
+
+  stop(): void {
+    if (this.stopping) return;
+    this.stopping = true;
+    // What came last is in a block that is not full; the kernel hands it over in a moment.
+    setTimeout(() => this.end(), 3 * RETIRE_MS);
+  }
+
+  private end(): void {
+    this.drain(true);
+    this.countLost();
+    this.stopped = true;
+    this.watch.close();
+    this.ring.unmap();
+    this.calls.close(this.fd);
+    this.wake?.();
+  }
+
+  private attach(filter: Uint8Array): void {
+    const { calls, fd } = this;
+    calls.setsockopt(fd, SOL_PACKET, PACKET_VERSION, uint32s(TPACKET_V3));
+    const program = Buffer.alloc(16);
+    program.writeUInt16LE(filter.length / 8, 0);
+    program.writeBigUInt64LE(calls.addressOf(filter), 8);
+    calls.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program);
+    calls.setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, uint32s(1));
+    const frames = (BLOCK_BYTES / FRAME_BYTES) * BLOCKS;
+    const request = uint32s(BLOCK_BYTES, BLOCKS, FRAME_BYTES, frames, RETIRE_MS, 0, 0);
+    calls.setsockopt(fd, SOL_PACKET, PACKET_RX_RING, request);
+  }
+
+  /** PACKET_STATISTICS counts from the last time it was read. */
+  private countLost(): void {
+    const statistics = Buffer.alloc(12);
+    this.calls.getsockopt(this.fd, SOL_PACKET, PACKET_STATISTICS, statistics);
+    this.lostPackets += statistics.readUInt32LE(4);
+  }
+
+  /** Takes over the blocks that are ready, each as one chunk. */
+  private drain(isLast: boolean = false): void {
+    for (;;) {
+      const start = this.block * BLOCK_BYTES;
+      const status = (start + BLOCK_STATUS) >> 2;
+      if ((Atomics.load(this.statuses, status) & TP_STATUS_USER) === 0) return;
+      if (this.waitingBytes > MAX_WAITING_BYTES && !isLast) {
+        // The descriptor stays readable; watching it now would only keep the process busy.
+        this.watch.pause();
+        this.paused = true;
+        return;
+      }
+      const chunk = this.takeBlock(start);
+      Atomics.store(this.statuses, status, 0);
+      this.block = (this.block + 1) % BLOCKS;
+      if (chunk.length === 0) continue;
+      this.waiting.push(chunk);
+      this.waitingBytes += chunk.length;
+      this.wake?.();
+    }
+  }
+
+  /** The packets of one block as records of a capture file. */
+  private takeBlock(start: number): Uint8Array {
+    const { bytes } = this;
+    const end = start + BLOCK_BYTES;
+    const count = bytes.readUInt32LE(start + BLOCK_PACKETS);
+    // A record is shorter than what the kernel writes of the same packet.
+    const chunk = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, bytes.readUInt32LE(start + BLOCK_LENGTH)));
+    let packet = start + bytes.readUInt32LE(start + BLOCK_FIRST_PACKET);
+    let at = 0;
+    for (let index = 0; index < count && packet + LINK_TYPE < end; index++) {
+      const captured = bytes.readUInt32LE(packet + PACKET_CAPTURED);
+      at = chunk.writeUInt32LE(bytes.readUInt32LE(packet + PACKET_SECONDS), at);
+      at = chunk.writeUInt32LE(bytes.readUInt32LE(packet + PACKET_NANOSECONDS), at);
+      at = chunk.writeUInt32LE(captured + 20, at);
+      at = chunk.writeUInt32LE(bytes.readUInt32LE(packet + PACKET_LENGTH) + 20, at);
+      // LINKTYPE_LINUX_SLL2: protocol (already in network order), reserved, interface, ARPHRD_ type, packet type, address.
+      bytes.copy(chunk, at, packet + LINK_PROTOCOL, packet + LINK_PROTOCOL + 2);
+      chunk.writeUInt16BE(0, at + 2);
+      chunk.writeInt32BE(bytes.readInt32LE(packet + LINK_INDEX), at + 4);
+      chunk.writeUInt16BE(bytes.readUInt16LE(packet + LINK_HARDWARE), at + 8);
+      bytes.copy(chunk, at + 10, packet + LINK_TYPE, packet + LINK_TYPE + 10);
+      at += 20;
+      const data = packet + bytes.readUInt16LE(packet + PACKET_NETWORK);
+      at += bytes.copy(chunk, at, data, data + captured);
+      packet += bytes.readUInt32LE(packet + PACKET_NEXT);
+    }
+    return chunk.subarray(0, at);
+  }
+
+  private async *read(): AsyncGenerator<Uint8Array> {
+    try {
+      for (;;) {
+        const chunk = this.waiting.shift();
+        if (chunk !== undefined) {
+          this.waitingBytes -= chunk.length;
+          if (this.paused && this.waitingBytes < MAX_WAITING_BYTES / 2 && !this.stopped) {
+            this.paused = false;
+            this.watch.resume();
+          }
+          yield chunk;
+        } else if (this.stopped) {
+          return;
+        } else {
+          await new Promise<void>((resolve) => {
+            this.wake = resolve;
+          });
+        }
+      }
+    } finally {
+      this.stop();
+    }
+  }
+}
+
+function uint32s(...values: number[]): Uint8Array {
+  return new Uint8Array(Uint32Array.from(values).buffer);
+}

@@ -1,0 +1,156 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { type CommandResult, HostError, type HostStream, type RunOptions } from './host.ts';
+import { hostFailure } from './host-failure.ts';
+import { liveGroups } from './process-groups.ts';
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+/** Standard error is for people; more than this of it says nothing new. */
+const MAX_STDERR_BYTES = 64 * 1024;
+/** What was asked to end gets so long before it is killed. */
+const GRACE_MS = 2000;
+
+/** How a process is started. */
+export interface ProcessSettings {
+  /** Surrounds the system call that starts the process: it inherits the namespaces that the thread is in at that moment. */
+  readonly enter?: <T>(start: () => T) => T;
+  /** Keeps the process with the terminal (so that it can ask for a password) instead of in a group of its own. */
+  readonly onTerminal?: boolean;
+}
+
+/**
+ * Runs a command to its end. All processes that it started end with it, also when it takes too long or writes too much.
+ * @throws HostError
+ */
+export function runProcess(
+  argv: readonly string[],
+  { input, timeoutMs = DEFAULT_TIMEOUT_MS, maxBytes = DEFAULT_MAX_BYTES }: RunOptions = {},
+  settings: ProcessSettings = {},
+): Promise<CommandResult> {
+  const child = startProcess(argv, input === undefined ? 'ignore' : 'pipe', settings);
+  return new Promise((resolve, reject) => {
+    let failure: unknown;
+    const fail = (error: unknown): void => {
+      failure ??= error;
+      liveGroups.kill(child, 'SIGKILL');
+    };
+    const timer = setTimeout(() => {
+      fail(new HostError('timed-out', `${argv[0]} did not end within ${timeoutMs / 1000} s`));
+      // Something that left the group may hold the pipes open for ever.
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    }, timeoutMs);
+    const stdout = collect(child.stdout, maxBytes, () =>
+      fail(new HostError('failed', `${argv[0]} wrote more than ${maxBytes} bytes`)),
+    );
+    const stderr = collect(child.stderr, MAX_STDERR_BYTES);
+    child.on('error', (error) => {
+      failure = hostFailure(error, `${argv[0]} cannot be run`);
+    });
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      if (failure !== undefined) reject(failure);
+      else if (code === null) reject(new HostError('failed', `${argv[0]} was ended by ${signal}`));
+      else resolve({ exitCode: code, stdout: stdout(), stderr: stderr() });
+    });
+    // A command that does not read its input is free to do so.
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(input);
+  });
+}
+
+/** How a stream ends, beyond what its reader sees. */
+export interface StreamSettings extends ProcessSettings {
+  /** Gets what the command writes to standard error, as it comes. */
+  readonly onStderr?: (text: string) => void;
+  /** Ends the command; when absent, SIGTERM does. */
+  readonly askToEnd?: (child: ChildProcess) => void;
+  /** Holds standard input open until the end is asked for. */
+  readonly holdStdin?: boolean;
+  /** Whether this end is an orderly one; when absent, exit code 0 is. */
+  readonly isOrderly?: (code: number | null) => boolean;
+  /** Makes the error for an end that is not orderly. */
+  readonly failure?: (code: number | null, stderr: string) => HostError;
+}
+
+/**
+ * Starts a command and hands over what it writes as it comes; it waits when nobody takes it. Reading throws HostError when the
+ * command cannot be started, or ends by itself with an error.
+ */
+export function streamProcess(argv: readonly string[], settings: StreamSettings = {}): HostStream {
+  const child = startProcess(argv, settings.holdStdin ? 'pipe' : 'ignore', settings);
+  let stopped = false;
+  let stderr = '';
+  child.stdin?.on('error', () => {});
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr = `${stderr}${text}`.slice(0, MAX_STDERR_BYTES);
+    settings.onStderr?.(text);
+  });
+  const end = new Promise<HostError | undefined>((resolve, reject) => {
+    child.on('error', (error) => {
+      const failure = hostFailure(error, `${argv[0]} cannot be run`);
+      if (failure instanceof HostError) resolve(failure);
+      else reject(failure);
+    });
+    child.on('close', (code, signal) => {
+      const orderly = stopped || (settings.isOrderly?.(code) ?? code === 0);
+      const how = code === null ? `was ended by ${signal}` : `ended with exit code ${code}`;
+      const said = stderr.trim() === '' ? '' : `: ${stderr.trim()}`;
+      resolve(
+        orderly ? undefined : (settings.failure?.(code, stderr) ?? new HostError('failed', `${argv[0]} ${how}${said}`)),
+      );
+    });
+  });
+  end.catch(() => {});
+  return {
+    chunks: (async function* () {
+      try {
+        if (child.stdout !== null) yield* child.stdout as AsyncIterable<Uint8Array>;
+      } catch (error) {
+        // The reader ended the stream before the command did.
+        if (!stopped) throw hostFailure(error, `${argv[0]} cannot be read`);
+      }
+      const failure = await end;
+      if (failure !== undefined) throw failure;
+    })(),
+    stop() {
+      if (stopped) return;
+      stopped = true;
+      if (settings.askToEnd === undefined) liveGroups.kill(child, 'SIGTERM');
+      else settings.askToEnd(child);
+      setTimeout(() => liveGroups.kill(child, 'SIGKILL'), GRACE_MS).unref();
+    },
+  };
+}
+
+function startProcess(argv: readonly string[], stdin: 'ignore' | 'pipe', settings: ProcessSettings): ChildProcess {
+  const [program, ...rest] = argv;
+  if (program === undefined || program === '') throw new TypeError('a command needs a program');
+  const enter = settings.enter ?? (<T>(start: () => T): T => start());
+  const child = enter(() =>
+    spawn(program, rest, {
+      stdio: [stdin, 'pipe', 'pipe'],
+      detached: settings.onTerminal !== true,
+      env: commandEnvironment(),
+    }),
+  );
+  if (settings.onTerminal !== true) liveGroups.add(child);
+  return child;
+}
+
+/** The environment of commands: messages in English, and programs of the administrator are found, as for root. */
+export function commandEnvironment(): NodeJS.ProcessEnv {
+  return { ...process.env, LC_ALL: 'C', PATH: `${process.env.PATH || '/usr/bin:/bin'}:/usr/sbin:/sbin` };
+}
+
+function collect(stream: ChildProcess['stdout'], maxBytes: number, onTooMuch?: () => void): () => string {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  stream?.on('data', (piece: Buffer) => {
+    if (bytes >= maxBytes) return;
+    bytes += piece.length;
+    pieces.push(piece);
+    if (bytes > maxBytes) onTooMuch?.();
+  });
+  return () => Buffer.concat(pieces).toString('utf8');
+}

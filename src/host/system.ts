@@ -1,0 +1,190 @@
+import { createRequire } from 'node:module';
+import { constants } from 'node:os';
+import { getSystemErrorMap } from 'node:util';
+import type { node } from 'koffi';
+import { HostError } from './host.ts';
+
+/** A file descriptor that tells when it can be read or written. */
+export interface DescriptorWatch {
+  /** Calls back as long as the descriptor is ready, again and again, until {@link pause}. */
+  resume(): void;
+  pause(): void;
+  close(): void;
+}
+
+/**
+ * The system calls that Node does not offer. Structures are Buffers in the byte order of the machine (little endian on all machines
+ * that are supported). Sockets must never wait: a call that blocks, blocks the whole process.
+ *
+ * Each throws a `NodeJS.ErrnoException` with `code` and `syscall` when the kernel refuses, as the functions of `node:fs` do.
+ */
+export interface SystemCalls {
+  /** setns(2): moves the calling thread into a namespace. */
+  setns(fd: number, kind: number): void;
+  /** socket(2). */
+  socket(domain: number, type: number, protocol: number): number;
+  /** bind(2). */
+  bind(fd: number, address: Uint8Array): void;
+  /** connect(2), of a socket that does not wait (`EINPROGRESS`). */
+  connect(fd: number, address: Uint8Array): void;
+  /** getsockname(2): fills `address`. */
+  getsockname(fd: number, address: Uint8Array): void;
+  /** if_nametoindex(3), in the namespace of the thread; 0 when there is no such interface. */
+  interfaceIndex(name: string): number;
+  /** setsockopt(2). */
+  setsockopt(fd: number, level: number, option: number, value: Uint8Array): void;
+  /** getsockopt(2): fills `value` and returns how many bytes of it are used. */
+  getsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
+  /** recv(2): returns how many bytes came. */
+  recv(fd: number, buffer: Uint8Array, flags: number): number;
+  /** sendto(2): returns how many bytes went. */
+  sendto(fd: number, bytes: Uint8Array, flags: number, address?: Uint8Array): number;
+  /** close(2). */
+  close(fd: number): void;
+  /** mmap(2) of a whole descriptor, shared, for reading and writing. Nobody may touch the memory after `unmap`. */
+  map(fd: number, lengthBytes: number): { readonly memory: ArrayBuffer; unmap(): void };
+  /** Address of the first byte of a buffer, for pointers inside structures; the buffer must live as long as the pointer. */
+  addressOf(bytes: Uint8Array): bigint;
+  /** Watches a descriptor by the event loop; begins paused. */
+  watch(fd: number, what: 'readable' | 'writable', onReady: () => void): DescriptorWatch;
+}
+
+type Koffi = typeof import('koffi');
+
+let calls: SystemCalls | undefined;
+
+/**
+ * The system calls of this machine. The library behind them is loaded by the first call of this function.
+ * @throws HostError where they cannot be had: another system than Linux, or a platform without the library.
+ */
+export function systemCalls(): SystemCalls {
+  calls ??= load();
+  return calls;
+}
+
+function load(): SystemCalls {
+  if (process.platform !== 'linux') {
+    throw new HostError(
+      'failed',
+      `packets and namespaces of ${process.platform} cannot be reached, only those of Linux`,
+      {
+        hint: 'run synscope on Linux, or look at a Linux machine with --on ssh:HOST',
+      },
+    );
+  }
+  let koffi: Koffi;
+  try {
+    koffi = createRequire(import.meta.url)('koffi') as Koffi;
+  } catch (cause) {
+    throw new HostError('failed', `the package koffi, through which system calls go, cannot be loaded here`, {
+      cause,
+      hint: 'install synscope with its optional packages (npm without --omit=optional), on a platform that koffi knows',
+    });
+  }
+  return bindCalls(koffi);
+}
+
+function bindCalls(koffi: Koffi): SystemCalls {
+  // The process itself has the C library, whichever it is.
+  const libc = koffi.load(null);
+  const setns = libc.func('int setns(int fd, int kind)');
+  const socket = libc.func('int socket(int domain, int type, int protocol)');
+  const bind = libc.func('int bind(int fd, const void *address, uint32_t length)');
+  const connect = libc.func('int connect(int fd, const void *address, uint32_t length)');
+  const getsockname = libc.func('int getsockname(int fd, void *address, void *length)');
+  const nameToIndex = libc.func('uint32_t if_nametoindex(const char *name)');
+  const setsockopt = libc.func('int setsockopt(int fd, int level, int option, const void *value, uint32_t length)');
+  const getsockopt = libc.func('int getsockopt(int fd, int level, int option, void *value, void *length)');
+  const recv = libc.func('intptr_t recv(int fd, void *buffer, size_t length, int flags)');
+  const sendto = libc.func(
+    'intptr_t sendto(int fd, const void *bytes, size_t length, int flags, const void *address, uint32_t addressLength)',
+  );
+  const close = libc.func('int close(int fd)');
+  const mmap = libc.func('void *mmap(void *at, size_t length, int access, int flags, int fd, long offset)');
+  const munmap = libc.func('int munmap(void *at, size_t length)');
+
+  const checked = (syscall: string, result: number | bigint): number => {
+    if (result < 0) throw systemError(syscall, koffi.errno());
+    return Number(result);
+  };
+  return {
+    setns(fd, kind) {
+      checked('setns', setns(fd, kind));
+    },
+    socket: (domain, type, protocol) => checked('socket', socket(domain, type | SOCK_CLOEXEC, protocol)),
+    bind(fd, address) {
+      checked('bind', bind(fd, address, address.length));
+    },
+    connect(fd, address) {
+      checked('connect', connect(fd, address, address.length));
+    },
+    getsockname(fd, address) {
+      checked('getsockname', getsockname(fd, address, Uint32Array.of(address.length)));
+    },
+    interfaceIndex: (name) => nameToIndex(name) as number,
+    setsockopt(fd, level, option, value) {
+      checked('setsockopt', setsockopt(fd, level, option, value, value.length));
+    },
+    getsockopt(fd, level, option, value) {
+      const length = Uint32Array.of(value.length);
+      checked('getsockopt', getsockopt(fd, level, option, value, length));
+      return length[0] as number;
+    },
+    recv: (fd, buffer, flags) => checked('recv', recv(fd, buffer, buffer.length, flags)),
+    sendto: (fd, bytes, flags, address) =>
+      checked('sendto', sendto(fd, bytes, bytes.length, flags, address ?? null, address?.length ?? 0)),
+    close(fd) {
+      checked('close', close(fd));
+    },
+    map(fd, lengthBytes) {
+      const at = mmap(null, lengthBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) as bigint;
+      if (BigInt.asIntN(64, BigInt(at)) === -1n) throw systemError('mmap', koffi.errno());
+      return {
+        memory: koffi.view(at, lengthBytes),
+        unmap: () => {
+          munmap(at, lengthBytes);
+        },
+      };
+    },
+    addressOf: (bytes) => koffi.address(bytes),
+    watch: (fd, what, onReady) => watchWith(koffi.node, fd, { [what]: true }, onReady),
+  };
+}
+
+function watchWith(
+  loop: typeof node,
+  fd: number,
+  events: { readonly readable?: boolean; readonly writable?: boolean },
+  onReady: () => void,
+): DescriptorWatch {
+  const handle = loop.poll(fd, events, onReady);
+  handle.stop();
+  return {
+    resume: () => handle.start(events, onReady),
+    pause: () => handle.stop(),
+    close() {
+      handle.stop();
+      handle.close();
+    },
+  };
+}
+
+/** The name of an error of the kernel, by its number: `ECONNREFUSED`. */
+export function errnoName(errno: number): string {
+  names ??= new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+  // EAGAIN has two names, and Node does not know the others.
+  return { 11: 'EAGAIN', 64: 'ENONET', 112: 'EHOSTDOWN' }[errno] ?? names.get(errno) ?? `E${errno}`;
+}
+
+let names: ReadonlyMap<number, string> | undefined;
+
+function systemError(syscall: string, errno: number): NodeJS.ErrnoException {
+  const code = errnoName(errno);
+  const message = getSystemErrorMap().get(-errno)?.[1] ?? 'system error';
+  return Object.assign(new Error(`${code}: ${message}, ${syscall}`), { code, errno: -errno, syscall });
+}
+
+const SOCK_CLOEXEC = 0o2000000;
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_SHARED = 1;
