@@ -29,9 +29,10 @@ export const EXAMPLE_ATTEMPT_V4: Attempt = {
   server: { address: '192.0.2.1', port: 443 },
 };
 
-/** Counters that grew by this during a watch of a second. */
-export function exampleCounters(growth: Readonly<Record<string, number>>): Counters {
-  return { now: growth, growth, intervalMs: 1000 };
+/** Counters that grew by this during a watch of a second; those that are only named were read and stood still. */
+export function exampleCounters(growth: Readonly<Record<string, number>>, ...still: readonly string[]): Counters {
+  const zeros = Object.fromEntries(still.map((name) => [name, 0]));
+  return { now: { ...zeros, ...growth }, growth, intervalMs: 1000 };
 }
 
 /** The lookup of the reply when there is no route. */
