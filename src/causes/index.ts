@@ -23,9 +23,14 @@ import { cause as dnsWrongAddress } from './dns-wrong-address.ts';
 import { cause as ephemeralPortsExhausted } from './ephemeral-ports-exhausted.ts';
 import { cause as localResourceLimit } from './local-resource-limit.ts';
 import { cause as neighbourTableOverflow } from './neighbour-table-overflow.ts';
+import { cause as netfilterConnlimit } from './netfilter-connlimit.ts';
 import { cause as netfilterDropIn } from './netfilter-drop-in.ts';
+import { cause as netfilterRateLimit } from './netfilter-rate-limit.ts';
+import { cause as netfilterRejectIn } from './netfilter-reject-in.ts';
+import { cause as noListener } from './no-listener.ts';
 import { cause as noReturnRoute } from './no-return-route.ts';
 import { cause as proxyInTheWay } from './proxy-in-the-way.ts';
+import { cause as tcpBadChecksum } from './tcp-bad-checksum.ts';
 
 /** Every cause of the catalogue, by id. */
 export const CAUSES: readonly Cause[] = [
@@ -52,7 +57,12 @@ export const CAUSES: readonly Cause[] = [
   ephemeralPortsExhausted,
   localResourceLimit,
   neighbourTableOverflow,
+  netfilterConnlimit,
   netfilterDropIn,
+  netfilterRateLimit,
+  netfilterRejectIn,
+  noListener,
   noReturnRoute,
   proxyInTheWay,
+  tcpBadChecksum,
 ];
