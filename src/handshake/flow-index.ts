@@ -1,8 +1,9 @@
 import { type AttemptTable, ROW, ROW_HASH } from './attempt-table.ts';
+import { isOpen } from './attempt-timeouts.ts';
 
 /**
  * Finds the open attempt of a connection: open addressing with linear probing over rows of an {@link AttemptTable}. A slot
- * holds row + 1 in its lower 24 bits and 8 bits of the hash above them; 0 is empty. At most a quarter of the slots are in use, so
+ * holds row + 1 in its lower 24 bits and 8 bits of the hash above them; 0 is empty. There are always {@link MIN_SLOTS_PER_ROW}, so
  * that a packet of no open attempt mostly meets an empty slot at once: that is what makes the scan fast.
  */
 export interface FlowIndex {
@@ -12,6 +13,8 @@ export interface FlowIndex {
 }
 
 const ROW_MASK = 0xffffff;
+/** With fewer, packets meet more rows that are not theirs; with more, slots lie further apart in memory. */
+const MIN_SLOTS_PER_ROW = 2.5;
 
 /** Most rows that an index can refer to. */
 export const MAX_INDEXED_ROWS: number = ROW_MASK - 1;
@@ -43,7 +46,7 @@ export function foldIpv6(a: number, b: number, c: number, d: number): number {
 
 /** Adds a row under its hash, which it also stores in the row. */
 export function indexRow(index: FlowIndex, table: AttemptTable, row: number, hash: number): void {
-  if ((index.used + 1) * 4 > index.slots.length) grow(index, table);
+  if ((index.used + 1) * MIN_SLOTS_PER_ROW > index.slots.length) grow(index, table, row);
   table.rows[row * ROW + ROW_HASH] = hash;
   place(index.slots, index.mask, row, hash);
   index.used++;
@@ -83,14 +86,13 @@ function place(slots: Int32Array, mask: number, row: number, hash: number): void
   slots[at] = (hash & ~ROW_MASK) | (row + 1);
 }
 
-function grow(index: FlowIndex, table: AttemptTable): void {
-  const { slots } = index;
-  const size = slots.length * 2;
+/** Doubles the slots. Rows are met in their order, which memory serves best; those that are open are the ones in the index. */
+function grow(index: FlowIndex, table: AttemptTable, added: number): void {
+  const size = index.slots.length * 2;
   index.slots = new Int32Array(size);
   index.mask = size - 1;
-  for (const slot of slots) {
-    if (slot === 0) continue;
-    const row = (slot & ROW_MASK) - 1;
-    place(index.slots, index.mask, row, table.rows[row * ROW + ROW_HASH]!);
+  for (let row = 0; row < table.rowEnd; row++) {
+    if (row !== added && isOpen(table.rows, row))
+      place(index.slots, index.mask, row, table.rows[row * ROW + ROW_HASH]!);
   }
 }
