@@ -136,19 +136,24 @@ function findCopy(
   const { rows, rowTimes, events, eventTimes } = table;
   const base = row * ROW;
   if (input.timeNs - rowTimes[(base + ROW_LAST_TIME) / 2]! > COPY_WITHIN_NS) return 0;
+  const isAnswer = (info & 15) === KIND_SYN_ACK;
   let original = 0;
   for (let event = rows[base + ROW_FIRST_EVENT]!; event !== 0; event = events[event * EVENT + EVENT_NEXT]!) {
     const at = event * EVENT;
-    // A packet of the other side in between makes the second one an answer of its own, not another sighting.
     const other = events[at + EVENT_INFO]!;
+    const isSyn = (other & 15) === KIND_SYN;
+    // Compared at once: with a comparison after the other, the first that gets further has all of this compiled anew.
+    const differences =
+      (events[at + EVENT_SEQ]! ^ input.seq) |
+      (events[at + EVENT_ACK]! ^ ack) |
+      (events[at + EVENT_ID_LENGTH]! ^ idLength) |
+      (events[at + EVENT_TSVAL]! ^ tsval);
     if (((other ^ info) & 16) !== 0) {
-      if ((info & 15) !== KIND_SYN_ACK || (other & 15) === KIND_SYN) original = 0;
+      // A packet of the other side in between makes the second one an answer of its own, not another sighting.
+      if (!isAnswer || isSyn) original = 0;
     } else if (
-      events[at + EVENT_SEQ] === (input.seq | 0) &&
-      events[at + EVENT_ACK] === ack &&
-      events[at + EVENT_ID_LENGTH] === idLength &&
-      events[at + EVENT_TSVAL] === tsval &&
-      sameButTtl(events[at + EVENT_INFO]!, info) &&
+      differences === 0 &&
+      sameButTtl(other, info) &&
       Math.abs(input.timeNs - eventTimes[event * (EVENT / 2)]!) <= COPY_WITHIN_NS
     ) {
       original = event;

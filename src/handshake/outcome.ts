@@ -18,36 +18,47 @@ import {
   STATE_WRONG_ACK,
 } from './attempt-table.ts';
 
-/**
- * How an attempt ended, by its state flags. Proof of success comes first, then what the server did, then what is missing; an
- * attempt that the end of the capture cut off before it could be judged is `in-progress`.
- */
-export function outcomeOf(state: number): Outcome {
-  const has = (flag: number): boolean => (state & flag) !== 0;
-  if (has(STATE_PROVED)) return 'established';
-  if (has(STATE_ANSWERED)) return answeredOutcome(state);
-  if (has(STATE_ANSWER_MISSING)) {
-    // A RST shows that the packets of the server were captured, too: only its SYN-ACK is missing.
-    return has(STATE_RST_SERVER) && !has(STATE_DATA_CLIENT) ? 'refused' : 'one-sided';
-  }
-  if (has(STATE_REFUSED)) return 'refused';
-  if (has(STATE_ICMP)) return 'unreachable';
-  if (has(STATE_WRONG_ACK | STATE_CHALLENGED | STATE_RST_CLIENT)) return 'abandoned';
-  if (has(STATE_CUT_OFF)) return 'in-progress';
-  return 'no-reply';
+/** An outcome, and what the state of an attempt must have, and must not have, for it. */
+interface OutcomeRule {
+  readonly outcome: Outcome;
+  readonly all: number;
+  readonly none: number;
 }
 
-function answeredOutcome(state: number): Outcome {
-  const has = (flag: number): boolean => (state & flag) !== 0;
-  if (has(STATE_ACKED)) {
-    if (has(STATE_RST_AFTER_ACK) && !has(STATE_DATA_CLIENT)) return 'refused';
-    return has(STATE_REPEATED_AFTER_ACK) ? 'half-open' : 'established';
-  }
+/** The first that fits counts. Proof of success comes first, then what the server did, then what is missing. */
+const RULES: readonly OutcomeRule[] = [
+  { outcome: 'established', all: STATE_PROVED, none: 0 },
+  { outcome: 'refused', all: STATE_ANSWERED | STATE_ACKED | STATE_RST_AFTER_ACK, none: STATE_DATA_CLIENT },
+  { outcome: 'half-open', all: STATE_ANSWERED | STATE_ACKED | STATE_REPEATED_AFTER_ACK, none: 0 },
+  { outcome: 'established', all: STATE_ANSWERED | STATE_ACKED, none: 0 },
   // A forged RST can overtake the SYN-ACK, which the client then resets because it has given up.
-  if (has(STATE_RST_CLIENT)) return has(STATE_REFUSED) ? 'refused' : 'abandoned';
-  if (has(STATE_RST_SERVER)) return 'refused';
-  if (has(STATE_CUT_OFF)) return 'in-progress';
-  return has(STATE_SYN_MISSING) ? 'one-sided' : 'half-open';
+  { outcome: 'refused', all: STATE_ANSWERED | STATE_RST_CLIENT | STATE_REFUSED, none: 0 },
+  { outcome: 'abandoned', all: STATE_ANSWERED | STATE_RST_CLIENT, none: 0 },
+  { outcome: 'refused', all: STATE_ANSWERED | STATE_RST_SERVER, none: 0 },
+  { outcome: 'in-progress', all: STATE_ANSWERED | STATE_CUT_OFF, none: 0 },
+  { outcome: 'one-sided', all: STATE_ANSWERED | STATE_SYN_MISSING, none: 0 },
+  { outcome: 'half-open', all: STATE_ANSWERED, none: 0 },
+  // A RST shows that the packets of the server were captured, too: only its SYN-ACK is missing.
+  { outcome: 'refused', all: STATE_ANSWER_MISSING | STATE_RST_SERVER, none: STATE_DATA_CLIENT },
+  { outcome: 'one-sided', all: STATE_ANSWER_MISSING, none: 0 },
+  { outcome: 'refused', all: STATE_REFUSED, none: 0 },
+  { outcome: 'unreachable', all: STATE_ICMP, none: 0 },
+  { outcome: 'abandoned', all: STATE_WRONG_ACK, none: 0 },
+  { outcome: 'abandoned', all: STATE_CHALLENGED, none: 0 },
+  { outcome: 'abandoned', all: STATE_RST_CLIENT, none: 0 },
+  // The end of the capture came before the attempt could be judged.
+  { outcome: 'in-progress', all: STATE_CUT_OFF, none: 0 },
+];
+
+/**
+ * How an attempt ended, by its state flags. It is a table because code with a branch for each would be compiled anew whenever an
+ * outcome is met for the first time, and all that it is inlined into as well.
+ */
+export function outcomeOf(state: number): Outcome {
+  for (const { outcome, all, none } of RULES) {
+    if ((state & all) === all && (state & none) === 0) return outcome;
+  }
+  return 'no-reply';
 }
 
 /** The last step that was reached: the one whose answer is missing. */
@@ -59,9 +70,11 @@ export function stageOf(state: number): Stage {
   return (state & STATE_ANSWERED) !== 0 ? 'syn-ack' : 'syn';
 }
 
+const FAILURES: ReadonlySet<Outcome> = new Set(['no-reply', 'refused', 'unreachable', 'abandoned', 'half-open']);
+
 /** True for outcomes that a report lists as failed. */
 export function isFailure(outcome: Outcome): boolean {
-  return outcome !== 'established' && outcome !== 'in-progress' && outcome !== 'one-sided';
+  return FAILURES.has(outcome);
 }
 
 /** How many SYNs of an attempt were captured, copies aside; at most 255. */

@@ -74,6 +74,7 @@ export function decodeTcpOptions(view: DataView, offset: number, end: number, ou
   const headerBytes = (view.getUint8(offset + 12) >>> 4) * 4;
   out.malformed = headerBytes < 20;
   const limit = offset + headerBytes;
+  if (headerBytes === 40 && limit <= captured && decodeUsualSyn(view, offset + 20, out)) return;
   let at = offset + 20;
   while (at < limit) {
     if (at >= captured) {
@@ -106,6 +107,22 @@ export function decodeTcpOptions(view: DataView, offset: number, end: number, ou
     if (!decodeOption(view, kind, at, length, out)) out.malformed = true;
     at += length;
   }
+}
+
+/** Decodes 20 bytes of options when they are those of a Linux SYN: MSS, SACK-Permitted, Timestamps, No-Operation, Window Scale. */
+function decodeUsualSyn(view: DataView, at: number, out: TcpOptions): boolean {
+  if (view.getUint32(at + 4) !== 0x0402080a || view.getUint16(at) !== 0x0204) return false;
+  const last = view.getUint32(at + 16);
+  if (last >>> 8 !== 0x010303) return false;
+  out.hasMss = true;
+  out.mssBytes = view.getUint16(at + 2);
+  out.sackPermitted = true;
+  out.hasTimestamps = true;
+  out.tsval = view.getUint32(at + 8);
+  out.tsecr = view.getUint32(at + 12);
+  out.hasWindowScale = true;
+  out.windowScaleShift = last & 255;
+  return true;
 }
 
 /** Decodes one option that lies wholly within the header. Returns false when its length is wrong for its kind. */
