@@ -45,9 +45,21 @@ export function makeNamespacePair(prefix: string): NamespacePair {
       ip('-n', name, 'link', 'set', 'lo', 'up');
       ip('-n', name, 'link', 'set', 'eth0', 'up');
     }
+    waitFor(() => [server, client].every((name) => read('-n', name, '-6', 'route').includes('fe80::/64 dev eth0')));
   } catch (error) {
     remove();
     throw error;
   }
   return { server, client, remove };
+}
+
+function read(...argv: string[]): string {
+  return execFileSync('ip', argv, { encoding: 'utf8' });
+}
+
+function waitFor(isSo: () => boolean): void {
+  for (let tries = 0; !isSo(); tries++) {
+    if (tries === 100) throw new Error('the link between the namespaces does not come up');
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+  }
 }
