@@ -17,6 +17,9 @@ import { cause as clientRejectRoute } from './client-reject-route.ts';
 import { cause as clientRuleReject } from './client-rule-reject.ts';
 import { cause as clientWrongDevice } from './client-wrong-device.ts';
 import { cause as clientXfrmOutBlock } from './client-xfrm-out-block.ts';
+import { cause as conntrackFull } from './conntrack-full.ts';
+import { cause as conntrackInsertFailed } from './conntrack-insert-failed.ts';
+import { cause as conntrackInvalidSyn } from './conntrack-invalid-syn.ts';
 import { cause as dnsNoAnswer } from './dns-no-answer.ts';
 import { cause as dnsSlow } from './dns-slow.ts';
 import { cause as dnsWrongAddress } from './dns-wrong-address.ts';
@@ -29,8 +32,13 @@ import { cause as netfilterRateLimit } from './netfilter-rate-limit.ts';
 import { cause as netfilterRejectIn } from './netfilter-reject-in.ts';
 import { cause as noListener } from './no-listener.ts';
 import { cause as noReturnRoute } from './no-return-route.ts';
+import { cause as pathFirewallReject } from './path-firewall-reject.ts';
 import { cause as proxyInTheWay } from './proxy-in-the-way.ts';
+import { cause as routerNeighbourUnresolved } from './router-neighbour-unresolved.ts';
+import { cause as routerNoRoute } from './router-no-route.ts';
+import { cause as routerRejectRoute } from './router-reject-route.ts';
 import { cause as tcpBadChecksum } from './tcp-bad-checksum.ts';
+import { cause as ttlExceededLoop } from './ttl-exceeded-loop.ts';
 
 /** Every cause of the catalogue, by id. */
 export const CAUSES: readonly Cause[] = [
@@ -51,6 +59,9 @@ export const CAUSES: readonly Cause[] = [
   clientRuleReject,
   clientWrongDevice,
   clientXfrmOutBlock,
+  conntrackFull,
+  conntrackInsertFailed,
+  conntrackInvalidSyn,
   dnsNoAnswer,
   dnsSlow,
   dnsWrongAddress,
@@ -63,6 +74,11 @@ export const CAUSES: readonly Cause[] = [
   netfilterRejectIn,
   noListener,
   noReturnRoute,
+  pathFirewallReject,
   proxyInTheWay,
+  routerNeighbourUnresolved,
+  routerNoRoute,
+  routerRejectRoute,
   tcpBadChecksum,
+  ttlExceededLoop,
 ];
