@@ -24,6 +24,11 @@ import { cause as dnsNoAnswer } from './dns-no-answer.ts';
 import { cause as dnsSlow } from './dns-slow.ts';
 import { cause as dnsWrongAddress } from './dns-wrong-address.ts';
 import { cause as ephemeralPortsExhausted } from './ephemeral-ports-exhausted.ts';
+import { cause as icmpSuppressed } from './icmp-suppressed.ts';
+import { cause as listenerInOtherNetns } from './listener-in-other-netns.ts';
+import { cause as listenerWrongAddress } from './listener-wrong-address.ts';
+import { cause as listenerWrongDeviceOrVrf } from './listener-wrong-device-or-vrf.ts';
+import { cause as listenerWrongFamily } from './listener-wrong-family.ts';
 import { cause as localResourceLimit } from './local-resource-limit.ts';
 import { cause as neighbourTableOverflow } from './neighbour-table-overflow.ts';
 import { cause as netfilterConnlimit } from './netfilter-connlimit.ts';
@@ -31,12 +36,17 @@ import { cause as netfilterDropIn } from './netfilter-drop-in.ts';
 import { cause as netfilterRateLimit } from './netfilter-rate-limit.ts';
 import { cause as netfilterRejectIn } from './netfilter-reject-in.ts';
 import { cause as noListener } from './no-listener.ts';
+import { cause as noListenerAndNoRoute } from './no-listener-and-no-route.ts';
 import { cause as noReturnRoute } from './no-return-route.ts';
+import { cause as pathFirewallDropSyn } from './path-firewall-drop-syn.ts';
 import { cause as pathFirewallReject } from './path-firewall-reject.ts';
 import { cause as proxyInTheWay } from './proxy-in-the-way.ts';
+import { cause as routerForwardingOff } from './router-forwarding-off.ts';
 import { cause as routerNeighbourUnresolved } from './router-neighbour-unresolved.ts';
 import { cause as routerNoRoute } from './router-no-route.ts';
 import { cause as routerRejectRoute } from './router-reject-route.ts';
+import { cause as rstInjected } from './rst-injected.ts';
+import { cause as skLookupSteered } from './sk-lookup-steered.ts';
 import { cause as tcpBadChecksum } from './tcp-bad-checksum.ts';
 import { cause as ttlExceededLoop } from './ttl-exceeded-loop.ts';
 
@@ -66,6 +76,11 @@ export const CAUSES: readonly Cause[] = [
   dnsSlow,
   dnsWrongAddress,
   ephemeralPortsExhausted,
+  icmpSuppressed,
+  listenerInOtherNetns,
+  listenerWrongAddress,
+  listenerWrongDeviceOrVrf,
+  listenerWrongFamily,
   localResourceLimit,
   neighbourTableOverflow,
   netfilterConnlimit,
@@ -73,12 +88,17 @@ export const CAUSES: readonly Cause[] = [
   netfilterRateLimit,
   netfilterRejectIn,
   noListener,
+  noListenerAndNoRoute,
   noReturnRoute,
+  pathFirewallDropSyn,
   pathFirewallReject,
   proxyInTheWay,
+  routerForwardingOff,
   routerNeighbourUnresolved,
   routerNoRoute,
   routerRejectRoute,
+  rstInjected,
+  skLookupSteered,
   tcpBadChecksum,
   ttlExceededLoop,
 ];

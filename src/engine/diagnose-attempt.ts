@@ -47,7 +47,11 @@ export function diagnoseAttempt(
   { attempt, handshake, facts, context, on }: AttemptCase,
 ): Diagnosis {
   const passed = attempt.observed && handshake.outcome === 'established';
-  const judged = judgeCauses(passed ? causes.filter(({ step }) => AFTER_SUCCESS.has(step)) : causes, facts);
+  const late = handshake.synRetransmissions > 0;
+  const judged = judgeCauses(
+    passed ? causes.filter(({ step, survivable }) => AFTER_SUCCESS.has(step) || (late && survivable)) : causes,
+    facts,
+  );
   const seen = judgeHandshake(handshake, context);
   const standing = judged.filter(
     ({ status }) => status === 'confirmed' || status === 'likely' || status === 'possible',

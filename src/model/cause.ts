@@ -135,6 +135,8 @@ export interface CauseDefinition<Needs extends FactName, Wants extends FactName>
   readonly title: string;
   readonly place: Place;
   readonly step: PathStep;
+  /** An attempt can succeed in spite of it, late: it is judged for established attempts, too, when a packet had to be repeated. */
+  readonly survivable?: true;
   /** From which hosts its decisive evidence can be had; from others it is at best possible. */
   readonly sides: readonly ('server' | 'client')[];
   readonly needs: readonly Needs[];
