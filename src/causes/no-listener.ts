@@ -2,7 +2,14 @@ import { type Cause, type CauseEvidence, contradicts, defineCause, supports } fr
 import { formatQuantity } from '../model/text.ts';
 import { EXAMPLE_ATTEMPT, exampleCounters, NO_ROUTE_BACK, ROUTE_BACK } from './shared-examples.ts';
 import { listening, listeningElsewhere, NOTHING_LISTENS, REFUSED, SUPPOSED } from './shared-examples-server.ts';
-import { listenerName, nearestMismatch, processName, refusedByTcp, socketWeight } from './shared-listener.ts';
+import {
+  listenerName,
+  namespacesListening,
+  nearestMismatch,
+  processName,
+  refusedByTcp,
+  socketWeight,
+} from './shared-listener.ts';
 
 const MISMATCHES = {
   address: 'for another address',
@@ -58,7 +65,7 @@ export const cause: Cause = defineCause({
         contradicts('strong', 'sockets', `${listenerName(listener)} listens on the port, but ${MISMATCHES[why]}`),
       );
     }
-    const others = otherNamespaces.filter(({ listeners }) => listeners.some((one) => one.port === port));
+    const others = namespacesListening(otherNamespaces, port);
     const [other] = others;
     if (near === undefined && other !== undefined) {
       evidence.push(

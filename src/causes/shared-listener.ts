@@ -5,7 +5,7 @@ import type { Attempt } from '../model/facts/attempt.ts';
 import type { Counters } from '../model/facts/facts.ts';
 import type { KernelTrace } from '../model/facts/kernel-events.ts';
 import type { PacketFilter } from '../model/facts/packet-filter.ts';
-import type { Listener, SocketTable } from '../model/facts/sockets.ts';
+import type { Listener, OtherNamespace, SocketTable } from '../model/facts/sockets.ts';
 import { formatEndpoint } from '../model/flow.ts';
 import { hitKind, hitName } from './shared-filter.ts';
 import { resetsSent, stoodStill } from './shared-silence.ts';
@@ -94,4 +94,11 @@ export function refusedByTcp({ attempt, counters, kernelTrace, packetFilter }: R
     evidence.push(supports('strong', 'kernelTrace', `the kernel reports that TCP sent a RST for it${why}`));
   }
   return evidence;
+}
+
+/** Other network namespaces with a listener on a port that is not only for their own loopback addresses. */
+export function namespacesListening(others: readonly OtherNamespace[], port: number): readonly OtherNamespace[] {
+  return others.filter(({ listeners }) =>
+    listeners.some((one) => one.port === port && !one.address.startsWith('127.') && one.address !== '::1'),
+  );
 }

@@ -87,7 +87,7 @@ With connection tracking and a rule \`ct state invalid drop\`, the packet filter
   scenario: {
     plan: () => ({
       steps: [],
-      attempt: { on: 'client', send: { flags: 'S', badTcpChecksum: true, count: 1 } },
+      attempt: { on: 'client', send: { flags: 'S', badTcpChecksum: true } },
       expect: { client: null },
     }),
   },
