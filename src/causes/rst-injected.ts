@@ -1,8 +1,9 @@
 import { type Cause, contradicts, defineCause, supports } from '../model/cause.ts';
 import type { Attempt } from '../model/facts/attempt.ts';
 import type { Segment } from '../model/handshake.ts';
-import { CLIENT_ATTEMPT, ROUTE_OUT } from './shared-client.ts';
+import { CLIENT_ATTEMPT } from './shared-client.ts';
 import { nftChain } from './shared-lab-rules.ts';
+import { SILENT_PROBE } from './shared-path-silence.ts';
 
 /** TTLs that systems start with: a packet that still has one has crossed no router. */
 const INITIAL_TTLS: ReadonlySet<number> = new Set([64, 128, 255]);
@@ -47,8 +48,9 @@ export const cause: Cause = defineCause({
   place: 'path',
   step: 'path-out',
   sides: ['client', 'server'],
-  needs: ['attempt', 'outgoingRoute'],
-  assess({ attempt, outgoingRoute }) {
+  needs: ['attempt'],
+  wants: ['pathProbe'],
+  assess({ attempt, pathProbe }) {
     const rst = answeringReset(attempt);
     if (rst === undefined) return [];
     const answer = attempt.handshake?.segments.find(
@@ -65,14 +67,10 @@ export const cause: Cause = defineCause({
             ),
           ];
     }
-    if (outgoingRoute.ok && outgoingRoute.gateway !== undefined && INITIAL_TTLS.has(rst.ttl)) {
-      return [
-        supports(
-          'conclusive',
-          'attempt',
-          `the RST came with TTL ${rst.ttl}: it crossed no router, and the server is behind the gateway ${outgoingRoute.gateway}`,
-        ),
-      ];
+    const behind = pathProbe?.hops.find(({ ttl, answer }) => ttl === 1 && answer === 'time-exceeded');
+    if (INITIAL_TTLS.has(rst.ttl) && behind !== undefined) {
+      const statement = `the RST came with TTL ${rst.ttl}: it crossed no router, and a SYN with TTL 1 dies at ${behind.address}, before the server`;
+      return [supports('conclusive', 'pathProbe', statement)];
     }
     return [
       supports('weak', 'attempt', `a RST with TTL ${rst.ttl} answered; only the server knows whether it sent it`),
@@ -113,9 +111,14 @@ What gives it away: a TTL that does not fit the distance of the server (or the T
     }),
   },
   examples: [
-    { name: 'it crossed no router', given: { attempt: refused(64), outgoingRoute: ROUTE_OUT }, expect: 'confirmed' },
-    { name: 'a plausible TTL', given: { attempt: refused(60), outgoingRoute: ROUTE_OUT }, expect: 'possible' },
-    { name: 'silence', given: { attempt: CLIENT_ATTEMPT, outgoingRoute: ROUTE_OUT }, expect: 'not-indicated' },
+    { name: 'it crossed no router', given: { attempt: refused(64), pathProbe: SILENT_PROBE }, expect: 'confirmed' },
+    { name: 'a plausible TTL', given: { attempt: refused(60) }, expect: 'possible' },
+    {
+      name: 'the server is next door',
+      given: { attempt: refused(64), pathProbe: { hops: [{ ttl: 1, answer: 'rst' }] } },
+      expect: 'possible',
+    },
+    { name: 'silence', given: { attempt: CLIENT_ATTEMPT }, expect: 'not-indicated' },
   ],
   references: ['https://www.rfc-editor.org/rfc/rfc3360', 'net/ipv4/netfilter/nf_reject_ipv4.c'],
 });

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CAUSES } from '../causes/index.ts';
-import { probePath } from '../collect/client/path-probe.ts';
+import { probeHops, probePath } from '../collect/client/path-probe.ts';
 import { readProxies } from '../collect/client/proxies.ts';
 import { resolveTarget } from '../collect/client/resolve.ts';
 import { type Baseline, type Facts, gatherFacts, readBaseline } from '../collect/facts/gather.ts';
@@ -254,6 +254,15 @@ class Trial {
         value: await probePath(host, candidate.address, target.port, (port) =>
           this.handshakeTo(server, { address: '', port }),
         ),
+        source: 'probes',
+      };
+    }
+    if (connect.errno === 'ECONNREFUSED' && attempt.syns > 0) {
+      // How far the server is tells whether the RST can have come from it.
+      const near = { maxHops: 2, timeoutMs: Math.max(250, 4 * connect.elapsedMs) };
+      const byPort = (port: number): Handshake | undefined => this.handshakeTo(server, { address: '', port });
+      known.pathProbe = {
+        value: { hops: await probeHops(host, candidate.address, target.port, byPort, near) },
         source: 'probes',
       };
     }

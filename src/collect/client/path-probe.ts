@@ -54,17 +54,16 @@ async function probeEcho(host: Host, address: string): Promise<PathProbe['echo']
 }
 
 /** SYNs with a TTL of 1, 2, 3, ...: the routers in which they die say so (as traceroute does). */
-async function probeHops(
+export async function probeHops(
   host: Host,
   address: string,
   port: number,
   attempts: AttemptsByPort,
+  { maxHops = MAX_HOPS, timeoutMs = PROBE_TIMEOUT_MS }: { readonly maxHops?: number; readonly timeoutMs?: number } = {},
 ): Promise<PathProbe['hops']> {
-  const ttls = Array.from({ length: MAX_HOPS }, (_, index) => index + 1);
+  const ttls = Array.from({ length: maxHops }, (_, index) => index + 1);
   try {
-    const outcomes = await Promise.all(
-      ttls.map((ttl) => host.connect({ address, port, ttl, timeoutMs: PROBE_TIMEOUT_MS })),
-    );
+    const outcomes = await Promise.all(ttls.map((ttl) => host.connect({ address, port, ttl, timeoutMs })));
     const hops = outcomes.map(({ errno, local }, index): PathProbe['hops'][number] => {
       const ttl = index + 1;
       const seen = local === undefined ? undefined : attempts(local.port);
