@@ -48,6 +48,22 @@ export type KernelEvent =
     }
   | { readonly kind: 'bad-checksum'; readonly cpu: number; readonly timeUs: number }
   | {
+      readonly kind: 'authentication-refused';
+      /** The tracepoint, without `tcp_`: `hash_md5_required`, `hash_md5_mismatch`, `ao_handshake_failure`, ... */
+      readonly what: string;
+      readonly cpu: number;
+      readonly timeUs: number;
+    }
+  | {
+      /** Of the connection, or of the listener (`LISTEN` to `CLOSE`). */
+      readonly kind: 'state-changed';
+      /** As the kernel names them: `LISTEN`, `SYN_RECV`, `CLOSE`, ... */
+      readonly from: string;
+      readonly to: string;
+      readonly cpu: number;
+      readonly timeUs: number;
+    }
+  | {
       readonly kind: 'neighbour-failed';
       readonly address: string;
       readonly device: string;
