@@ -126,16 +126,15 @@ export function countedBeforeListener(
   }
   const syns = expectedSyns(attempt);
   const moved = names.filter((name) => grown(counters, name) > 0);
-  const what = `${formatGrowths(counters, moved)}`;
+  const what = formatGrowths(counters, moved);
   if (by < syns) return [supports('moderate', 'counters', `${what}, for ${syns} SYNs`)];
   const refused = listenerRefusals(sockets);
   if (refused === 0) {
     return [
-      supports('moderate', 'counters', `${what}: ${perSyn(attempt, [by])}`),
       contradicts(
         'strong',
         'sockets',
-        'the listener itself refused nothing (sk_drops +0): another port moved the counter',
+        `${what}, but the listener itself refused nothing (sk_drops +0): it was another port`,
       ),
     ];
   }
