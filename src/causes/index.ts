@@ -22,6 +22,7 @@ import { cause as clientXfrmOutBlock } from './client-xfrm-out-block.ts';
 import { cause as conntrackFull } from './conntrack-full.ts';
 import { cause as conntrackInsertFailed } from './conntrack-insert-failed.ts';
 import { cause as conntrackInvalidSyn } from './conntrack-invalid-syn.ts';
+import { cause as dnatDeadBackend } from './dnat-dead-backend.ts';
 import { cause as dnsNoAnswer } from './dns-no-answer.ts';
 import { cause as dnsSlow } from './dns-slow.ts';
 import { cause as dnsWrongAddress } from './dns-wrong-address.ts';
@@ -54,6 +55,7 @@ import { cause as pathFirewallDropSyn } from './path-firewall-drop-syn.ts';
 import { cause as pathFirewallReject } from './path-firewall-reject.ts';
 import { cause as pmtuBlackhole } from './pmtu-blackhole.ts';
 import { cause as proxyInTheWay } from './proxy-in-the-way.ts';
+import { cause as redirectClosedPort } from './redirect-closed-port.ts';
 import { cause as routerForwardingOff } from './router-forwarding-off.ts';
 import { cause as routerNeighbourUnresolved } from './router-neighbour-unresolved.ts';
 import { cause as routerNoRoute } from './router-no-route.ts';
@@ -93,6 +95,7 @@ export const CAUSES: readonly Cause[] = [
   conntrackFull,
   conntrackInsertFailed,
   conntrackInvalidSyn,
+  dnatDeadBackend,
   dnsNoAnswer,
   dnsSlow,
   dnsWrongAddress,
@@ -125,6 +128,7 @@ export const CAUSES: readonly Cause[] = [
   pathFirewallReject,
   pmtuBlackhole,
   proxyInTheWay,
+  redirectClosedPort,
   routerForwardingOff,
   routerNeighbourUnresolved,
   routerNoRoute,
