@@ -1,4 +1,4 @@
-import { type Cause, contradicts, defineCause, supports } from '../model/cause.ts';
+import { type Cause, contradicts, defineCause, type FactsFor, supports } from '../model/cause.ts';
 import type { Attempt } from '../model/facts/attempt.ts';
 import type { FilterHit } from '../model/facts/packet-filter.ts';
 import { CLIENT_ATTEMPT } from './shared-client.ts';
@@ -142,7 +142,9 @@ function fromHost({
   neighbourActivity,
   conntrack,
   addresses,
-}: Parameters<Cause['assess']>[0]): ReturnType<Cause['assess']> {
+}: FactsFor<'attempt', 'packetFilter' | 'neighbours' | 'neighbourActivity' | 'conntrack' | 'addresses'>): ReturnType<
+  Cause['assess']
+> {
   if (packetFilter === undefined) return [];
   const hit = forwardOf(packetFilter.hits, new Set((addresses ?? []).map(({ address }) => address)));
   const backend = hit?.target?.address;
