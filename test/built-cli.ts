@@ -1,5 +1,5 @@
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
-import { cpSync } from 'node:fs';
+import { cpSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { type CliRun, root } from './run-cli.ts';
@@ -21,6 +21,7 @@ export class BuiltCli {
     const { status, stdout, stderr } = spawnSync(process.execPath, build, { encoding: 'utf8' });
     if (status !== 0) throw new Error(`the build failed:\n${stdout}${stderr}`);
     for (const part of ['bin', 'package.json']) cpSync(join(root, part), join(folder, part), { recursive: true });
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
     this.program = join(folder, 'bin', 'synscope.js');
   }
 
