@@ -1,8 +1,12 @@
+import { type CauseEvidence, contradicts } from '../model/cause.ts';
 import { sysctlNumber } from '../model/cause-facts.ts';
 import type { Attempt } from '../model/facts/attempt.ts';
 import type { LinkAddress } from '../model/facts/links.ts';
+import type { PacketFilter } from '../model/facts/packet-filter.ts';
 import type { RouteLookup } from '../model/facts/routing.ts';
+import { hitName, weighHits } from './shared-filter.ts';
 import { rpFilterMode } from './shared-reply.ts';
+import { expectedSyns } from './shared-silence.ts';
 
 type Sysctls = Readonly<Record<string, string>> | undefined;
 
@@ -41,4 +45,12 @@ export function impossibleSource(address: string): string | undefined {
   if (first === 0) return 'an address of "this network" (0.0.0.0/8)';
   if (address === '255.255.255.255') return 'the broadcast address';
   return first >= 224 && first < 240 ? 'a multicast address' : undefined;
+}
+
+/** A rule in the ingress or prerouting hook that ends the SYN before its source is checked, as evidence against that check. */
+export function dropsBeforeRouting(filter: PacketFilter | undefined, attempt: Attempt): CauseEvidence | undefined {
+  if (filter === undefined) return undefined;
+  const { decider } = weighHits(filter, attempt, 'syn-in', expectedSyns(attempt));
+  if (decider === undefined || (decider.hit.hook !== 'prerouting' && decider.hit.hook !== 'ingress')) return undefined;
+  return contradicts('strong', 'packetFilter', `${hitName(decider.hit)} ends the SYN before its source is checked`);
 }
