@@ -34,7 +34,11 @@ const { status } = spawnSync(
 if (status === 0) {
   await bundle({ index: 'src/index.ts' }, dist, 'esm', 'js');
   // CommonJS, as Node's loader for it takes half the time, and loads less of Node itself. Commands load what they need late.
-  const entries = { main: 'src/cli/main.ts', 'track-worker': 'src/collect/track-worker.ts' };
+  const entries = {
+    main: 'src/cli/main.ts',
+    'track-worker': 'src/collect/track-worker.ts',
+    'lab-actor': 'lab/actors/actor.ts',
+  };
   await bundle(entries, join(dist, 'cli'), 'cjs', 'cjs');
   copyFileSync(join(root, 'node_modules/commander/LICENSE'), join(dist, 'cli', 'commander.LICENSE'));
   removeOrphans();

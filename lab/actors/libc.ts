@@ -1,5 +1,9 @@
+import { createRequire } from 'node:module';
 import { constants } from 'node:os';
-import koffi from 'koffi';
+import type Koffi from 'koffi';
+
+// Not an import: the build would take the package apart to join it to the program.
+const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
 
 /** The C library, of glibc or musl. */
 const libc = loadLibc();

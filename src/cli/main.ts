@@ -10,11 +10,12 @@ import { command as compare } from './compare.ts';
 import { command as connect } from './connect.ts';
 import { command as explain } from './explain.ts';
 import { interrupt } from './interrupt.ts';
+import { command as lab } from './lab.ts';
 import { command as listen } from './listen.ts';
 import { plannedMessage } from './planned.ts';
 import { command as read } from './read.ts';
 
-const COMMANDS: readonly Command[] = [connect, listen, read, compare, explain, causes];
+const COMMANDS: readonly Command[] = [connect, listen, read, compare, explain, causes, lab];
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;

@@ -29,7 +29,6 @@ const PLANNED: Readonly<Record<string, Planned>> = {
     where: 'record the packets',
     instead: ["sudo tcpdump -i any -s 160 -w FILE.pcap 'tcp port PORT or icmp or icmp6'"],
   },
-  lab: { where: 'the recorded samples', instead: ['synscope read samples/no-return-route/client.pcap'] },
 };
 
 /**

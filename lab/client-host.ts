@@ -1,0 +1,76 @@
+import type {
+  CaptureSpec,
+  CommandResult,
+  ConnectOutcome,
+  ConnectRequest,
+  Host,
+  HostCapture,
+  HostStream,
+  RunOptions,
+} from '../src/host/host.ts';
+import type { LabConnect } from '../src/model/scenario.ts';
+import type { Setting } from './run-scenario.ts';
+
+/**
+ * The client of the lab as a program sees it that runs where the plan's own attempt does: its connects come from the same source
+ * address, device, sandbox or cgroup, and names are looked up with the namespace's own files of /etc.
+ */
+export class LabClientHost implements Host {
+  readonly #host: Host;
+  readonly #setting: Setting;
+  readonly #attempt: LabConnect;
+
+  constructor(host: Host, setting: Setting, attempt: LabConnect) {
+    this.#host = host;
+    this.#setting = setting;
+    this.#attempt = attempt;
+  }
+
+  get spec(): string {
+    return this.#host.spec;
+  }
+
+  readFile(path: string): Promise<string> {
+    const own = this.#setting.lab.ownEtcFile('client', path);
+    return this.#host.readFile(own ?? path);
+  }
+
+  listDirectory(path: string): Promise<readonly string[]> {
+    return this.#host.listDirectory(path);
+  }
+
+  run(argv: readonly string[], options?: RunOptions): Promise<CommandResult> {
+    const namespace = this.#setting.names.namespaces.client;
+    // These read /etc, which ip-netns(8) puts in place; everything else must see the machine's own file systems.
+    const isResolver = argv[0] === 'getent' || argv[0] === 'dig';
+    return this.#host.run(isResolver ? ['ip', 'netns', 'exec', namespace, ...argv] : argv, options);
+  }
+
+  stream(argv: readonly string[]): HostStream {
+    return this.#host.stream(argv);
+  }
+
+  capture(spec: CaptureSpec): Promise<HostCapture> {
+    return this.#host.capture(spec);
+  }
+
+  async connect(request: ConnectRequest): Promise<ConnectOutcome> {
+    const { lab, names, target } = this.#setting;
+    const isProbe = request.port !== target.port || request.ttl !== undefined;
+    if (isProbe || Object.keys(this.#attempt).length === 0) return this.#host.connect(request);
+    const { address, port, timeoutMs, holdMs = 0 } = request;
+    const how = { patienceMs: timeoutMs, readMs: holdMs, ...this.#attempt, address, port, count: 1 };
+    const [result] = await lab.connect('client', how, names);
+    if (result === undefined) return { errno: 'ECANCELED', elapsedMs: 0 };
+    const { remote: _, ...outcome } = result;
+    return outcome;
+  }
+
+  nowNs(): Promise<bigint> {
+    return this.#host.nowNs();
+  }
+
+  close(): Promise<void> {
+    return this.#host.close();
+  }
+}
