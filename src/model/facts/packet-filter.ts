@@ -24,7 +24,9 @@ export type FilterCondition =
   | 'owner'
   | 'ecn'
   | 'options'
-  | 'mark';
+  | 'mark'
+  | 'time'
+  | 'random';
 
 /** One rule or chain policy that decides about a packet of the attempt. */
 export interface FilterHit {
@@ -50,7 +52,10 @@ export interface FilterHit {
   readonly handle?: number;
   /** The rule as its tool prints it. */
   readonly text: string;
-  /** Packets that its counter took during the watch; absent when it has no counter. */
+  /**
+   * Packets that its counter took during the watch; absent when it has no counter, or one that counts packets which the rule then
+   * lets pass (a counter before a limit).
+   */
   readonly packetsDelta?: number;
   /** Packets that its counter holds. */
   readonly packets?: number;
@@ -67,6 +72,8 @@ export interface PacketFilter {
   readonly hits: readonly FilterHit[];
   /** Packets of the attempt that surely pass everything that was read. */
   readonly passes: readonly FilteredPacket[];
+  /** Packets of the attempt that surely do not pass, also where it is not sure which of several rules takes them. */
+  readonly blocked?: readonly FilteredPacket[];
   /** Rules that were read, all tools. */
   readonly rules: number;
   /** Which rule sets were read: `nft`, `iptables-legacy`, ... */
