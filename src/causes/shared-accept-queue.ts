@@ -68,7 +68,11 @@ export function overflowEvidence(facts: RefusalFacts & { readonly sockets: Socke
   const [full] = fullListeners(sockets);
   const state = full === undefined ? undefined : `${queueState(full)} of ${processName(full)}`;
   if (!watched(attempt, counters)) {
-    if (state !== undefined) return [supports(attempt.observed ? 'strong' : 'conclusive', 'sockets', state)];
+    if (state !== undefined) {
+      // A SYN that is only supposed may go to another member of the group, which has room.
+      const every = sockets.matching.every(isFull);
+      return [supports(every && !attempt.observed ? 'conclusive' : 'strong', 'sockets', state)];
+    }
     return [contradicts('conclusive', 'sockets', emptyState(sockets))];
   }
   const overflows = grown(counters, 'TcpExtListenOverflows');
