@@ -3,6 +3,7 @@ import type { Attempt } from '../model/facts/attempt.ts';
 import type { Counters } from '../model/facts/facts.ts';
 import type { PacketFilter } from '../model/facts/packet-filter.ts';
 import type { RouteLookup } from '../model/facts/routing.ts';
+import { stoodStill } from './shared-silence.ts';
 
 /** Facts that exclude the other ends of a SYN below TCP. */
 export interface BelowTcpFacts {
@@ -13,8 +14,9 @@ export interface BelowTcpFacts {
 }
 
 /**
- * Whether everything else that stops a SYN silently below TCP is excluded: rules let it pass, its route and source are taken, it was
- * addressed to this host's MAC, connection tracking had room. Then a counter of drops that fits tells the cause.
+ * Whether everything else that silences a SYN is excluded: rules let it pass, its route and source are taken, it was addressed to this
+ * host's MAC, connection tracking had room, and TCP sent nothing at all, so that no answer was lost either. Then a counter of drops
+ * that fits tells the cause.
  */
 export function nothingElseStopsIt({ attempt, packetFilter, incomingRoute, counters }: BelowTcpFacts): boolean {
   return (
@@ -28,7 +30,7 @@ export function nothingElseStopsIt({ attempt, packetFilter, incomingRoute, count
         segment !== 'syn' || direction !== 'in' || linkDestination === 'host',
     ) &&
     counters !== undefined &&
-    counters.intervalMs > 0 &&
+    stoodStill(counters, 'TcpOutSegs') &&
     grown(counters, 'nf_conntrack.drop', 'IpInHdrErrors', 'Ip6InHdrErrors', 'TcpInCsumErrors') === 0
   );
 }

@@ -82,6 +82,11 @@ export function reachedTcp({ attempt, counters, sockets, surroundings }: ReachFa
   if (attempt.synAcks > 0) {
     return [contradicts('conclusive', 'attempt', 'a SYN-ACK answered it, so the SYN got as far as TCP')];
   }
+  if (sockets?.exact?.state === 'SYN-RECV') {
+    return [
+      contradicts('conclusive', 'sockets', 'the kernel holds a half-open connection for it, so the SYN reached TCP'),
+    ];
+  }
   const evidence: CauseEvidence[] = [];
   const refused = listenerRefusals(sockets) ?? 0;
   const alone = surroundings !== undefined && surroundings.syns <= attempt.syns;
