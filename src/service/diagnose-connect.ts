@@ -3,20 +3,17 @@ import { CAUSES } from '../causes/index.ts';
 import { probeHops, probePath } from '../collect/client/path-probe.ts';
 import { readProxies } from '../collect/client/proxies.ts';
 import { resolveTarget } from '../collect/client/resolve.ts';
-import { type Baseline, type Facts, gatherFacts, readBaseline } from '../collect/facts/gather.ts';
-import { HOST_COLLECTORS } from '../collect/facts/index.ts';
-import { SurroundingsLog, unseenAttempt, unseenHandshake, watchedAttempt } from '../collect/watch/attempt-of.ts';
-import { interfaceNames } from '../collect/watch/interface-names.ts';
-import { LiveHandshakes } from '../collect/watch/live-handshakes.ts';
-import { type InterfaceNames, neighbourActivityOf, sightingsOf } from '../collect/watch/sightings.ts';
+import { type Facts, gatherFacts } from '../collect/facts/gather.ts';
+import { unseenAttempt, unseenHandshake } from '../collect/watch/attempt-of.ts';
 import { diagnoseAttempt, notSeen } from '../engine/diagnose-attempt.ts';
 import { hostReport } from '../engine/host-report.ts';
-import { type ConnectOutcome, type Host, type HostCapture, HostError } from '../host/host.ts';
+import type { ConnectOutcome, Host } from '../host/host.ts';
 import type { CaptureReport, Diagnosis, NotSeen } from '../model/diagnosis.ts';
 import type { ConnectResult } from '../model/facts/attempt.ts';
 import type { AddressProbe, ProxySetting, Resolution } from '../model/facts/client.ts';
 import type { Endpoint, Flow } from '../model/flow.ts';
 import type { Handshake } from '../model/handshake.ts';
+import { HostWatch } from './host-watch.ts';
 
 /** What is to be reached. */
 export interface ConnectTarget {
@@ -68,16 +65,12 @@ interface Candidate {
 
 class Trial {
   private readonly options: ConnectOptions;
-  private readonly live: LiveHandshakes;
-  private readonly surroundings = new SurroundingsLog();
-  private baseline: Baseline | undefined;
-  private names: InterfaceNames = new Map();
-  private captured = false;
+  private readonly watch: HostWatch;
   private missing: readonly NotSeen[] = [];
 
   constructor(options: ConnectOptions) {
     this.options = options;
-    this.live = new LiveHandshakes(options.target.port);
+    this.watch = new HostWatch(options.host, { side: 'client', port: options.target.port });
   }
 
   async run(): Promise<CaptureReport> {
@@ -89,45 +82,25 @@ class Trial {
     const wanted = resolution.addresses.filter(
       ({ family }) => this.options.family === undefined || family === this.options.family,
     );
-    let capture: HostCapture | undefined;
-    let uncaptured: NotSeen | undefined;
-    try {
-      capture = await host.capture({ port: target.port });
-      await capture.ready;
-      this.captured = true;
-    } catch (error) {
-      if (!(error instanceof HostError)) throw error;
-      uncaptured = { reason: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
-    }
-    const first = wanted[0];
-    const scope = {
-      side: 'client' as const,
-      port: target.port,
-      ...(first === undefined ? {} : { server: first.address }),
-    };
-    [this.names, this.baseline] = await Promise.all([interfaceNames(host), readBaseline(host, HOST_COLLECTORS, scope)]);
-    const pumping = capture === undefined ? undefined : this.pump(capture);
-    this.options.onReady?.();
+    const { watch } = this;
     let diagnoses: Diagnosis[];
     try {
+      await watch.start();
+      this.options.onReady?.();
       diagnoses =
         wanted.length === 0
           ? [await this.judgeUnresolved(resolution, proxies)]
           : await this.tryAll(wanted, resolution, proxies);
     } finally {
-      capture?.stop();
-      await pumping;
+      await watch.stop();
     }
+    const { uncaptured } = watch;
     return hostReport('connect', host.spec, {
       diagnoses,
       notSeen: uncaptured === undefined ? this.missing : [uncaptured, ...this.missing],
       watched: undefined,
       outcomes: {},
     });
-  }
-
-  private async pump(capture: HostCapture): Promise<void> {
-    for await (const chunk of capture.chunks) this.live.push(chunk);
   }
 
   /** Tries every address, each a little after the one before it, and judges those that failed, and one that did not. */
@@ -193,7 +166,7 @@ class Trial {
       ]);
     }
     // The last packets are still on their way through the ring of the capture.
-    if (this.captured) await sleep(15);
+    if (this.watch.captures) await sleep(15);
   }
 
   private async judgeAll(
@@ -233,15 +206,10 @@ class Trial {
     const handshake = seen ?? unseenHandshake(flow, await host.nowNs());
     const attempt =
       seen === undefined
-        ? unseenAttempt(flow, 'client', { observed: true, captured: this.captured, connect })
-        : watchedAttempt(seen, 'client', sightingsOf(this.live.history, seen, this.names), connect);
-    this.surroundings.add(handshake, `${server.address} ${connect.local?.port}`);
+        ? unseenAttempt(flow, 'client', { observed: true, captured: this.watch.captures, connect })
+        : this.watch.attemptOf(seen, connect);
+    this.watch.surroundings.add(handshake, `${server.address} ${connect.local?.port}`);
     const known: Facts = {
-      surroundings: {
-        value: this.surroundings.about(attempt.client.address, this.live.counts.syns),
-        source: 'capture',
-      },
-      neighbourActivity: { value: neighbourActivityOf(this.live.history, this.names), source: 'capture' },
       resolution: { value: resolution, source: 'getaddrinfo' },
       proxies: { value: proxies, source: 'environment' },
       addressProbes: { value: addressProbes, source: 'connect()' },
@@ -266,10 +234,11 @@ class Trial {
         source: 'probes',
       };
     }
-    // All is well: nothing of the host has to be asked but what the causes of a slow success need.
-    const collectors = healthy && handshake.synRetransmissions === 0 ? [] : HOST_COLLECTORS;
-    const scope = { side: 'client' as const, port: target.port, server: server.address, attempt, known };
-    const facts = await gatherFacts(host, collectors, scope, this.baseline);
+    // All is well: nothing of the host has to be asked.
+    const quick = healthy && handshake.synRetransmissions === 0;
+    const facts = quick
+      ? await gatherFacts(host, [], { side: 'client', port: target.port, attempt, known }, undefined)
+      : await this.watch.facts(attempt, known);
     if (!healthy) this.missing = notSeen(facts);
     return diagnoseAttempt(CAUSES, {
       attempt,
@@ -293,14 +262,14 @@ class Trial {
     const server: Endpoint = { address: target.name, port: target.port };
     const flow: Flow = { client: { address: UNKNOWN_CLIENT[family ?? 4], port: 0 }, server };
     const connect: ConnectResult = { remote: server, errno, elapsedMs: resolution.elapsedMs };
-    const attempt = unseenAttempt(flow, 'client', { observed: true, captured: this.captured, connect });
+    const attempt = unseenAttempt(flow, 'client', { observed: true, captured: this.watch.captures, connect });
     const known: Facts = {
       resolution: { value: resolution, source: 'getaddrinfo' },
       proxies: { value: proxies, source: 'environment' },
       addressProbes: { value: [], source: 'connect()' },
     };
     const scope = { side: 'client' as const, port: target.port, attempt, known };
-    const facts = await gatherFacts(host, [], scope, this.baseline);
+    const facts = await gatherFacts(host, [], scope, undefined);
     const handshake: Handshake = { ...unseenHandshake(flow, await host.nowNs()), outcome: 'abandoned' };
     return diagnoseAttempt(CAUSES, {
       attempt,
@@ -313,7 +282,7 @@ class Trial {
 
   /** The watched attempt with that local port, or the only one to that address. */
   private handshakeTo(server: Endpoint, local: Endpoint | undefined): Handshake | undefined {
-    return this.live.find(server, local?.port);
+    return this.watch.live.find(server, local?.port);
   }
 }
 

@@ -1,22 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CAUSES } from '../causes/index.ts';
-import { type Baseline, type Facts, gatherFacts, readBaseline } from '../collect/facts/gather.ts';
+import { type Facts, gatherFacts } from '../collect/facts/gather.ts';
 import { HOST_COLLECTORS } from '../collect/facts/index.ts';
-import { SurroundingsLog, unseenAttempt, unseenHandshake, watchedAttempt } from '../collect/watch/attempt-of.ts';
-import { interfaceNames } from '../collect/watch/interface-names.ts';
-import { LiveHandshakes, type Suspect } from '../collect/watch/live-handshakes.ts';
+import { unseenAttempt, unseenHandshake } from '../collect/watch/attempt-of.ts';
+import type { Suspect } from '../collect/watch/live-handshakes.ts';
 import { ownAddress, supposedDevice } from '../collect/watch/own-address.ts';
-import { type InterfaceNames, neighbourActivityOf, sightingsOf } from '../collect/watch/sightings.ts';
 import type { CaptureContext } from '../engine/capture-context.ts';
 import { diagnoseAttempt, notSeen } from '../engine/diagnose-attempt.ts';
 import { hostReport } from '../engine/host-report.ts';
-import type { Host, HostCapture } from '../host/host.ts';
-import { HostError } from '../host/host.ts';
+import type { Host } from '../host/host.ts';
 import type { CaptureReport, Diagnosis, NotSeen } from '../model/diagnosis.ts';
 import type { Attempt } from '../model/facts/attempt.ts';
 import { isUnavailable } from '../model/facts/fact.ts';
 import type { Flow } from '../model/flow.ts';
 import type { Handshake } from '../model/handshake.ts';
+import { HostWatch } from './host-watch.ts';
 
 /** How {@link diagnoseListen} watches. */
 export interface ListenOptions {
@@ -84,65 +82,48 @@ async function judgeSupposed(options: ListenOptions, from: string): Promise<Capt
 /** One watch of a port. */
 class Watch {
   private readonly options: ListenOptions;
-  private readonly live: LiveHandshakes;
-  private readonly surroundings = new SurroundingsLog();
+  private readonly watch: HostWatch;
   private readonly diagnoses: Diagnosis[] = [];
   /** Attempts that were judged for good, and those that were looked at early once. */
   private readonly judged = new Set<string>();
   private readonly lookedAt = new Set<string>();
   private missing: readonly NotSeen[] = [];
-  private names: InterfaceNames = new Map();
-  private baseline: Baseline | undefined;
   private startNs = 0n;
 
   constructor(options: ListenOptions) {
+    const { host, port, address } = options;
     this.options = options;
-    this.live = new LiveHandshakes(options.port);
+    this.watch = new HostWatch(host, { side: 'server', port, ...(address === undefined ? {} : { server: address }) });
   }
 
   async run(): Promise<CaptureReport> {
-    const { host, port, forMs, signal, address } = this.options;
-    let capture: HostCapture | undefined;
-    let uncaptured: NotSeen | undefined;
+    const { host, port, forMs, signal } = this.options;
+    const { watch } = this;
     try {
-      capture = await host.capture({ port });
-      await capture.ready;
-    } catch (error) {
-      if (!(error instanceof HostError)) throw error;
-      uncaptured = { reason: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
-    }
-    const scope = { side: 'server' as const, port, ...(address === undefined ? {} : { server: address }) };
-    [this.names, this.baseline] = await Promise.all([interfaceNames(host), readBaseline(host, HOST_COLLECTORS, scope)]);
-    this.startNs = await host.nowNs();
-    const pumping = capture === undefined ? undefined : this.pump(capture);
-    this.options.onReady?.();
-    try {
-      if (capture === undefined) await this.waitBlind(forMs);
-      else await this.loop(forMs);
+      await watch.start();
+      this.startNs = await host.nowNs();
+      this.options.onReady?.();
+      if (watch.captures) await this.loop(forMs);
+      else await this.waitBlind(forMs);
+      const interrupted = signal?.aborted === true && watch.live.counts.syns > 0;
+      if (this.diagnoses.length === 0 && !interrupted) await this.judgeQuiet();
     } finally {
-      capture?.stop();
-      await pumping;
+      await watch.stop();
     }
-    if (this.diagnoses.length === 0 && !(signal?.aborted === true && this.live.counts.syns > 0))
-      await this.judgeQuiet(uncaptured);
-    const lost = capture?.lost() ?? 0;
+    const { live, uncaptured } = watch;
     return hostReport('listen', host.spec, {
       diagnoses: this.diagnoses,
       notSeen: uncaptured === undefined ? this.missing : [uncaptured, ...this.missing],
       watched: {
         ms: Number((await host.nowNs()) - this.startNs) / 1e6,
-        syns: this.live.counts.syns,
-        attempts: this.live.attempts,
-        lost,
-        displaced: this.live.displaced,
+        syns: live.counts.syns,
+        attempts: live.attempts,
+        lost: watch.lost,
+        displaced: live.displaced,
         port,
       },
       outcomes: this.outcomes(),
     });
-  }
-
-  private async pump(capture: HostCapture): Promise<void> {
-    for await (const chunk of capture.chunks) this.live.push(chunk);
   }
 
   /** Looks at open attempts again and again until one failed for a known reason, or the time is over. */
@@ -154,7 +135,7 @@ class Watch {
       if (signal?.aborted) return;
       const elapsedMs = performance.now() - startMs;
       this.options.onProgress?.(this.progress(elapsedMs));
-      for (const suspect of this.live.suspects(await host.nowNs(), EARLY_MS)) {
+      for (const suspect of this.watch.live.suspects(await host.nowNs(), EARLY_MS)) {
         if (this.judged.has(suspect.key) || (suspect.early && this.lookedAt.has(suspect.key))) continue;
         const explained = await this.look(suspect);
         if (explained && !keep) return;
@@ -176,10 +157,10 @@ class Watch {
 
   /** Judges one suspect; true when its failure is explained. */
   private async look({ handshake, early, key }: Suspect): Promise<boolean> {
+    const { watch } = this;
     this.lookedAt.add(key);
-    this.surroundings.add(handshake, key);
-    const attempt = watchedAttempt(handshake, 'server', sightingsOf(this.live.history, handshake, this.names));
-    const { diagnosis, facts } = await this.diagnose(attempt, handshake);
+    watch.surroundings.add(handshake, key);
+    const { diagnosis, facts } = await this.diagnose(watch.attemptOf(handshake), handshake);
     if (early && diagnosis.cause?.status !== 'confirmed') return false;
     this.judged.add(key);
     this.diagnoses.push(diagnosis);
@@ -189,25 +170,7 @@ class Watch {
   }
 
   private async diagnose(attempt: Attempt, handshake: Handshake): Promise<{ diagnosis: Diagnosis; facts: Facts }> {
-    const { host, port } = this.options;
-    const facts = await gatherFacts(
-      host,
-      HOST_COLLECTORS,
-      {
-        side: 'server',
-        port,
-        server: attempt.server.address,
-        attempt,
-        known: {
-          surroundings: {
-            value: this.surroundings.about(attempt.client.address, this.live.counts.syns),
-            source: 'capture',
-          },
-          neighbourActivity: { value: neighbourActivityOf(this.live.history, this.names), source: 'capture' },
-        },
-      },
-      this.baseline,
-    );
+    const facts = await this.watch.facts(attempt);
     return {
       diagnosis: judge(this.options, attempt, handshake, facts, contextOf(this.startNs, handshake.endedAtNs)),
       facts,
@@ -215,31 +178,29 @@ class Watch {
   }
 
   /** Nothing failed: no SYN came at all, or all is well. The state of the host may still say why none could succeed. */
-  private async judgeQuiet(uncaptured: NotSeen | undefined): Promise<void> {
+  private async judgeQuiet(): Promise<void> {
     const { host, port, address } = this.options;
-    const answered = this.live.open(1)[0];
-    if (this.live.counts.syns > 0 && answered === undefined) return;
+    const { live, captures } = this.watch;
+    const answered = live.open(1)[0];
+    if (live.counts.syns > 0 && answered === undefined) return;
     const client = answered?.client ?? { address: NOBODY[address?.includes(':') ? 6 : 4], port: 0 };
     const server = answered?.server ?? { address: address ?? NOBODY[4], port };
-    const seenNothing = uncaptured === undefined && this.live.counts.syns === 0;
-    const attempt = unseenAttempt({ client, server }, 'server', {
-      observed: seenNothing,
-      captured: uncaptured === undefined,
-    });
+    const seenNothing = captures && live.counts.syns === 0;
+    const attempt = unseenAttempt({ client, server }, 'server', { observed: seenNothing, captured: captures });
     const { diagnosis, facts } = await this.diagnose(attempt, unseenHandshake({ client, server }, await host.nowNs()));
     this.missing = notSeen(facts);
     if (diagnosis.cause !== null || seenNothing) this.diagnoses.push(diagnosis);
   }
 
   private progress(elapsedMs: number): WatchProgress {
-    const { counts, attempts } = this.live;
+    const { counts, attempts } = this.watch.live;
     return { elapsedMs, syns: counts.syns, answered: counts.synAcks, failed: this.judged.size, attempts };
   }
 
   private outcomes(): CaptureReport['summary']['outcomes'] {
-    const outcomes = { ...this.live.counts.outcomes };
-    for (const handshake of this.live.open(100_000))
-      outcomes[handshake.outcome] = (outcomes[handshake.outcome] ?? 0) + 1;
+    const { live } = this.watch;
+    const outcomes = { ...live.counts.outcomes };
+    for (const { outcome } of live.open(100_000)) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
     return outcomes;
   }
 }

@@ -1,0 +1,137 @@
+import type { BaselineScope } from '../collect/facts/collector.ts';
+import { type Baseline, type Facts, gatherFacts, readBaseline } from '../collect/facts/gather.ts';
+import { HOST_COLLECTORS } from '../collect/facts/index.ts';
+import { type KernelTraceWatch, watchKernel } from '../collect/kernel-trace.ts';
+import { SurroundingsLog, watchedAttempt } from '../collect/watch/attempt-of.ts';
+import { interfaceNames } from '../collect/watch/interface-names.ts';
+import { LiveHandshakes } from '../collect/watch/live-handshakes.ts';
+import { type InterfaceNames, neighbourActivityOf, sightingsOf } from '../collect/watch/sightings.ts';
+import { parseIpMonitor } from '../formats/iproute/monitor.ts';
+import { type Host, type HostCapture, HostError, type HostStream } from '../host/host.ts';
+import type { NotSeen } from '../model/diagnosis.ts';
+import type { Attempt, ConnectResult } from '../model/facts/attempt.ts';
+import { isUnavailable } from '../model/facts/fact.ts';
+import type { NetworkChange } from '../model/facts/routing.ts';
+import type { Handshake } from '../model/handshake.ts';
+
+/** Text of the monitor that is kept: the latest. */
+const MONITOR_CHARACTERS = 1_000_000;
+
+/**
+ * Everything that is watched on a host while attempts come or are made: packets, the tracepoints of the kernel, changes of routes and
+ * links; and what was read before. Each part that cannot be had is left out, and said so.
+ */
+export class HostWatch {
+  readonly live: LiveHandshakes;
+  readonly surroundings: SurroundingsLog = new SurroundingsLog();
+  /** Why no packets are seen; undefined when they are. */
+  uncaptured: NotSeen | undefined;
+  private readonly host: Host;
+  private readonly scope: BaselineScope;
+  private names: InterfaceNames = new Map();
+  private baseline: Baseline | undefined;
+  private capture: HostCapture | undefined;
+  private trace: KernelTraceWatch | undefined;
+  private monitor: HostStream | undefined;
+  private monitored = '';
+  private readonly pumping: Promise<void>[] = [];
+
+  constructor(host: Host, scope: BaselineScope) {
+    this.host = host;
+    this.scope = scope;
+    this.live = new LiveHandshakes(scope.port);
+  }
+
+  /** Whether packets are seen. */
+  get captures(): boolean {
+    return this.capture !== undefined;
+  }
+
+  /** Packets that the capture lost. */
+  get lost(): number {
+    return this.capture?.lost() ?? 0;
+  }
+
+  /** Resolves when nothing that happens from now on is missed. */
+  async start(): Promise<void> {
+    const { host, scope } = this;
+    const capturing = this.startCapture();
+    this.monitor = host.stream(['env', 'TZ=UTC', 'ip', '-ts', 'monitor', 'link', 'address', 'route', 'rule']);
+    this.pumping.push(this.pumpMonitor(this.monitor));
+    [this.names, this.trace] = await Promise.all([interfaceNames(host), watchKernel(host, scope.port), capturing]);
+    this.baseline = await readBaseline(host, HOST_COLLECTORS, scope);
+  }
+
+  /** Ends everything that was started; the packets that came until then have been taken. */
+  async stop(): Promise<void> {
+    this.capture?.stop();
+    this.monitor?.stop();
+    await this.trace?.stop();
+    await Promise.all(this.pumping);
+  }
+
+  /** The attempt of a watched handshake, with how its packets passed the interfaces. */
+  attemptOf(handshake: Handshake, connect?: ConnectResult): Attempt {
+    return watchedAttempt(handshake, this.scope.side, sightingsOf(this.live.history, handshake, this.names), connect);
+  }
+
+  /** All facts around one attempt. */
+  async facts(attempt: Attempt, known: Facts = {}): Promise<Facts> {
+    const watched: Facts = {
+      surroundings: {
+        value: this.surroundings.about(attempt.client.address, this.live.counts.syns),
+        source: 'capture',
+      },
+      neighbourActivity: { value: neighbourActivityOf(this.live.history, this.names), source: 'capture' },
+      ...(this.trace === undefined ? {} : { kernelTrace: this.trace.trace(attempt) }),
+      ...known,
+    };
+    const scope = { ...this.scope, server: attempt.server.address, attempt, known: watched };
+    const facts = await gatherFacts(this.host, HOST_COLLECTORS, scope, this.baseline);
+    this.addChanges(facts, attempt);
+    return facts;
+  }
+
+  private async startCapture(): Promise<void> {
+    try {
+      const capture = await this.host.capture({ port: this.scope.port });
+      await capture.ready;
+      this.capture = capture;
+      this.pumping.push(this.pumpCapture(capture));
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      this.uncaptured = { reason: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
+    }
+  }
+
+  private async pumpCapture(capture: HostCapture): Promise<void> {
+    for await (const chunk of capture.chunks) this.live.push(chunk);
+  }
+
+  private async pumpMonitor({ chunks }: HostStream): Promise<void> {
+    const decoder = new TextDecoder();
+    try {
+      for await (const chunk of chunks) {
+        this.monitored = (this.monitored + decoder.decode(chunk, { stream: true })).slice(-MONITOR_CHARACTERS);
+      }
+    } catch (error) {
+      // A host without ip(8) has no history; every fact that needs ip says so.
+      if (!(error instanceof HostError)) throw error;
+    }
+  }
+
+  /** Puts what changed during the watch before what the journal knows. */
+  private addChanges(facts: Facts, { handshake }: Attempt): void {
+    const firstMs =
+      handshake === undefined || handshake.segments.length === 0
+        ? undefined
+        : Number(handshake.startedAtNs / 1_000_000n);
+    if (firstMs === undefined) return;
+    const changes = parseIpMonitor(this.monitored).map(
+      ({ timeMs, what, text }): NetworkChange => ({ beforeMs: firstMs - timeMs, what, text, source: 'ip monitor' }),
+    );
+    const known = facts.networkChanges;
+    const others = known === undefined || isUnavailable(known) ? [] : known.value;
+    if (changes.length > 0) facts.networkChanges = { value: [...changes, ...others], source: 'ip monitor' };
+  }
+}
