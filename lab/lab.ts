@@ -81,7 +81,10 @@ export class Lab {
 
   /** Does something on a node that needs no process of its own. @throws LabError */
   async perform(node: LabNode, task: ActorTask): Promise<void> {
-    await this.shared(node).perform(task);
+    // Among files of its own an actor does not see the cgroups to which programs are attached.
+    const actor =
+      task.do === 'bpf' ? this.#start(node, undefined, inNamespace(this.namespace(node), [])) : this.shared(node);
+    await actor.perform(task);
   }
 
   /** Signals a listener. @throws LabError when there is none of this name. */
@@ -130,15 +133,18 @@ export class Lab {
     return this.#closing;
   }
 
+  #enter(node: LabNode): readonly string[] {
+    const namespace = this.namespace(node);
+    return this.#ownEtc.has(node) ? ['ip', 'netns', 'exec', namespace] : inNamespace(namespace, []);
+  }
+
   async #close(): Promise<void> {
     await Promise.all(this.#actors.map((actor) => actor.end()));
     await removeRun(this.addresses.run);
   }
 
-  #start(node: LabNode, cgroup: string | undefined): ActorProcess {
+  #start(node: LabNode, cgroup: string | undefined, enter: readonly string[] = this.#enter(node)): ActorProcess {
     if (this.#closing !== undefined) throw new LabError('the lab is being taken down');
-    const namespace = this.namespace(node);
-    const enter = this.#ownEtc.has(node) ? ['ip', 'netns', 'exec', namespace] : inNamespace(namespace, []);
     const actor = new ActorProcess(enter);
     this.#actors.push(actor);
     // It waits for its first task, so it opens nothing before it is in its cgroup.

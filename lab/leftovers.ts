@@ -31,7 +31,7 @@ export function findLeftovers(): string[] {
     if (RUN_PATTERN.test(name)) found.set(name, `${NAMESPACES}/${namespace}`);
   }
   for (const group of allCgroups()) {
-    const name = /\/synscope-lab-(ss\d+x\d+)[^/]*$/.exec(group)?.[1];
+    const name = /\/synscope-lab-(ss\d+x[0-9a-z]{5})[^/]*$/.exec(group)?.[1];
     if (name !== undefined && !found.has(name)) found.set(name, group);
   }
   return [...found].filter(([name, path]) => !isOwnerAlive(name, path)).map(([name]) => name);
@@ -93,16 +93,17 @@ function namespaceInode(pid: string): number {
   }
 }
 
+/** Whether a process runs, or is stopped. A zombie is gone but for its parent: state Z, or X while it goes (proc(5)). */
+export function isRunning(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) [ZX]/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
 /** Kills processes and waits until they are gone; also stopped ones. */
 async function endProcesses(pids: readonly number[]): Promise<void> {
-  const alive = (pid: number): boolean => {
-    try {
-      // A zombie is gone but for its parent: state Z, or X while it goes.
-      return !/^\d+ \(.*\) [ZX]/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-    } catch {
-      return false;
-    }
-  };
   for (const pid of pids) {
     try {
       if (pid !== process.pid) process.kill(pid, 'SIGKILL');
@@ -110,7 +111,8 @@ async function endProcesses(pids: readonly number[]): Promise<void> {
       // It ended by itself.
     }
   }
-  for (let tries = 0; tries < 100 && pids.some((pid) => pid !== process.pid && alive(pid)); tries++) await sleep(10);
+  for (let tries = 0; tries < 100 && pids.some((pid) => pid !== process.pid && isRunning(pid)); tries++)
+    await sleep(10);
 }
 
 function allCgroups(): string[] {
@@ -123,7 +125,7 @@ function allCgroups(): string[] {
 }
 
 function cgroupsOf(name: string): string[] {
-  return allCgroups().filter((group) => new RegExp(`/${CGROUP_PREFIX}${name}(?!\\d)`).test(group));
+  return allCgroups().filter((group) => new RegExp(`/${CGROUP_PREFIX}${name}(?![0-9a-z])`).test(group));
 }
 
 function processesOfGroup(group: string): number[] {

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import process from 'node:process';
 import type { LabNames, LabNode } from '../src/model/scenario.ts';
 import { type Random, seededRandom } from './random.ts';
@@ -48,15 +49,13 @@ export interface LabAddresses {
   readonly synRetries: number;
 }
 
-/** What the names of namespaces begin with: `ss`, the process id of the runner, `x`, a number. */
-export const RUN_PATTERN: RegExp = /^ss(\d+)x\d+$/;
-
-let runs = 0;
+/** What the names of namespaces begin with: `ss`, the process id of the runner, `x`, something random. */
+export const RUN_PATTERN: RegExp = /^ss(\d+)x[0-9a-z]{5}$/;
 
 const HOST_DEVICES = ['eth0', 'ens3', 'ens5', 'enp1s0', 'enp0s3', 'net0'] as const;
 const ROUTER_DEVICES = ['eth0', 'eth1', 'lan0', 'wan0', 'ge1', 'ge2', 'port3'] as const;
 
-/** Draws the names and addresses of one run. The same seed draws the same; only `run` is unique to this process. */
+/** Draws the names and addresses of one run. The same seed draws the same; only `run` is unique. */
 export function drawAddresses(seed: number): LabAddresses {
   const random = seededRandom(seed);
   const [clientNet, serverNet, farNet] = random.sample(
@@ -70,7 +69,10 @@ export function drawAddresses(seed: number): LabAddresses {
   ) as [string, string, string];
   const [routerClient, routerServer] = random.sample(ROUTER_DEVICES, 2) as [string, string];
   return {
-    run: `ss${process.pid}x${++runs}`,
+    // Not of the seed: the same seed may run twice at a time.
+    run: `ss${process.pid}x${randomInt(36 ** 5)
+      .toString(36)
+      .padStart(5, '0')}`,
     seed,
     port: random.integer(1024, 32_767),
     devices: { client: random.pick(HOST_DEVICES), server: random.pick(HOST_DEVICES), routerClient, routerServer },
