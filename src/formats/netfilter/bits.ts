@@ -1,4 +1,4 @@
-import { parseAddress } from '../wire/address.ts';
+import { formatIpv4, formatIpv6, parseAddress } from '../wire/address.ts';
 import { type Doubt, join, type Truth, UNKNOWN } from './truth.ts';
 
 /** A number of which single bits may be unknown: an address, a port, flags, a mark. */
@@ -106,6 +106,14 @@ export function addressNumber(text: string): { readonly family: 4 | 6; readonly 
   let value = 0n;
   for (const byte of bytes) value = (value << 8n) | BigInt(byte);
   return { family: bytes.length === 4 ? 4 : 6, value };
+}
+
+/** Formats an address that {@link addressNumber} read. */
+export function formatAddressNumber(value: bigint, family: 4 | 6): string {
+  const view = new DataView(new ArrayBuffer(16));
+  view.setBigUint64(0, BigInt.asUintN(64, value >> 64n));
+  view.setBigUint64(8, BigInt.asUintN(64, value));
+  return family === 4 ? formatIpv4(view, 12) : formatIpv6(view, 0);
 }
 
 /** First and last address of a prefix. */

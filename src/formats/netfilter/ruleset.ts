@@ -1,5 +1,5 @@
 import type { Hook, PacketState, Translation } from './packet.ts';
-import type { Doubt } from './truth.ts';
+import type { Condition, Doubt } from './truth.ts';
 import type { PacketView } from './view.ts';
 
 /** What a rule, or the policy of a chain, does with a packet. */
@@ -38,8 +38,12 @@ export interface RuleResult {
 export interface FilterRule {
   /** Handle of nft; number in its chain, from 1, of iptables. */
   readonly handle?: number;
-  /** Packets that its own counter holds; absent without one. */
+  /** Packets that its own counter holds; absent without one. Each packet that met the verdict is among them. */
   readonly packets?: number;
+  /** Whether every packet that was counted met the verdict: nothing is asked between the two. */
+  readonly countsVerdict: boolean;
+  /** What it asks of a packet besides addresses and ports. */
+  readonly asks: readonly Condition[];
   /** Identifies the rule within its chain in two readings of the same rule set. */
   readonly key: string;
   /** What the rule does with a packet. */

@@ -27,6 +27,8 @@ export interface WalkHit {
   readonly hook: Hook;
   /** Absent: the policy of the chain. */
   readonly rule?: FilterRule;
+  /** Rules by which the packet came into the chain. */
+  readonly via: readonly FilterRule[];
   readonly verdict: Verdict;
   /** Where it leads, of a translation. */
   readonly to?: Translation;
@@ -64,6 +66,7 @@ export class ChainWalk {
   private table!: FilterTable;
   private base!: FilterChain;
   private accepted: Flow[] = [];
+  private via: FilterRule[] = [];
 
   constructor(packet: FilterPacket, terms: WalkTerms) {
     this.packet = packet;
@@ -136,8 +139,10 @@ export class ChainWalk {
         const { verdict } = outcome;
         if (verdict.kind === 'jump' || verdict.kind === 'goto') {
           const target = this.table.chains.get(verdict.chain);
+          this.via.push(rule);
           const inner =
             target === undefined ? { out: branch, leaks: false } : this.walkRules(target, branch, depth + 1);
+          this.via.pop();
           this.place.length = at + 1;
           leaks ||= inner.leaks;
           if (verdict.kind === 'goto') {
@@ -242,6 +247,7 @@ export class ChainWalk {
       base: this.base,
       hook: this.at.hook,
       ...(rule === undefined ? {} : { rule }),
+      via: [...this.via],
       verdict,
       ...(to === undefined ? {} : { to }),
       ...(doubt === undefined ? {} : { doubt }),

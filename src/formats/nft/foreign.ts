@@ -3,6 +3,8 @@ import type { PacketState } from '../netfilter/packet.ts';
 import type { Verdict } from '../netfilter/ruleset.ts';
 import { type Condition, depends, type Truth, UNKNOWN } from '../netfilter/truth.ts';
 import type { PacketView } from '../netfilter/view.ts';
+import type { NftDump } from './dump.ts';
+import { tagged } from './json.ts';
 
 // What iptables-nft puts into rules of nf_tables: matches and targets of xtables, of which nft tells no more than the name.
 
@@ -62,4 +64,18 @@ export function foreignEffect(name: string, { state }: PacketView): PacketState 
   }
   if (name === 'CT') return { ...state, untracked: depends('ct-state') };
   return state;
+}
+
+/** Families with a table of iptables-nft: one with matches or targets of xtables. */
+export function foreignFamilies(dump: NftDump): ReadonlySet<string> {
+  const families = new Set<string>();
+  for (const { family, chains } of dump.tables) {
+    if (families.has(family)) continue;
+    for (const { rules } of chains.values()) {
+      if (rules.some(({ statements }) => statements.some((statement) => tagged(statement)?.tag === 'xt'))) {
+        families.add(family);
+      }
+    }
+  }
+  return families;
 }

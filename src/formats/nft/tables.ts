@@ -1,5 +1,6 @@
 import type { Hook } from '../netfilter/packet.ts';
 import type { BaseHook, FilterChain, FilterRule, FilterTable, Verdict } from '../netfilter/ruleset.ts';
+import { asksOf } from './asks.ts';
 import { type ChainDevices, devicesOf } from './chain-devices.ts';
 import type { NftChain, NftDump, NftRule, NftTable } from './dump.ts';
 import { foreignVerdict } from './foreign.ts';
@@ -71,6 +72,10 @@ function filterRule(
   return {
     ...(handle === undefined ? {} : { handle }),
     ...(packets === undefined ? {} : { packets }),
+    countsVerdict: countsVerdict(statements),
+    get asks() {
+      return asksOf(statements);
+    },
     key: handle === undefined ? `at ${index}` : `handle ${handle}`,
     evaluate: (view) => evaluateRule(statements, view, { sets }),
     get verdicts() {
@@ -93,6 +98,15 @@ function countedPackets(
   const packets = asObject(counter?.body)?.packets;
   return typeof packets === 'number' ? packets : undefined;
 }
+
+/** Whether nothing stands between the last counter and the verdict that a packet may fail. */
+function countsVerdict(statements: readonly unknown[]): boolean {
+  const tags = statements.map((statement) => tagged(statement)?.tag ?? '');
+  return tags.slice(tags.lastIndexOf('counter') + 1).every((tag) => !ASKING.includes(tag));
+}
+
+/** Statements that a packet may fail. */
+const ASKING: readonly string[] = ['match', 'limit', 'quota', 'ct count', 'meter', 'set', 'map', 'vmap', 'xt', 'flow'];
 
 /** Which named counters how many rules use, and which sets packets write to. */
 function namedUses(table: NftTable): { readonly counters: Map<string, number>; readonly written: Set<string> } {

@@ -1,0 +1,81 @@
+import { iptablesTables } from '../../formats/iptables/tables.ts';
+import type { FilterTable } from '../../formats/netfilter/ruleset.ts';
+import { nftTables } from '../../formats/nft/tables.ts';
+import type { PacketFilter } from '../../model/facts/packet-filter.ts';
+import { type Collector, defineCollector } from './collector.ts';
+import { ruleGrowth } from './packet-filter-growth.ts';
+import { countedHits, hitOf } from './packet-filter-hits.ts';
+import { judgePackets } from './packet-filter-judge.ts';
+import { type PacketFilterReading, readPacketFilter } from './packet-filter-reading.ts';
+
+/** The rule sets of netfilter, held against the packets of the attempt. */
+export const packetFilter: Collector = defineCollector<'packetFilter', PacketFilterReading>({
+  provides: 'packetFilter',
+  baseline: true,
+  after: [
+    'outgoingRoute',
+    'incomingRoute',
+    'links',
+    'addresses',
+    'routes',
+    'rules',
+    'conntrack',
+    'counters',
+    'sockets',
+    'nfQueues',
+    'xfrmPolicies',
+    'trafficControl',
+    'bpfPrograms',
+    'sysctls',
+  ],
+  read: (host) => readPacketFilter(host),
+  fact(reading, before, scope) {
+    const tables = tablesOf(reading, before);
+    const growth = ruleGrowth(scope.intervalMs > 0 && before !== undefined ? tablesOf(before, undefined) : undefined);
+    const judged = judgePackets(tables, scope, { growth, ...(before === undefined ? {} : { beforeNs: before.atNs }) });
+    const { family } = scope.attempt;
+    const hits = judged.flatMap((packet) => packet.hits.map((hit) => hitOf(packet.kind, family, hit, growth)));
+    const value: PacketFilter = {
+      hits,
+      passes: judged.filter(({ passes }) => passes).map(({ kind }) => kind),
+      blocked: judged.filter(({ blocked }) => blocked).map(({ kind }) => kind),
+      rules: tables.reduce(
+        (sum, { chains }) => sum + [...chains.values()].reduce((all, { rules }) => all + rules.length, 0),
+        0,
+      ),
+      tools: [...new Set([...(reading.nft === undefined ? [] : ['nft']), ...reading.iptables.map(({ tool }) => tool)])],
+      unread: [...reading.unread, ...unevaluated(reading)],
+      counted: countedHits(tables, hits, growth, { side: scope.side, family }),
+    };
+    return { value, source: reading.sources.join(', ') };
+  },
+});
+
+/** All tables; where iptables-nft prints a table itself, its words replace those of nft, which knows them by name only. */
+function tablesOf(reading: PacketFilterReading, before: PacketFilterReading | undefined): FilterTable[] {
+  const { nft, devices, iptables, ipsets } = reading;
+  const sets =
+    ipsets === undefined
+      ? {}
+      : { ipsets: { now: ipsets, ...(before?.ipsets === undefined ? {} : { before: before.ipsets }) } };
+  const texts = iptables.map(({ tool, family, tables }) => iptablesTables(tables, { tool, family, ...sets }));
+  const replaced = (table: FilterTable): FilterTable =>
+    texts
+      .flat()
+      .find(({ tool, family, name }) => !tool.endsWith('-legacy') && family === table.family && name === table.name) ??
+    table;
+  const native = nft === undefined ? [] : nftTables(nft, before?.nft, devices).map(replaced);
+  return [...native, ...texts.flat().filter((table) => !native.includes(table))];
+}
+
+/** Rule sets that are read and not held against packets: those of bridges. */
+function unevaluated({ nft }: PacketFilterReading): PacketFilter['unread'] {
+  const bridged = nft?.tables.some(
+    ({ family, chains }) =>
+      family === 'bridge' &&
+      [...chains.values()].some(
+        ({ hook, rules, policy }) => hook !== undefined && (rules.length > 0 || policy === 'drop'),
+      ),
+  );
+  return bridged === true ? [{ tool: 'nft bridge', reason: 'rules of bridges are not evaluated' }] : [];
+}
