@@ -2,7 +2,7 @@ import { type Cause, type CauseEvidence, contradicts, defineCause, supports } fr
 import { grown, watched } from '../model/cause-facts.ts';
 import { SOURCE_REFUSED, TAKEN_IN } from './shared-example-hits.ts';
 import { EXAMPLE_ATTEMPT_V4, exampleCounters, NO_ROUTE_BACK } from './shared-examples.ts';
-import { restoreRoute } from './shared-route-remedies.ts';
+import { addRoute, wayBack } from './shared-gateway.ts';
 import { clientName, expectedSyns, hasClient, stoodStill, synArrived, theSyns, tracedSyn } from './shared-silence.ts';
 import { dropsBeforeRouting, knownRpFilter, rpFilterText, sourceRefused } from './shared-source-check.ts';
 
@@ -13,7 +13,7 @@ export const cause: Cause = defineCause({
   step: 'server-ip-in',
   sides: ['server'],
   needs: ['attempt', 'outgoingRoute', 'sysctls'],
-  wants: ['incomingRoute', 'counters', 'kernelTrace', 'networkChanges', 'routes', 'packetFilter'],
+  wants: ['incomingRoute', 'counters', 'kernelTrace', 'networkChanges', 'routes', 'neighbours', 'packetFilter'],
   assess({ attempt, outgoingRoute, sysctls, incomingRoute, counters, kernelTrace, networkChanges, packetFilter }) {
     if (!synArrived(attempt) || attempt.family !== 4 || !hasClient(attempt) || attempt.inDevice === 'lo') return [];
     if (attempt.synAcks > 0) {
@@ -87,8 +87,20 @@ export const cause: Cause = defineCause({
   sentence({ attempt, sysctls }) {
     return `The server has no route back to ${clientName(attempt)}, and with ${rpFilterText(sysctls, attempt.inDevice)} the IP layer drops ${theSyns(attempt)} before the listener sees it`;
   },
-  remedies({ attempt, routes }) {
-    return [restoreRoute(attempt, routes)];
+  remedies(facts) {
+    const way = wayBack(facts);
+    return [
+      {
+        id: 'add-default-route',
+        title:
+          way === undefined
+            ? 'Give the server a route back to the client: its default route, as its configuration names it'
+            : `Give the server its route back to the client: ${way.reason}`,
+        risk: 'medium',
+        auto: way === undefined ? 'never' : 'with-consent',
+        changes: [addRoute(facts, way)],
+      },
+    ];
   },
   explanation: `
 The reverse path filter looks up the source of each IPv4 packet that comes in. When there is no route at all to it, the packet is dropped, with \`rp_filter=1\`
