@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { BundleHost } from '../../host/bundle/bundle-host.ts';
+import { RecordingHost } from '../../host/bundle/recording-host.ts';
+import type { Host } from '../../host/host.ts';
 import { NetnsHost } from '../../host/netns-host.ts';
 import {
   CLIENT_V4,
@@ -14,6 +17,7 @@ import type { Attempt } from '../../model/facts/attempt.ts';
 import { counters } from './counters.ts';
 import { gatherFacts, readBaseline } from './gather.ts';
 import { hostCounters } from './host-counters.ts';
+import { HOST_COLLECTORS } from './index.ts';
 import { machine } from './machine.ts';
 import { sockets } from './sockets.ts';
 import { sysctls } from './sysctls.ts';
@@ -116,6 +120,33 @@ describe.skipIf(missing !== undefined)('a server in a namespace', () => {
     expect(found.sockets).toMatchObject({ value: { synReceived: 3, matching: [{ acceptQueue: 0, backlog: 16 }] } });
     await client.run(['nft', 'delete', 'table', 'inet', 'skf']);
     await client.close();
+  });
+
+  test('a recording gives the same facts', async () => {
+    const listener = await start(pair.server, LISTEN, '::', `${PORT}`, '1');
+    const recording = new RecordingHost(host);
+    const attempt = { ...WATCHED, server: { address: SERVER_V4, port: PORT } };
+    const ask = async (asked: Host): Promise<Awaited<ReturnType<typeof gatherFacts>>> => {
+      const scope = { side: 'server' as const, port: PORT };
+      const baseline = await readBaseline(asked, HOST_COLLECTORS, scope);
+      return gatherFacts(asked, HOST_COLLECTORS, { ...scope, attempt }, baseline);
+    };
+    const recorded = await ask(recording);
+    const header = { format: 'synscope-bundle', version: 1, synscope: '', recordedAt: '', on: '' } as const;
+    const bundle = { header: { ...header, ports: [], redacted: [], anonymized: false }, entries: recording.entries };
+    const replayed = await ask(new BundleHost(bundle, 'bundle:test'));
+    for (const name of [
+      'machine',
+      'counters',
+      'hostCounters',
+      'sysctls',
+      'sockets',
+      'conntrack',
+      'nfQueues',
+    ] as const) {
+      expect(replayed[name]).toEqual(recorded[name]);
+    }
+    expect(replayed.sockets).toMatchObject({ value: { matching: [{ owners: [{ pid: listener.pid }] }] } });
   });
 
   test('settings and rights are those of the namespace and of who reads', async () => {

@@ -54,7 +54,7 @@ async function runSs(host: Host, argv: readonly string[]): Promise<readonly Sock
     const { exitCode, stdout } = await host.run(['ss', ...argv]);
     return exitCode === 0 ? parseSockets(stdout) : undefined;
   } catch (error) {
-    if (error instanceof HostError && error.code !== 'unreachable' && error.code !== 'not-recorded') return undefined;
+    if (error instanceof HostError && error.code !== 'unreachable') return undefined;
     throw error;
   }
 }
@@ -63,7 +63,9 @@ async function runSs(host: Host, argv: readonly string[]): Promise<readonly Sock
 async function readTables(host: Host, attempt: Attempt | undefined): Promise<Sockets> {
   const [v4, v6] = await Promise.all([readFileIfAny(host, '/proc/net/tcp'), readFileIfAny(host, '/proc/net/tcp6')]);
   if (v4 === undefined && v6 === undefined) {
-    throw new HostError('not-found', 'neither ss nor /proc/net/tcp can be had', { hint: 'install iproute2' });
+    throw new HostError('not-found', 'the sockets cannot be read, neither by ss nor from /proc/net/tcp', {
+      hint: 'install iproute2',
+    });
   }
   const rows = [...parseTcpTable(v4 ?? ''), ...parseTcpTable(v6 ?? '')];
   const others = attempt === undefined ? [] : rows.filter(({ state }) => state !== 'LISTEN');

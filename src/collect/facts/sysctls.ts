@@ -36,13 +36,13 @@ export const sysctls: Collector = defineCollector<'sysctls', Readonly<Record<str
 
 /** Names below `conf`: `all`, `default` and every interface. The one of the attempt is among them however many there are. */
 async function devicesOf(host: Host, family: 'ipv4' | 'ipv6', scope: BaselineScope | AttemptScope): Promise<string[]> {
-  const first = ['all', 'default'];
-  const inDevice = hasAttempt(scope) ? scope.attempt.inDevice : undefined;
-  if (inDevice !== undefined && isDeviceName(inDevice)) first.push(inDevice);
   try {
-    const listed = await host.listDirectory(`${ROOT}/${family}/conf`);
-    const present = new Set(listed.filter(isDeviceName));
-    return [...new Set([...first.filter((name) => present.has(name)), ...present])].slice(0, DEVICES);
+    const names = (await host.listDirectory(`${ROOT}/${family}/conf`)).filter(isDeviceName);
+    // As long as there are few, every attempt asks the same, so that a recording can answer it.
+    if (names.length <= DEVICES) return names;
+    const inDevice = hasAttempt(scope) ? scope.attempt.inDevice : undefined;
+    const first = names.filter((name) => name === 'all' || name === 'default' || name === inDevice);
+    return [...new Set([...first, ...names])].slice(0, DEVICES);
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
     return [];
