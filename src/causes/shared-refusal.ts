@@ -1,6 +1,7 @@
 import { type CauseEvidence, contradicts, supports } from '../model/cause.ts';
 import { formatGrowths, grown, shortCounter, watched } from '../model/cause-facts.ts';
 import type { Attempt } from '../model/facts/attempt.ts';
+import type { PathProbe } from '../model/facts/client.ts';
 import type { Counters } from '../model/facts/facts.ts';
 import type { SocketTable } from '../model/facts/sockets.ts';
 import { expectedSyns, listenerRefusals, resetsSent, stoodStill, synArrived, synNeverCame } from './shared-silence.ts';
@@ -34,7 +35,26 @@ export function settledOtherwise({ attempt, sockets }: RefusalFacts): readonly C
   return undefined;
 }
 
-/** ` one for each of the 4 SYNs` when a growth is exactly that of the attempt, else ` at least ...`: others moved it as well. */
+/** What the client knows against every fault of the way back: a port on which nothing listens answered its SYN with RST. */
+export function closedPortAnswers({
+  attempt,
+  pathProbe,
+}: {
+  readonly attempt: Attempt;
+  readonly pathProbe?: PathProbe | undefined;
+}): CauseEvidence[] {
+  const { closedPort } = pathProbe ?? {};
+  if (attempt.side !== 'client' || closedPort?.answer !== 'rst') return [];
+  return [
+    contradicts(
+      'strong',
+      'pathProbe',
+      `port ${closedPort.port} of ${attempt.server.address} answered with RST: there is a way back`,
+    ),
+  ];
+}
+
+/** `one for each of the 4 SYNs` when a growth is exactly that of the attempt, else `at least ...`: others moved it as well. */
 export function perSyn({ syns }: Attempt, growths: readonly number[]): string {
   const exactly = growths.every((growth) => growth === syns);
   const what = syns === 1 ? 'one for the SYN' : `one for each of the ${syns} SYNs`;
