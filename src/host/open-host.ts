@@ -1,4 +1,6 @@
 import { InputError } from '../model/errors.ts';
+import { readBundle } from './bundle/bundle-file.ts';
+import { BundleHost } from './bundle/bundle-host.ts';
 import type { Host } from './host.ts';
 import { LocalHost } from './local-host.ts';
 import { NetnsHost } from './netns-host.ts';
@@ -16,6 +18,7 @@ export interface OpenHostOptions {
 export async function openHost(spec: string, _options: OpenHostOptions = {}): Promise<Host> {
   if (spec === 'local') return new LocalHost();
   const [kind = '', rest] = splitAt(spec, ':');
+  if (kind === 'bundle' && rest !== undefined && rest !== '') return new BundleHost(await readBundle(rest), spec);
   if (kind === 'netns' && rest !== undefined) return new NetnsHost(rest);
   throw new InputError({
     code: 'bad-host',
