@@ -31,6 +31,7 @@ export const conntrack: Collector = defineCollector<'conntrack', Reading>({
     const max = numberIn(sizes.get(MAX));
     // Without the module there are no entries, and asking for them must not load it.
     if (count === undefined) return { entries: [], ...(max === undefined ? {} : { max }) };
+    if (count === 0) return { count, entries: [], ...(max === undefined ? {} : { max }) };
     const entries = hasAttempt(scope) ? await readEntries(host, scope.attempt, count) : undefined;
     return { count, ...(max === undefined ? {} : { max }), ...(entries === undefined ? {} : { entries }) };
   },
