@@ -30,27 +30,19 @@ export const cause: Cause = defineCause({
     if (mode === 0) {
       return [contradicts('conclusive', 'sysctls', 'rp_filter is off: the IP layer does not look for a way back')];
     }
-    if (outgoingRoute.failure !== 'no-route') {
-      return [
-        contradicts(
-          'strong',
-          'outgoingRoute',
-          `the lookup is refused by a route or rule (${outgoingRoute.message}), not for want of one`,
-        ),
-      ];
-    }
     if (incomingRoute?.ok) {
       return [
         contradicts('conclusive', 'incomingRoute', `the input path takes a SYN from there (${incomingRoute.question})`),
       ];
     }
     const expected = expectedSyns(attempt);
+    // A route or rule that refuses the client ends the source check just as none at all; what to repair is then that route or rule.
+    const refused = outgoingRoute.failure !== 'no-route';
+    const lookup = `route lookup ${outgoingRoute.question} answers "${outgoingRoute.message}"`;
     const evidence: CauseEvidence[] = [
-      supports(
-        'conclusive',
-        'outgoingRoute',
-        `route lookup ${outgoingRoute.question} answers "${outgoingRoute.message}"`,
-      ),
+      refused
+        ? contradicts('moderate', 'outgoingRoute', `${lookup}: a route or rule refuses the way back`)
+        : supports('conclusive', 'outgoingRoute', lookup),
       supports('strong', 'sysctls', `${rpFilterText(sysctls, attempt.inDevice)}: a SYN without a way back is dropped`),
     ];
     if (sourceRefused(incomingRoute) && incomingRoute !== undefined) {
@@ -173,6 +165,16 @@ Linux 6.18: \`__fib_validate_source()\`, label \`last_resort\`, returns the drop
         incomingRoute: TAKEN_IN,
       },
       expect: 'ruled-out',
+    },
+    {
+      name: 'a route refuses the way back: the filter drops for that',
+      given: {
+        attempt: EXAMPLE_ATTEMPT_V4,
+        outgoingRoute: { ...NO_ROUTE_BACK, failure: 'prohibit', message: 'Permission denied' },
+        sysctls: { 'net.ipv4.conf.all.rp_filter': '2' },
+        counters: exampleCounters({ TcpExtIPReversePathFilter: 1 }),
+      },
+      expect: 'likely',
     },
     {
       name: 'the filter dropped nothing: something else did',
