@@ -122,11 +122,32 @@ function sentenceOf(
   return seen.sentence;
 }
 
+/** What people suspect first, in the order in which they do. */
+const USUAL_SUSPECTS: readonly string[] = [
+  'accept-queue-full',
+  'syn-queue-full',
+  'netfilter-drop-in',
+  'no-return-route',
+  'no-listener',
+  'rp-filter-strict',
+  'conntrack-full',
+  'synack-output-drop',
+  'client-output-drop',
+  'client-no-route',
+  'client-neighbour-unresolved',
+  'dns-no-answer',
+];
+
 function ruledOut(judged: readonly JudgedCause[], lead: JudgedCause | undefined): Diagnosis['ruledOut'] {
-  const alike = new Set((lead?.cause.confusedWith ?? []).map(({ id }) => id));
+  const alike = (lead?.cause.confusedWith ?? []).map(({ id }) => id);
+  const order = [...alike, ...USUAL_SUSPECTS];
+  const placeIn = (id: string): number => {
+    const at = order.indexOf(id);
+    return at < 0 ? order.length : at;
+  };
   return judged
     .filter(({ status }) => status === 'ruled-out')
-    .sort((a, b) => Number(alike.has(b.cause.id)) - Number(alike.has(a.cause.id)))
+    .sort((a, b) => placeIn(a.cause.id) - placeIn(b.cause.id))
     .map(({ cause: { id }, evidence }) => ({
       id,
       statement:

@@ -49,7 +49,7 @@ export function renderDiagnosis(
       ),
       theme,
     ),
-    section('Ruled out', ruledOut(diagnosis, theme, columns), theme),
+    section('Ruled out', ruledOut(diagnosis, verbose, theme, columns), theme),
     verbose >= 1 ? section('Also seen', findings(diagnosis, theme, columns), theme) : [],
     section('Fix', renderFix(diagnosis.remedies, theme, columns), theme),
     section('Next', renderNextSteps(diagnosis.nextSteps, theme, columns), theme),
@@ -104,17 +104,27 @@ function evidenceItem({ statement, source, weight, bearing }: Evidence, report: 
   };
 }
 
-function ruledOut({ ruledOut: causes }: Diagnosis, theme: Theme, columns: number): Span[][] {
-  const names = causes.map(({ id }) => theme.span(formatId(id)));
+/** Without -v only so many causes are listed as ruled out: those that are easily taken for the cause stand first. */
+const RULED_OUT_SHOWN = 5;
+
+function ruledOut({ ruledOut: all }: Diagnosis, verbose: number, theme: Theme, columns: number): Span[][] {
+  // Causes that the same number rules out are told once.
+  const told = new Set<string>();
+  const causes = all.filter(({ statement }) => !told.has(statement) && told.add(statement));
+  const shown = verbose >= 1 ? causes : causes.slice(0, RULED_OUT_SHOWN);
+  const names = shown.map(({ id }) => theme.span(formatId(id)));
   const widest = Math.max(0, ...names.map(({ text }) => displayWidth(text)));
   const aligned = widest <= Math.floor(columns * 0.34);
-  return causes.flatMap(({ statement }, index) => {
+  const lines = shown.flatMap(({ statement }, index) => {
     const name = names[index] ?? theme.span('');
     const mark = theme.span(`  ${theme.glyphs.hollow} `, 'dim');
     if (!aligned) return wrapHanging([mark], [name, theme.span(`: ${statement}`, 'dim')], columns);
     const padding = theme.span(' '.repeat(widest - displayWidth(name.text) + 2));
     return wrapHanging([mark, name, padding], [theme.span(statement, 'dim')], columns);
   });
+  const more = all.length - shown.length;
+  if (more > 0 && shown.length > 0) lines.push([theme.span(`  ${theme.glyphs.ellipsis} and ${more} more (-v)`, 'dim')]);
+  return lines;
 }
 
 /** What was found in the handshake and is not told as evidence already. */
