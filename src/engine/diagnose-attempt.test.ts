@@ -175,7 +175,10 @@ describe('a diagnosis', () => {
 describe('the case that started it', () => {
   const facts: FactSet = {
     outgoingRoute: read(NO_ROUTE_BACK),
-    sockets: read(HEALTHY_LISTENER),
+    sockets: read({
+      ...HEALTHY_LISTENER,
+      matching: HEALTHY_LISTENER.matching.map((one) => ({ ...one, drops: 2, dropsDelta: 2 })),
+    }),
     counters: read(exampleCounters({ TcpExtListenDrops: 2, Ip6OutNoRoutes: 2 })),
     sysctls: read({}),
   };
