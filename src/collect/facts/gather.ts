@@ -54,10 +54,12 @@ export async function gatherFacts(
     const running = pending.get(collector.provides);
     if (running !== undefined) return running;
     const made = (async () => {
-      const needed = wanted.filter(({ provides }) => collector.after?.includes(provides));
-      await Promise.all(needed.map(start));
+      const needed = Promise.all(wanted.filter(({ provides }) => collector.after?.includes(provides)).map(start));
       const attemptScope: AttemptScope = { ...bare, intervalMs, facts };
-      const fact = await readFact(host, collector, baseline?.readings.get(collector.provides), attemptScope);
+      // What could be read before there was an attempt needs no other fact to be read, only to be understood.
+      if (!collector.baseline) await needed;
+      const before = baseline?.readings.get(collector.provides);
+      const fact = await readFact(host, collector, before, attemptScope, needed);
       (facts as Record<FactName, unknown>)[collector.provides] = fact;
     })();
     pending.set(collector.provides, made);
@@ -72,9 +74,12 @@ async function readFact(
   collector: Collector,
   before: unknown,
   scope: AttemptScope,
+  needed: Promise<unknown>,
 ): Promise<Fact<unknown>> {
   try {
-    return collector.fact(await collector.read(host, scope), before, scope);
+    const reading = await collector.read(host, scope);
+    await needed;
+    return collector.fact(reading, before, scope);
   } catch (error) {
     return unavailableFrom(error);
   }
