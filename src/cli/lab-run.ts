@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import process from 'node:process';
 import { type JobOptions, type LabJob, listJobs, runJobs, shardOf } from '../../lab/campaign.ts';
 import { describePlan } from '../../lab/describe-step.ts';
 import { HEALTHY_HOSTS } from '../../lab/healthy.ts';
@@ -29,6 +30,8 @@ export async function runLab(
   signal: AbortSignal,
 ): Promise<number> {
   const jobs = chooseJobs(names, options);
+  if (process.getuid?.() !== 0)
+    throw new UsageError('the lab makes network namespaces and needs root; run it with sudo');
   const seed = options.seed ?? randomInt(1, 1_000_000);
   const style = outputStyle();
   const theme = createTheme(style);

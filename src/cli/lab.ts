@@ -1,5 +1,4 @@
-import process from 'node:process';
-import { type Command, EXIT_USAGE, UsageError } from './command.ts';
+import { type Command, UsageError } from './command.ts';
 import { interruptSignal } from './interrupt.ts';
 
 /** What the options of `lab` were set to. */
@@ -56,10 +55,6 @@ export const command: Command = {
     if (options.all === true && names.length > 0) throw new UsageError('--all takes no names of causes');
     const { listLab, runLab } = await import('./lab-run.ts');
     if (names.length === 0 && options.all !== true) return listLab(options);
-    if (process.getuid?.() !== 0) {
-      process.stderr.write('synscope: the lab makes network namespaces and needs root; run it with sudo\n');
-      return EXIT_USAGE;
-    }
     return runLab(names, options, interruptSignal());
   },
 };
