@@ -5,6 +5,7 @@ import { cause as acceptQueueFull } from './accept-queue-full.ts';
 import { cause as addressFamilyChoice } from './address-family-choice.ts';
 import { cause as aoMismatch } from './ao-mismatch.ts';
 import { cause as applicationTimeoutTooShort } from './application-timeout-too-short.ts';
+import { cause as arpSuppressed } from './arp-suppressed.ts';
 import { cause as cgroupIngressDrop } from './cgroup-ingress-drop.ts';
 import { cause as clientBadDestination } from './client-bad-destination.ts';
 import { cause as clientBindNonlocal } from './client-bind-nonlocal.ts';
@@ -31,10 +32,12 @@ import { cause as dnsWrongAddress } from './dns-wrong-address.ts';
 import { cause as duplicateAddress } from './duplicate-address.ts';
 import { cause as ecnSetupSynDropped } from './ecn-setup-syn-dropped.ts';
 import { cause as ephemeralPortsExhausted } from './ephemeral-ports-exhausted.ts';
+import { cause as halfOpenEstablished } from './half-open-established.ts';
 import { cause as icmpSuppressed } from './icmp-suppressed.ts';
 import { cause as ipHeaderError } from './ip-header-error.ts';
 import { cause as ipv6AddressTentative } from './ipv6-address-tentative.ts';
 import { cause as ipv6DadFailed } from './ipv6-dad-failed.ts';
+import { cause as ipv6DisabledServer } from './ipv6-disabled-server.ts';
 import { cause as ipv6InvalidSyn } from './ipv6-invalid-syn.ts';
 import { cause as l2BroadcastDestination } from './l2-broadcast-destination.ts';
 import { cause as l2Misconfiguration } from './l2-misconfiguration.ts';
@@ -83,11 +86,15 @@ import { cause as softnetBacklogDrop } from './softnet-backlog-drop.ts';
 import { cause as synBadFlags } from './syn-bad-flags.ts';
 import { cause as synQueueFull } from './syn-queue-full.ts';
 import { cause as synQueueLastQuarter } from './syn-queue-last-quarter.ts';
+import { cause as synToRequestSock } from './syn-to-request-sock.ts';
 import { cause as synproxyMisconfigured } from './synproxy-misconfigured.ts';
 import { cause as tcIngressDrop } from './tc-ingress-drop.ts';
 import { cause as tcpBadChecksum } from './tcp-bad-checksum.ts';
 import { cause as tfoSynDropped } from './tfo-syn-dropped.ts';
+import { cause as timewaitOldSequence } from './timewait-old-sequence.ts';
+import { cause as timewaitPaws } from './timewait-paws.ts';
 import { cause as ttlExceededLoop } from './ttl-exceeded-loop.ts';
+import { cause as twRecycleNat } from './tw-recycle-nat.ts';
 import { cause as wrongMac } from './wrong-mac.ts';
 import { cause as xdpDrop } from './xdp-drop.ts';
 import { cause as xfrmInPolicy } from './xfrm-in-policy.ts';
@@ -100,6 +107,7 @@ export const CAUSES: readonly Cause[] = [
   addressFamilyChoice,
   aoMismatch,
   applicationTimeoutTooShort,
+  arpSuppressed,
   cgroupIngressDrop,
   clientBadDestination,
   clientBindNonlocal,
@@ -126,10 +134,12 @@ export const CAUSES: readonly Cause[] = [
   duplicateAddress,
   ecnSetupSynDropped,
   ephemeralPortsExhausted,
+  halfOpenEstablished,
   icmpSuppressed,
   ipHeaderError,
   ipv6AddressTentative,
   ipv6DadFailed,
+  ipv6DisabledServer,
   ipv6InvalidSyn,
   l2BroadcastDestination,
   l2Misconfiguration,
@@ -178,11 +188,15 @@ export const CAUSES: readonly Cause[] = [
   synBadFlags,
   synQueueFull,
   synQueueLastQuarter,
+  synToRequestSock,
   synproxyMisconfigured,
   tcIngressDrop,
   tcpBadChecksum,
   tfoSynDropped,
+  timewaitOldSequence,
+  timewaitPaws,
   ttlExceededLoop,
+  twRecycleNat,
   wrongMac,
   xdpDrop,
   xfrmInPolicy,
