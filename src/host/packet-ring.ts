@@ -40,7 +40,8 @@ const PACKET_SECONDS = 4;
 const PACKET_NANOSECONDS = 8;
 const PACKET_CAPTURED = 12;
 const PACKET_LENGTH = 16;
-const PACKET_NETWORK = 26;
+/** The offset of the link layer, and in the upper half that of the network layer. */
+const PACKET_MAC = 24;
 const LINK_PROTOCOL = 50;
 const LINK_INDEX = 52;
 const LINK_HARDWARE = 56;
@@ -72,6 +73,7 @@ class PacketRing implements HostCapture {
   private readonly fd: number;
   private readonly ring: { readonly memory: ArrayBuffer; unmap(): void };
   private readonly bytes: Buffer;
+  private readonly words: Uint32Array;
   private readonly statuses: Int32Array;
   private readonly watch: DescriptorWatch;
   private block = 0;
@@ -95,6 +97,7 @@ class PacketRing implements HostCapture {
       throw error;
     }
     this.bytes = Buffer.from(this.ring.memory);
+    this.words = new Uint32Array(this.ring.memory);
     this.statuses = new Int32Array(this.ring.memory);
     this.waiting = [sll2FileHeader(snapLengthBytes)];
     this.chunks = this.read();
@@ -172,29 +175,33 @@ class PacketRing implements HostCapture {
 
   /** The packets of one block as records of a capture file. */
   private takeBlock(start: number): Uint8Array {
-    const { bytes } = this;
+    const { bytes, words } = this;
     const end = start + BLOCK_BYTES;
-    const count = bytes.readUInt32LE(start + BLOCK_PACKETS);
+    const count = words[(start + BLOCK_PACKETS) >> 2]!;
     // A record is shorter than what the kernel writes of the same packet.
-    const chunk = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, bytes.readUInt32LE(start + BLOCK_LENGTH)));
-    let packet = start + bytes.readUInt32LE(start + BLOCK_FIRST_PACKET);
+    const chunk = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, words[(start + BLOCK_LENGTH) >> 2]!));
+    const out = new DataView(chunk.buffer);
+    let packet = start + words[(start + BLOCK_FIRST_PACKET) >> 2]!;
     let at = 0;
+    // The kernel aligns what it writes of a packet to 16 bytes.
     for (let index = 0; index < count && packet + LINK_TYPE < end; index++) {
-      const captured = bytes.readUInt32LE(packet + PACKET_CAPTURED);
-      at = chunk.writeUInt32LE(bytes.readUInt32LE(packet + PACKET_SECONDS), at);
-      at = chunk.writeUInt32LE(bytes.readUInt32LE(packet + PACKET_NANOSECONDS), at);
-      at = chunk.writeUInt32LE(captured + 20, at);
-      at = chunk.writeUInt32LE(bytes.readUInt32LE(packet + PACKET_LENGTH) + 20, at);
+      const word = packet >> 2;
+      const captured = words[word + PACKET_CAPTURED / 4]!;
+      out.setUint32(at, words[word + PACKET_SECONDS / 4]!, true);
+      out.setUint32(at + 4, words[word + PACKET_NANOSECONDS / 4]!, true);
+      out.setUint32(at + 8, captured + 20, true);
+      out.setUint32(at + 12, words[word + PACKET_LENGTH / 4]! + 20, true);
       // LINKTYPE_LINUX_SLL2: protocol (already in network order), reserved, interface, ARPHRD_ type, packet type, address.
-      bytes.copy(chunk, at, packet + LINK_PROTOCOL, packet + LINK_PROTOCOL + 2);
-      chunk.writeUInt16BE(0, at + 2);
-      chunk.writeInt32BE(bytes.readInt32LE(packet + LINK_INDEX), at + 4);
-      chunk.writeUInt16BE(bytes.readUInt16LE(packet + LINK_HARDWARE), at + 8);
-      bytes.copy(chunk, at + 10, packet + LINK_TYPE, packet + LINK_TYPE + 10);
-      at += 20;
-      const data = packet + bytes.readUInt16LE(packet + PACKET_NETWORK);
+      chunk[at + 16] = bytes[packet + LINK_PROTOCOL]!;
+      chunk[at + 17] = bytes[packet + LINK_PROTOCOL + 1]!;
+      out.setUint16(at + 18, 0);
+      out.setUint32(at + 20, words[word + LINK_INDEX / 4]!);
+      out.setUint16(at + 24, words[word + LINK_HARDWARE / 4]! & 0xffff);
+      for (let i = 0; i < 10; i++) chunk[at + 26 + i] = bytes[packet + LINK_TYPE + i]!;
+      at += 36;
+      const data = packet + (words[word + PACKET_MAC / 4]! >>> 16);
       at += bytes.copy(chunk, at, data, data + captured);
-      packet += bytes.readUInt32LE(packet + PACKET_NEXT);
+      packet += words[word + PACKET_NEXT / 4]!;
     }
     return chunk.subarray(0, at);
   }

@@ -13,7 +13,7 @@ import type { CaptureReport, Diagnosis, NotSeen } from '../model/diagnosis.ts';
 import type { Attempt } from '../model/facts/attempt.ts';
 import { isUnavailable } from '../model/facts/fact.ts';
 import type { Flow } from '../model/flow.ts';
-import type { Handshake } from '../model/handshake.ts';
+import type { Handshake, Outcome } from '../model/handshake.ts';
 import { HostWatch } from './host-watch.ts';
 
 /** How {@link diagnoseListen} watches. */
@@ -135,12 +135,14 @@ class Watch {
       if (signal?.aborted) return;
       const elapsedMs = performance.now() - startMs;
       this.options.onProgress?.(this.progress(elapsedMs));
-      for (const suspect of this.watch.live.suspects(await host.nowNs(), EARLY_MS)) {
-        if (this.judged.has(suspect.key) || (suspect.early && this.lookedAt.has(suspect.key))) continue;
+      const [suspect] = this.diagnoses.length < limit ? this.watch.live.suspects(await host.nowNs(), EARLY_MS, 1) : [];
+      if (
+        suspect !== undefined &&
+        !this.judged.has(suspect.key) &&
+        !(suspect.early && this.lookedAt.has(suspect.key))
+      ) {
         const explained = await this.look(suspect);
         if (explained && !keep) return;
-        if (this.diagnoses.length >= limit) return;
-        break;
       }
       if (elapsedMs >= forMs) return;
     }
@@ -200,7 +202,10 @@ class Watch {
   private outcomes(): CaptureReport['summary']['outcomes'] {
     const { live } = this.watch;
     const outcomes = { ...live.counts.outcomes };
-    for (const { outcome } of live.open(100_000)) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+    for (const [name, count] of Object.entries(live.openOutcomes())) {
+      const outcome = name as Outcome;
+      outcomes[outcome] = (outcomes[outcome] ?? 0) + count;
+    }
     return outcomes;
   }
 }

@@ -68,6 +68,40 @@ describe('a live capture', () => {
     expect(refused.suspects(at(0.1), 120)).toMatchObject([{ early: false, handshake: { outcome: 'refused' } }]);
   });
 
+  it('tells each attempt once early and once when it has failed, those that failed first', () => {
+    const live = watch(incoming(`${SYN}\n0.0 10.0.0.3:1 > ${S} S 1`));
+    const told = (seconds: number, most?: number): [port: number, early: boolean][] =>
+      live.suspects(at(seconds), 120, most).map(({ handshake, early }) => [handshake.client.port, early]);
+    expect(told(0.2, 1)).toEqual([[40000, true]]);
+    expect(told(0.3, 1)).toEqual([[1, true]]);
+    expect(told(0.4)).toEqual([]);
+    expect(told(5, 1)).toEqual([[40000, false]]);
+    expect(told(5)).toEqual([[1, false]]);
+    expect(told(6)).toEqual([]);
+  });
+
+  it('keeps count in a flood of more attempts than it tracks', () => {
+    const live = new LiveHandshakes(443);
+    const total = 210_000;
+    const [syn] = incoming(SYN);
+    const step = 10_000;
+    for (let first = 0; first < total; first += step) {
+      const flood = Array.from({ length: step }, (_, index): BuiltPacket => {
+        const bytes = Uint8Array.from(syn!.bytes);
+        new DataView(bytes.buffer).setUint32(20 + 12, 0x0a42_0000 + first + index);
+        return { ...syn!, bytes, timeNs: START_S * 1_000_000_000n + BigInt(first + index) };
+      });
+      const file = pcapFile(flood, { linkType: 276, nanosecond: true });
+      live.push(first === 0 ? file : file.subarray(24));
+    }
+    const closed = live.counts.outcomes['no-reply'] ?? 0;
+    expect(live.counts.syns).toBe(total);
+    expect(live.attempts).toBe(total);
+    expect(live.displaced).toBeGreaterThan(0);
+    expect(closed + (live.openOutcomes()['no-reply'] ?? 0)).toBe(total);
+    expect(live.suspects(at(0.5), 120)).toHaveLength(64);
+  });
+
   it('ignores other ports', () => {
     expect(watch(incoming(SYN), 80).suspects(at(5), 120)).toEqual([]);
   });

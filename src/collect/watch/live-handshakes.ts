@@ -29,6 +29,15 @@ const MAX_CLOSED = 256;
 /** A RST, an ICMP error or a challenge is looked at so long after it came: its counters and copies have settled then. */
 const SETTLE_NS = 20e6;
 
+/** Attempts that are told at a time. */
+const MAX_SUSPECTS = 64;
+/** Up to so many rows, looking at all of them costs nothing worth mentioning. */
+const MANY_ROWS = 4096;
+/** A look at many rows is followed by a pause of so many times its length. */
+const LOOK_SHARE = 19;
+const TOLD_EARLY = 1;
+const TOLD_FAILED = 2;
+
 /** What a watch has seen so far. */
 export interface WatchCounts {
   /** Packets with SYN and without ACK to the watched port, retransmissions included. */
@@ -52,13 +61,16 @@ export class LiveHandshakes {
   readonly counts: WatchCounts = { syns: 0, synAcks: 0, outcomes: {} };
   readonly history: PacketHistory = new PacketHistory();
   /** Attempts that ended and failed, until {@link suspects} takes them. */
-  private ended: Handshake[] = [];
+  private readonly ended: Handshake[] = [];
   /** The latest attempts that ended in any way. */
   private readonly closed: Handshake[] = [];
   private readonly port: number;
   private readonly tracker: HandshakeTracker;
   private readonly scanner: HandshakeScanner;
   private readonly pump: CapturePump;
+  /** What {@link suspects} has told of the attempt in each row. */
+  private readonly told: Uint8Array = new Uint8Array(MAX_ATTEMPTS);
+  private nextLookMs = 0;
 
   /** @param port the server port that is watched; others are ignored. */
   constructor(port: number) {
@@ -89,24 +101,53 @@ export class LiveHandshakes {
   }
 
   /**
-   * Attempts that failed, or are silent for `earlyMs` and longer.
+   * Attempts that failed, or are silent for `earlyMs` and longer; each is told once early and once when it has failed. Those that
+   * failed come first. In a flood it looks less often, so that looking never takes more than a twentieth of the time.
    * @param nowNs the host's clock, nanoseconds since 1970.
+   * @param most so many are told at most; the others next time.
    */
-  suspects(nowNs: bigint, earlyMs: number): Suspect[] {
-    const now = Number(nowNs - this.baseNs);
-    const found: Suspect[] = this.ended.map((handshake) => ({ handshake, early: false, key: keyOf(handshake) }));
-    this.ended = [];
-    const { table } = this.tracker;
-    const { rows } = table;
-    for (let row = 0; row < table.rowEnd; row++) {
-      if (!isOpen(rows, row)) continue;
-      const verdict = this.openVerdict(row, now, earlyMs * 1e6);
-      if (verdict === 'fine') continue;
-      const handshake = materialize(table, row, this.baseNs);
-      found.push({ handshake, early: verdict === 'early', key: keyOf(handshake) });
-      if (found.length >= 64) break;
+  suspects(nowNs: bigint, earlyMs: number, most: number = MAX_SUSPECTS): Suspect[] {
+    const found = this.ended.splice(0, most).map((handshake) => suspectOf(handshake, false));
+    if (found.length === most || performance.now() < this.nextLookMs) return found;
+    const startMs = performance.now();
+    const { failed, early } = this.openSuspects(Number(nowNs - this.baseNs), earlyMs * 1e6, most - found.length);
+    for (const row of [...failed, ...early].slice(0, most - found.length)) {
+      const isEarly = early.includes(row);
+      this.told[row] = isEarly ? TOLD_EARLY : TOLD_FAILED;
+      found.push(suspectOf(materialize(this.tracker.table, row, this.baseNs), isEarly));
+    }
+    if (this.tracker.table.rowEnd > MANY_ROWS) {
+      const endMs = performance.now();
+      this.nextLookMs = endMs + (endMs - startMs) * LOOK_SHARE;
     }
     return found;
+  }
+
+  /** Rows of the first attempts that failed, and of the first ones that are worth an early look. */
+  private openSuspects(now: number, earlyNs: number, most: number): { failed: number[]; early: number[] } {
+    const { rows, rowEnd } = this.tracker.table;
+    const failed: number[] = [];
+    const early: number[] = [];
+    for (let row = 0; row < rowEnd && failed.length < most; row++) {
+      const told = this.told[row]!;
+      if (told === TOLD_FAILED || !isOpen(rows, row)) continue;
+      const verdict = this.openVerdict(row, now, earlyNs);
+      if (verdict === 'failed') failed.push(row);
+      else if (verdict === 'early' && told === 0 && early.length < most) early.push(row);
+    }
+    return { failed, early };
+  }
+
+  /** How the attempts that are still open would end if nothing more came. */
+  openOutcomes(): Partial<Record<Outcome, number>> {
+    const { rows, rowEnd } = this.tracker.table;
+    const outcomes: Partial<Record<Outcome, number>> = {};
+    for (let row = 0; row < rowEnd; row++) {
+      if (!isOpen(rows, row) || (rows[row * ROW + ROW_PORTS]! & 0xffff) !== this.port) continue;
+      const outcome = outcomeOf(rows[row * ROW + ROW_STATE]!);
+      outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+    }
+    return outcomes;
   }
 
   /** The latest attempt to a server, also one that has ended: with that client port, or with any. */
@@ -154,11 +195,14 @@ export class LiveHandshakes {
   private close(row: number): void {
     const { table } = this.tracker;
     const base = row * ROW;
+    const told = this.told[row];
+    this.told[row] = 0;
     if ((table.rows[base + ROW_PORTS]! & 0xffff) !== this.port) return;
     const outcome = outcomeOf(table.rows[base + ROW_STATE]!);
     this.counts.outcomes[outcome] = (this.counts.outcomes[outcome] ?? 0) + 1;
     if (this.closed.length < MAX_CLOSED) this.closed.push(materialize(table, row, this.baseNs));
-    if (isFailure(outcome) && this.ended.length < 64) this.ended.push(materialize(table, row, this.baseNs));
+    if (isFailure(outcome) && told !== TOLD_FAILED && this.ended.length < MAX_SUSPECTS)
+      this.ended.push(materialize(table, row, this.baseNs));
   }
 
   private take(reader: FrameReader, view: DataView, batch: FrameBatch, firstFrame: number): void {
@@ -190,6 +234,10 @@ export class LiveHandshakes {
       else if (flags === (TCP_SYN | TCP_ACK) && view.getUint16(transport) === this.port) this.counts.synAcks++;
     }
   }
+}
+
+function suspectOf(handshake: Handshake, early: boolean): Suspect {
+  return { handshake, early, key: keyOf(handshake) };
 }
 
 function keyOf({ client, server, startedAtNs }: Handshake): string {

@@ -18,8 +18,7 @@ export interface KeptPacket {
 
 /** The latest packets of a live capture, so that one failed attempt can be looked at closely without a cost for all others. */
 export class PacketHistory {
-  private readonly bytes: Uint8Array<ArrayBuffer> = new Uint8Array(HISTORY_BYTES);
-  private readonly view: DataView = new DataView(this.bytes.buffer);
+  private readonly view: DataView = new DataView(new ArrayBuffer(HISTORY_BYTES));
   /** Where the next packet goes, and up to where the older half of the ring is good. */
   private head = 0;
   private wrapEnd = 0;
@@ -30,12 +29,11 @@ export class PacketHistory {
     for (let i = 0; i < batch.count; i++) {
       const length = batch.capturedBytes[i]!;
       const interfaceId = batch.interfaceId[i]!;
-      const from = view.byteOffset + batch.dataOffset[i]!;
       const at = this.room(RECORD_HEADER_BYTES + length);
       this.view.setUint32(at, length);
       this.view.setUint32(at + 4, reader.interfaces[interfaceId]?.linkType ?? 0);
       this.view.setFloat64(at + 8, reader.timeNs(view, batch.recordOffset[i]!, interfaceId));
-      this.bytes.set(new Uint8Array(view.buffer, from, length), at + RECORD_HEADER_BYTES);
+      copyBytes(view, batch.dataOffset[i]!, length, this.view, at + RECORD_HEADER_BYTES);
     }
   }
 
@@ -62,7 +60,7 @@ export class PacketHistory {
 
   /** Makes room for a record, at the cost of the oldest ones. */
   private room(needed: number): number {
-    if (this.head + needed > this.bytes.length) {
+    if (this.head + needed > HISTORY_BYTES) {
       this.wrapEnd = this.head;
       this.head = 0;
       this.oldest = 0;
@@ -79,6 +77,13 @@ export class PacketHistory {
   }
 }
 
+/** Copies a packet word by word: packets are short, and a view of each would cost more than its bytes. */
+function copyBytes(from: DataView, start: number, length: number, to: DataView, at: number): void {
+  const words = length & ~3;
+  for (let i = 0; i < words; i += 4) to.setInt32(at + i, from.getInt32(start + i));
+  for (let i = words; i < length; i++) to.setUint8(at + i, from.getUint8(start + i));
+}
+
 /** What a Linux cooked header says of a packet. */
 export interface CookedHeader {
   /** `sll_pkttype`: 0 to this host, 1 broadcast, 2 multicast, 3 to another host, 4 sent by this host. */
@@ -88,8 +93,9 @@ export interface CookedHeader {
   readonly etherType: number;
   /** Offset of what follows the header. */
   readonly payload: number;
-  /** Link-layer address of the sender as hexadecimal pairs; empty when there is none. */
-  readonly sender: string;
+  /** Offset of the link-layer address of the sender, and its length in bytes. */
+  readonly sender: number;
+  readonly senderBytes: number;
 }
 
 /** Reads a Linux cooked header (LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2); undefined for other link types and cut packets. */
@@ -100,7 +106,8 @@ export function cookedHeader({ view, start, end, linkType }: KeptPacket): Cooked
       interfaceIndex: view.getUint32(start + 4),
       etherType: view.getUint16(start),
       payload: start + 20,
-      sender: linkAddress(view, start + 12, view.getUint8(start + 11)),
+      sender: start + 12,
+      senderBytes: view.getUint8(start + 11),
     };
   }
   if (linkType === LINKTYPE_LINUX_SLL && end - start >= 16) {
@@ -108,13 +115,14 @@ export function cookedHeader({ view, start, end, linkType }: KeptPacket): Cooked
       packetType: view.getUint16(start),
       etherType: view.getUint16(start + 14),
       payload: start + 16,
-      sender: linkAddress(view, start + 6, view.getUint16(start + 4)),
+      sender: start + 6,
+      senderBytes: view.getUint16(start + 4),
     };
   }
   return undefined;
 }
 
-/** Formats the six bytes of an Ethernet address. */
+/** Formats the six bytes of an Ethernet address as hexadecimal pairs; empty for other lengths. */
 export function linkAddress(view: DataView, offset: number, length: number): string {
   if (length !== 6) return '';
   const pairs: string[] = [];

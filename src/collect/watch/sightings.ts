@@ -2,11 +2,11 @@ import { formatIpv4, formatIpv6 } from '../../formats/wire/address.ts';
 import { dissect } from '../../formats/wire/dissect.ts';
 import { createIcmpError, decodeIcmpError, isIcmpError } from '../../formats/wire/icmp.ts';
 import { CONTENT_ICMP, CONTENT_ICMPV6, CONTENT_TCP, createLayers } from '../../formats/wire/layers.ts';
-import { ETHERTYPE_ARP, ETHERTYPE_IPV6 } from '../../formats/wire/numbers.ts';
+import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, IPPROTO_TCP } from '../../formats/wire/numbers.ts';
 import { TCP_ACK, TCP_RST, TCP_SYN } from '../../formats/wire/tcp.ts';
 import type { NeighbourActivity, Sighting } from '../../model/facts/attempt.ts';
 import type { Flow } from '../../model/flow.ts';
-import { type CookedHeader, cookedHeader, linkAddress, type PacketHistory } from './packet-history.ts';
+import { type CookedHeader, cookedHeader, type KeptPacket, linkAddress, type PacketHistory } from './packet-history.ts';
 
 /** Names of interfaces by index. */
 export type InterfaceNames = ReadonlyMap<number, string>;
@@ -26,6 +26,7 @@ export function sightingsOf(history: PacketHistory, flow: Flow, names: Interface
     const cooked = cookedHeader(packet);
     if (cooked === undefined) continue;
     const { view } = packet;
+    if (isOtherFlow(packet, cooked, flow)) continue;
     dissect(view, packet.start, packet.end, packet.linkType, layers);
     const { transportOffset, ipVersion, ipOffset, end } = layers;
     let segment: Sighting['segment'];
@@ -48,6 +49,27 @@ export function sightingsOf(history: PacketHistory, flow: Flow, names: Interface
     } else known.count++;
   }
   return [...counts.values()];
+}
+
+/** Whether a plain TCP packet has other ports than the attempt: of a flood, nearly all have, and need no closer look. */
+function isOtherFlow(
+  { view, end }: KeptPacket,
+  { etherType, payload }: CookedHeader,
+  { client, server }: Flow,
+): boolean {
+  let transport: number;
+  if (payload + 40 > end) return false;
+  if (etherType === ETHERTYPE_IPV4) {
+    const isPlain = view.getUint8(payload) === 0x45 && (view.getUint16(payload + 6) & 0x3fff) === 0;
+    if (!isPlain || view.getUint8(payload + 9) !== IPPROTO_TCP) return false;
+    transport = payload + 20;
+  } else if (etherType === ETHERTYPE_IPV6) {
+    if (payload + 44 > end || view.getUint8(payload + 6) !== IPPROTO_TCP) return false;
+    transport = payload + 40;
+  } else return false;
+  const ports = view.getUint32(transport);
+  const ahead = client.port * 0x1_0000 + server.port;
+  return ports !== ahead && ports !== server.port * 0x1_0000 + client.port;
 }
 
 function destinationOf({ packetType }: CookedHeader): Sighting['linkDestination'] {
@@ -122,6 +144,7 @@ export function neighbourActivityOf(history: PacketHistory, names: InterfaceName
       if (operation === 1 && sender !== formatIpv4(view, arp + 24)) note(cooked, formatIpv4(view, arp + 24), true, '');
       else if (operation === 2) note(cooked, sender, false, linkAddress(view, arp + 8, 6));
     } else if (cooked.etherType === ETHERTYPE_IPV6) {
+      if (end - cooked.payload < 40 || view.getUint8(cooked.payload + 6) === IPPROTO_TCP) continue;
       dissect(view, packet.start, end, packet.linkType, layers);
       const { transportOffset } = layers;
       if (layers.content !== CONTENT_ICMPV6 || transportOffset + 24 > end) continue;
@@ -129,7 +152,9 @@ export function neighbourActivityOf(history: PacketHistory, names: InterfaceName
       if (isIcmpError(6, type)) continue;
       const target = formatIpv6(view, transportOffset + 8);
       if (type === NEIGHBOUR_SOLICITATION) note(cooked, target, true, '');
-      else if (type === NEIGHBOUR_ADVERTISEMENT) note(cooked, target, false, cooked.sender);
+      else if (type === NEIGHBOUR_ADVERTISEMENT) {
+        note(cooked, target, false, linkAddress(view, cooked.sender, cooked.senderBytes));
+      }
     }
   }
   return [...found.values()];
