@@ -16,7 +16,7 @@ const RECYCLES = { 'net.ipv4.tcp_tw_recycle': '1' };
 
 export const cause: Cause = defineCause({
   id: 'tw-recycle-nat',
-  title: 'tcp_tw_recycle refuses clients that share an address',
+  title: 'The setting tcp_tw_recycle refuses clients that share an address',
   place: 'server',
   step: 'server-listener',
   sides: ['server'],
