@@ -35,8 +35,8 @@ export function synArrived({ side, syns, observed, captured }: Attempt): boolean
 }
 
 /** Whether packets were watched, and no SYN of the attempt came. */
-export function synNeverCame({ side, syns, observed, captured }: Attempt): boolean {
-  return side === 'server' && observed && captured && syns === 0;
+export function synNeverCame({ side, syns, synAcks, observed, captured }: Attempt): boolean {
+  return side === 'server' && observed && captured && syns === 0 && synAcks === 0;
 }
 
 /** Whether a counter was read before and after the watch, and did not move. */
