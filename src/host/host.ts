@@ -83,6 +83,12 @@ export interface Host {
   readonly spec: string;
   /** Reads a whole text file. @throws HostError */
   readFile(path: string): Promise<string>;
+  /**
+   * Reads many small text files in one go; what cannot be read is absent, and so is an empty file. The last line end of each is left
+   * out. A host on which a command does that as well lacks this.
+   * @throws HostError when the host cannot be asked at all.
+   */
+  readFiles?(paths: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** Names in a directory, sorted. @throws HostError */
   listDirectory(path: string): Promise<readonly string[]>;
   /** Runs a command to its end; its exit code is data. @throws HostError `not-found` when there is no such program. */

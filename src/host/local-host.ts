@@ -9,7 +9,7 @@ import type {
   RunOptions,
 } from './host.ts';
 import { captureWithRing } from './packet-ring.ts';
-import { type Enter, readNames, readText } from './read-text.ts';
+import { type Enter, readNames, readText, readTexts } from './read-text.ts';
 import { runProcess, streamProcess } from './run-process.ts';
 import { connectTcp } from './tcp-connect.ts';
 
@@ -21,6 +21,10 @@ export class LocalHost implements Host {
 
   async readFile(path: string): Promise<string> {
     return readText(path, this.enter);
+  }
+
+  async readFiles(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return readTexts(paths, this.enter);
   }
 
   async listDirectory(path: string): Promise<readonly string[]> {

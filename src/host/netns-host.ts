@@ -41,6 +41,16 @@ export class NetnsHost extends LocalHost {
     return stdout;
   }
 
+  override async readFiles(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const files = new Map<string, string>();
+    const read = await super.readFiles(paths.map(ofThread));
+    for (const path of paths) {
+      const text = isOfDevices(path) ? await this.readDeviceFile(path) : read.get(ofThread(path));
+      if (text !== undefined) files.set(path, text);
+    }
+    return files;
+  }
+
   override async listDirectory(path: string): Promise<readonly string[]> {
     if (!isOfDevices(path)) return super.listDirectory(ofThread(path));
     const { exitCode, stdout, stderr } = await this.run([...WITH_OWN_SYSFS, 'ls', '-1A', '--', `${path}/`]);

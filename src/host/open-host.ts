@@ -4,6 +4,7 @@ import { BundleHost } from './bundle/bundle-host.ts';
 import type { Host } from './host.ts';
 import { LocalHost } from './local-host.ts';
 import { NetnsHost } from './netns-host.ts';
+import { SshHost } from './ssh/ssh-host.ts';
 
 /** How {@link openHost} opens a host. */
 export interface OpenHostOptions {
@@ -15,10 +16,11 @@ export interface OpenHostOptions {
  * Opens what `--on` names.
  * @throws InputError when it names nothing that can be opened.
  */
-export async function openHost(spec: string, _options: OpenHostOptions = {}): Promise<Host> {
+export async function openHost(spec: string, { sudo = false }: OpenHostOptions = {}): Promise<Host> {
   if (spec === 'local') return new LocalHost();
   const [kind = '', rest] = splitAt(spec, ':');
   if (kind === 'bundle' && rest !== undefined && rest !== '') return new BundleHost(await readBundle(rest), spec);
+  if (kind === 'ssh' && rest !== undefined) return SshHost.open(rest, sudo);
   if (kind === 'netns' && rest !== undefined) return new NetnsHost(rest);
   throw new InputError({
     code: 'bad-host',

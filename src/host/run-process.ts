@@ -16,6 +16,8 @@ export interface ProcessSettings {
   readonly enter?: <T>(start: () => T) => T;
   /** Keeps the process with the terminal (so that it can ask for a password) instead of in a group of its own. */
   readonly onTerminal?: boolean;
+  /** What the program is called in messages, when it is only the way to another one. */
+  readonly name?: string;
 }
 
 /**
@@ -28,6 +30,7 @@ export function runProcess(
   settings: ProcessSettings = {},
 ): Promise<CommandResult> {
   const child = startProcess(argv, input === undefined ? 'ignore' : 'pipe', settings);
+  const name = settings.name ?? argv[0];
   return new Promise((resolve, reject) => {
     let failure: unknown;
     const fail = (error: unknown): void => {
@@ -35,13 +38,13 @@ export function runProcess(
       liveGroups.kill(child, 'SIGKILL');
     };
     const timer = setTimeout(() => {
-      fail(new HostError('timed-out', `${argv[0]} did not end within ${timeoutMs / 1000} s`));
+      fail(new HostError('timed-out', `${name} did not end within ${timeoutMs / 1000} s`));
       // Something that left the group may hold the pipes open for ever.
       child.stdout?.destroy();
       child.stderr?.destroy();
     }, timeoutMs);
     const stdout = collect(child.stdout, maxBytes, () =>
-      fail(new HostError('failed', `${argv[0]} wrote more than ${maxBytes} bytes`)),
+      fail(new HostError('failed', `${name} wrote more than ${maxBytes} bytes`)),
     );
     const stderr = collect(child.stderr, MAX_STDERR_BYTES);
     child.on('error', (error) => {
@@ -50,7 +53,7 @@ export function runProcess(
     child.on('close', (code, signal) => {
       clearTimeout(timer);
       if (failure !== undefined) reject(failure);
-      else if (code === null) reject(new HostError('failed', `${argv[0]} was ended by ${signal}`));
+      else if (code === null) reject(new HostError('failed', `${name} was ended by ${signal}`));
       else resolve({ exitCode: code, stdout: stdout(), stderr: stderr() });
     });
     // A command that does not read its input is free to do so.

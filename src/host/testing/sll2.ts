@@ -30,7 +30,7 @@ export function readSll2(stream: Uint8Array): Sll2Packet[] {
       hardware: view.getUint16(link + 8),
       packetType: view.getUint8(link + 10),
       linkAddress: Buffer.from(stream.subarray(link + 12, link + 12 + view.getUint8(link + 11))).toString('hex'),
-      bytes: stream.slice(link + 20, link + captured),
+      bytes: Uint8Array.from(stream.subarray(link + 20, link + captured)),
     });
     at = link + captured;
     if (at > stream.length) throw new Error('the stream ends within a packet');

@@ -1,0 +1,107 @@
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const SSHD = '/usr/sbin/sshd';
+
+/** Why tests with a real ssh server cannot run here; undefined when they can. */
+export function sshMissing(): string | undefined {
+  if (!existsSync(SSHD)) return 'needs openssh-server';
+  if (spawnSync('ssh', ['-V']).status !== 0) return 'needs openssh-client';
+  return process.getuid?.() === 0 ? undefined : 'needs root, whom sshd can let in';
+}
+
+/** An ssh server on a port of the loopback interface, with keys of its own. */
+export interface SshServer {
+  readonly port: number;
+  /** What `--on` takes: `ssh:root@127.0.0.1:PORT`. */
+  readonly spec: string;
+  /** A folder with an `ssh` that knows the key and the server: for the front of PATH. */
+  readonly bin: string;
+  stop(): Promise<void>;
+}
+
+/** Starts a server; everything about it lies in a temporary folder. */
+export async function startSshServer(): Promise<SshServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'synscope-sshd-'));
+  const keygen = (name: string): void => {
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, name)]);
+  };
+  keygen('host');
+  keygen('user');
+  mkdirSync('/run/sshd', { recursive: true });
+  const port = await freePort();
+  writeFileSync(
+    join(folder, 'sshd_config'),
+    [
+      `Port ${port}`,
+      'ListenAddress 127.0.0.1',
+      `HostKey ${join(folder, 'host')}`,
+      `PidFile ${join(folder, 'pid')}`,
+      `AuthorizedKeysFile ${join(folder, 'user.pub')}`,
+      ...['StrictModes no', 'UsePAM no', 'PasswordAuthentication no', 'KbdInteractiveAuthentication no'],
+      'PermitRootLogin yes',
+    ].join('\n'),
+  );
+  writeFileSync(
+    join(folder, 'ssh_config'),
+    [
+      `IdentityFile ${join(folder, 'user')}`,
+      'IdentitiesOnly yes',
+      'StrictHostKeyChecking no',
+      `UserKnownHostsFile ${join(folder, 'known')}`,
+    ].join('\n'),
+  );
+  const bin = join(folder, 'bin');
+  mkdirSync(bin);
+  writeFileSync(join(bin, 'ssh'), `#!/bin/sh\nexec /usr/bin/ssh -F ${join(folder, 'ssh_config')} "$@"\n`);
+  chmodSync(join(bin, 'ssh'), 0o755);
+  const server = spawn(SSHD, ['-D', '-e', '-f', join(folder, 'sshd_config')], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const stop = async (): Promise<void> => {
+    await end(server);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  let said = '';
+  server.stderr?.on('data', (text: Buffer) => {
+    said += text.toString();
+  });
+  for (let tries = 0; !(await answers(port)); tries++) {
+    if (tries < 100 && server.exitCode === null) {
+      await sleep(50);
+      continue;
+    }
+    await stop();
+    throw new Error(`sshd does not start: ${said}`);
+  }
+  return { port, spec: `ssh:${userInfo().username}@127.0.0.1:${port}`, bin, stop };
+}
+
+async function end(server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null) return;
+  const ended = new Promise((resolve) => server.once('exit', resolve));
+  server.kill('SIGTERM');
+  await ended;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { readonly port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+      .once('connect', () => {
+        socket.destroy();
+        resolve(true);
+      })
+      .once('error', () => resolve(false));
+  });
+}
