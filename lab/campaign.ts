@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CAUSES } from '../src/causes/index.ts';
+import type { Host } from '../src/host/host.ts';
 import type { Cause } from '../src/model/cause.ts';
 import type { ConnectResult } from '../src/model/facts/attempt.ts';
 import { type DiagnoseSide, diagnoseClient, diagnoseServer } from './diagnose.ts';
 import { HEALTHY_HOSTS, healthyScenario } from './healthy.ts';
 import { judgeSide, type LabSide, type RunOutcome, type SideOutcome } from './outcome.ts';
+import { bundlePath, type Recording, type RecordTo, startRecording } from './record.ts';
 import { type Runnable, runScenario, ScenarioSkipped, type Setting } from './run-scenario.ts';
 
 /** One scenario in one family and variant. */
@@ -30,6 +32,8 @@ export interface JobOptions {
   readonly seed: number;
   readonly sides: readonly LabSide[];
   readonly decoys: boolean;
+  /** Writes a bundle of each side of each run there. */
+  readonly record?: RecordTo | undefined;
   /** Waits until the client's attempt has ended, to tell what it saw. */
   readonly waitForClient?: boolean;
   readonly signal?: AbortSignal | undefined;
@@ -121,7 +125,15 @@ export async function runJob(job: LabJob, options: JobOptions): Promise<RunOutco
             },
           };
           const startMs = performance.now();
-          const report = await within(LONGEST_RUN_MS, DIAGNOSE[side](watched, options.signal));
+          const { record, signal } = options;
+          let recording: Recording | undefined;
+          const wrap = (host: Host): Host => {
+            if (record === undefined) return host;
+            recording = startRecording(host, bundlePath(record, outcome, side), setting.target.port, record);
+            return recording.host;
+          };
+          const report = await within(LONGEST_RUN_MS, DIAGNOSE[side](watched, { signal, wrap }));
+          await recording?.write();
           const elapsedMs = Math.round(performance.now() - startMs);
           // Most diagnoses are done long before the client gives up.
           if (options.waitForClient === true && attempt !== undefined) client = await attempt;

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 import { type JobOptions, type LabJob, listJobs, runJobs, shardOf } from '../../lab/campaign.ts';
 import { describePlan } from '../../lab/describe-step.ts';
@@ -44,6 +45,7 @@ export async function runLab(
     seed,
     sides: options.side === undefined ? ['server', 'client'] : [options.side],
     decoys: options.decoys,
+    ...(options.record === undefined ? {} : { record: { folder: options.record, synscope: packageVersion() } }),
     waitForClient: isDetailed,
     signal,
     onSetting: ({ plan, names: { family } }, _, { scenario, variant }) => {
@@ -52,6 +54,7 @@ export async function runLab(
       status.draw(`${outcomes.length} of ${jobs.length}: ${name}`);
     },
   };
+  if (options.record !== undefined) mkdirSync(options.record, { recursive: true });
   await sweepLeftovers();
   try {
     if (options.json !== true) output.write(`seed ${seed}\n${isDetailed ? '\n' : ''}`);
@@ -110,4 +113,9 @@ function listJson(): string {
   );
   const healthy = HEALTHY_HOSTS.map(({ name, what, families = [4, 6] }) => ({ name, what, families }));
   return `${JSON.stringify({ schemaVersion: 1, command: 'lab', causes, healthy }, undefined, 2)}\n`;
+}
+
+function packageVersion(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
 }

@@ -48,6 +48,7 @@ export const command: Command = {
       initial: 1,
     },
     { flags: '--shard <i/n>', description: 'only the i-th of n equal parts', parse: (text) => parseShard(text) },
+    { flags: '--record <dir>', description: 'also write what each diagnosis asked and was answered, as bundles' },
     { flags: '--json', description: 'print everything as one JSON object (docs/json.md)' },
   ],
   async run(names, given) {
