@@ -64,14 +64,19 @@ function ladder(diagnosis: Diagnosis, { group, report, theme, columns }: Context
 }
 
 /** The cause, or who is suspected; and between which captures it died. */
-function verdict(diagnosis: Diagnosis, { group, theme, columns }: Context): Span[][] {
+function verdict(diagnosis: Diagnosis, { group, report, theme, columns }: Context): Span[][] {
   const { cause, suspects, path } = diagnosis;
   const lines: Span[][] = [];
   if (cause !== null) {
+    // The sentence mostly stands above already.
+    const told = report.headline.includes(cause.sentence) || group.sentence.includes(cause.sentence);
     lines.push(
       ...wrapHanging(
         [theme.span('Cause     ', 'strong')],
-        [theme.span(cause.title, 'strong'), theme.span(` (${formatId(cause.status)}). ${cause.sentence}`)],
+        [
+          theme.span(cause.title, 'strong'),
+          theme.span(` (${formatId(cause.status)})${told ? '' : `. ${cause.sentence}`}`),
+        ],
         columns,
       ),
     );

@@ -50,7 +50,8 @@ function headline({ headline: sentence, summary, diagnoses }: CaptureReport, the
   if (summary.failed > 0) {
     return wrapHanging([theme.span(`${glyphs.cross} `, 'bad-strong')], [theme.span(sentence, 'bad-strong')], columns);
   }
-  if (summary.handshakes === 0 && !diagnoses.some(({ supposed }) => supposed)) {
+  const supposed = diagnoses.some((one) => one.supposed);
+  if ((summary.handshakes === 0 && !supposed) || diagnoses.some(({ incomplete }) => incomplete)) {
     return wrapHanging([theme.span(`${glyphs.hollow} `, 'warn')], [theme.span(sentence, 'warn')], columns);
   }
   return wrapHanging([theme.span(`${glyphs.check} `, 'good-strong')], [theme.span(sentence, 'good-strong')], columns);

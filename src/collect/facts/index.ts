@@ -1,10 +1,19 @@
+import { addresses } from './addresses.ts';
 import type { Collector } from './collector.ts';
 import { conntrack } from './conntrack.ts';
 import { counters } from './counters.ts';
 import { hostCounters } from './host-counters.ts';
+import { incomingRoute } from './incoming-route.ts';
 import { kernelLog } from './kernel-log.ts';
+import { links } from './links.ts';
 import { machine } from './machine.ts';
+import { neighbours } from './neighbours.ts';
 import { nfQueues } from './nf-queues.ts';
+import { outgoingRoute } from './outgoing-route.ts';
+import { packetFilter } from './packet-filter.ts';
+import { peerMetrics } from './peer-metrics.ts';
+import { routes } from './routes.ts';
+import { rules } from './rules.ts';
 import { sockets } from './sockets.ts';
 import { sysctls } from './sysctls.ts';
 
@@ -15,7 +24,16 @@ export const HOST_COLLECTORS: readonly Collector[] = [
   hostCounters,
   sysctls,
   sockets,
+  links,
+  addresses,
+  routes,
+  rules,
+  neighbours,
+  outgoingRoute,
+  incomingRoute,
+  packetFilter,
   conntrack,
   nfQueues,
+  peerMetrics,
   kernelLog,
 ];
