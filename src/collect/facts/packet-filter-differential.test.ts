@@ -11,14 +11,13 @@ import {
   SERVER_V4,
   SERVER_V6,
 } from '../../host/testing/namespaces.ts';
-import type { Attempt } from '../../model/facts/attempt.ts';
+import type { Attempt, Side } from '../../model/facts/attempt.ts';
 import { isUnavailable } from '../../model/facts/fact.ts';
 import type { FilterHit, PacketFilter } from '../../model/facts/packet-filter.ts';
-import type { Facts } from './gather.ts';
 import { gatherFacts, readBaseline } from './gather.ts';
 import { packetFilter } from './packet-filter.ts';
 import { type Actor, LISTEN, startActor } from './testing/actors.ts';
-import { serverFacts } from './testing/filter-scope.ts';
+import { plainFacts } from './testing/filter-scope.ts';
 import { randomIptables } from './testing/random-iptables.ts';
 import { randomNft } from './testing/random-nft.ts';
 import { Chance, type RuleWorld } from './testing/random-rules.ts';
@@ -32,19 +31,33 @@ const WORLD: RuleWorld = {
   port: 8443,
   otherPort: 8080,
 };
-const RUNS = Number(process.env.SYNSCOPE_FILTER_RUNS ?? 25);
+const RUNS = Number(process.env.SYNSCOPE_FILTER_RUNS ?? 12);
 const SEED = Number(process.env.SYNSCOPE_FILTER_SEED ?? 1);
 
-/** Rules behind and before all others that remember the ports of clients whose packets came so far. */
-const PROBE = `
-table inet probe {
-  set seen { type inet_service; flags dynamic; size 65535; }
-  set made { type inet_service; flags dynamic; size 65535; }
-  set sent { type inet_service; flags dynamic; size 65535; }
-  chain input { type filter hook input priority 30000; tcp flags & (syn|ack) == syn add @seen { tcp sport }; }
-  chain output { type filter hook output priority -30000; tcp flags & (syn|ack) == (syn|ack) add @made { tcp dport }; }
-  chain postrouting { type filter hook postrouting priority 30000; tcp flags & (syn|ack) == (syn|ack) add @sent { tcp dport }; }
-}`;
+/**
+ * Rules behind and before all others that remember the ports of clients whose packets came so far: the one that this side gets or
+ * makes first, and its answer.
+ */
+const PROBES: Readonly<Record<Side, string>> = {
+  server: probe(
+    'type filter hook input priority 30000; tcp flags & (syn|ack) == syn add @first { tcp sport };',
+    'type filter hook output priority -30000; tcp flags & (syn|ack) == (syn|ack) add @made { tcp dport };',
+    'type filter hook postrouting priority 30000; tcp flags & (syn|ack) == (syn|ack) add @second { tcp dport };',
+  ),
+  client: probe(
+    'type filter hook postrouting priority 30000; tcp flags & (syn|ack) == syn add @first { tcp sport };',
+    'type filter hook ingress device eth0 priority -30000; tcp flags & (syn|ack) == (syn|ack) add @made { tcp dport };',
+    'type filter hook input priority 30000; tcp flags & (syn|ack) == (syn|ack) add @second { tcp dport };',
+  ),
+};
+
+function probe(...chains: readonly string[]): string {
+  const sets = ['first', 'made', 'second'].map((set) => `set ${set} { type inet_service; flags dynamic; size 65535; }`);
+  return `table inet probe {\n${sets.join('\n')}\n${chains.map((text, index) => `chain p${index} { ${text} }`).join('\n')}\n}`;
+}
+
+/** The packets of each side: the first one, and the answer to it. */
+const PACKETS = { server: ['syn-in', 'syn-ack-out'], client: ['syn-out', 'syn-ack-in'] } as const;
 
 const missing = namespacesMissing() ?? missingProgram('nft');
 if (missing !== undefined) console.log(`skipped: rule sets against the kernel (${missing})`);
@@ -109,6 +122,57 @@ function knowNeighbours(namespace: string, of: string, addresses: readonly strin
   }
 }
 
+function clearRules(namespace: string): void {
+  within(namespace, ['nft', 'flush', 'ruleset']);
+  const names = spawnSync('ip', ['netns', 'exec', namespace, 'cat', '/proc/net/ip_tables_names'], { encoding: 'utf8' });
+  const tables = names.stdout.split('\n').filter((name) => name !== '');
+  if (tables.length === 0) return;
+  const bases: Readonly<Record<string, readonly string[]>> = {
+    filter: ['INPUT', 'FORWARD', 'OUTPUT'],
+    raw: ['PREROUTING', 'OUTPUT'],
+    nat: ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'],
+  };
+  const all = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'];
+  const text = tables.map((table) => {
+    const chains = (bases[table] ?? all).map((chain) => `:${chain} ACCEPT [0:0]`);
+    return `*${table}\n${chains.join('\n')}\nCOMMIT\n`;
+  });
+  within(namespace, ['iptables-legacy-restore'], text.join(''));
+}
+
+function plainAttempt(side: Side, family: 4 | 6, clientPort: number, port: number): Attempt {
+  const options = {
+    windowBytes: 64240,
+    windowScaleShift: 7,
+    sackPermitted: true,
+    timestamps: true,
+    mptcp: false,
+    md5: false,
+    ao: false,
+    ecnSetup: false,
+  };
+  const first = { segment: side === 'server' ? 'syn' : 'syn-ack', direction: 'in', device: 'eth0' } as const;
+  const client = { address: WORLD.client[family], port: clientPort };
+  const server = { address: WORLD.server[family], port };
+  return {
+    side,
+    observed: true,
+    captured: true,
+    family,
+    client,
+    server,
+    syns: 1,
+    synAcks: 0,
+    synOptions: { mssBytes: family === 4 ? 1460 : 1440, ...options },
+    sightings: [{ ...first, count: 1, linkDestination: 'host' }],
+    icmpErrors: [],
+    arrivedTtl: 64,
+    inDevice: 'eth0',
+    ...(side === 'client' ? { connect: { remote: server, local: client, elapsedMs: 1 } } : {}),
+    lastedMs: 0,
+  };
+}
+
 describe.skipIf(missing !== undefined)('what rules do is predicted as the kernel does it', () => {
   let pair: NamespacePair;
   let server: NetnsHost;
@@ -132,147 +196,112 @@ describe.skipIf(missing !== undefined)('what rules do is predicted as the kernel
   });
 
   function clear(): void {
-    within(pair.server, ['nft', 'flush', 'ruleset']);
-    const legacy = spawnSync('ip', ['netns', 'exec', pair.server, 'cat', '/proc/net/ip_tables_names'], {
-      encoding: 'utf8',
-    });
-    if (legacy.stdout.trim() === '') return;
-    const empty = legacy.stdout
-      .trim()
-      .split('\n')
-      .map((table) => `*${table}\nCOMMIT\n`)
-      .join('');
-    within(pair.server, ['iptables-legacy-restore'], empty);
-    for (const table of legacy.stdout.trim().split('\n')) {
-      for (const chain of ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING']) {
-        spawnSync('ip', ['netns', 'exec', pair.server, 'iptables-legacy', '-t', table, '-P', chain, 'ACCEPT']);
-      }
-    }
+    for (const namespace of [pair.server, pair.client]) clearRules(namespace);
   }
 
   interface Run {
     readonly filter: PacketFilter;
-    readonly arrived: boolean;
+    /** The first packet came behind all rules; its answer came before them, and behind them. */
+    readonly first: boolean;
     readonly made: boolean;
-    readonly sent: boolean;
+    readonly second: boolean;
     readonly errno: string | undefined;
-    readonly port: number;
   }
 
-  async function attemptThrough(family: 4 | 6, port: number): Promise<Run> {
-    const scope = { side: 'server' as const, port };
-    const before = await readBaseline(server, [packetFilter], scope);
+  async function attemptThrough(side: Side, family: 4 | 6, port: number): Promise<Run> {
+    const scope = { side, port };
+    const host = side === 'server' ? server : client;
+    const before = await readBaseline(host, [packetFilter], scope);
     const outcome = await client.connect({ address: WORLD.server[family], port, timeoutMs: 60, holdMs: 0 });
     const local = outcome.local?.port ?? 0;
-    const attempt: Attempt = {
-      side: 'server',
-      observed: true,
-      captured: true,
-      family,
-      client: { address: WORLD.client[family], port: local },
-      server: { address: WORLD.server[family], port },
-      syns: 1,
-      synAcks: 0,
-      synOptions: {
-        mssBytes: family === 4 ? 1460 : 1440,
-        windowBytes: 64240,
-        windowScaleShift: 7,
-        sackPermitted: true,
-        timestamps: true,
-        mptcp: false,
-        md5: false,
-        ao: false,
-        ecnSetup: false,
-      },
-      sightings: [{ segment: 'syn', direction: 'in', device: 'eth0', count: 1, linkDestination: 'host' }],
-      icmpErrors: [],
-      arrivedTtl: 64,
-      inDevice: 'eth0',
-      lastedMs: 0,
-    };
-    const known: Facts = serverFacts(attempt, WORLD);
-    const facts = await gatherFacts(server, [packetFilter], { ...scope, attempt, known }, before);
+    const attempt = plainAttempt(side, family, local, port);
+    const facts = await gatherFacts(
+      host,
+      [packetFilter],
+      { ...scope, attempt, known: plainFacts(attempt, WORLD) },
+      before,
+    );
     const fact = facts.packetFilter;
     if (fact === undefined || isUnavailable(fact)) throw new Error(`no packetFilter: ${fact?.reason}`);
     const remembered = (set: string): boolean =>
-      within(pair.server, ['nft', 'list', 'set', 'inet', 'probe', set]).includes(` ${local}`);
+      within(pair[side], ['nft', 'list', 'set', 'inet', 'probe', set]).includes(` ${local}`);
     return {
       filter: fact.value,
-      arrived: remembered('seen'),
+      first: remembered('first'),
       made: remembered('made'),
-      sent: remembered('sent'),
+      second: remembered('second'),
       errno: outcome.errno,
-      port: local,
     };
   }
 
   /** What contradicts the kernel, as text; empty when nothing does. */
-  function contradictions(run: Run): string[] {
-    const { filter, arrived, made, sent, errno } = run;
+  function contradictions({ filter, first, made, second, errno }: Run, side: Side): string[] {
+    const [syn, answer] = PACKETS[side];
+    const wrong = [...judged(filter, syn, first), ...(made ? judged(filter, answer, second) : [])];
+    const end = sureEnd(filter, syn);
+    if (end?.verdict === 'drop' && errno !== 'TIMEDOUT-LOCAL')
+      wrong.push(`the SYN is dropped, and connect() says ${errno}`);
+    return wrong;
+  }
+
+  function judged(filter: PacketFilter, packet: FilterHit['packet'], came: boolean): string[] {
     const wrong: string[] = [];
-    const say = (text: string): void => void wrong.push(text);
-    const end = (packet: string): FilterHit | undefined =>
-      filter.hits.find((hit) => hit.packet === packet && hit.certainty === 'certain' && isStop(hit));
-    if (filter.passes.includes('syn-in') && !arrived) say('the SYN passes, and did not arrive');
-    if (filter.blocked?.includes('syn-in') && arrived) say('the SYN is blocked, and arrived');
-    if (!arrived && !filter.hits.some((hit) => hit.packet === 'syn-in' && isStop(hit)))
-      say('the SYN did not arrive, and no rule may stop it');
-    const first = end('syn-in');
-    if (first !== undefined && arrived) say('a rule stops the SYN, and it arrived');
-    if (first?.packetsDelta === 0) say(`the rule that stops the SYN counted nothing: ${first.text}`);
-    if (first?.verdict === 'drop' && errno !== 'TIMEDOUT-LOCAL') say(`the SYN is dropped, and connect() says ${errno}`);
-    if (made) {
-      if (filter.passes.includes('syn-ack-out') && !sent) say('the SYN-ACK passes, and was not sent');
-      if (filter.blocked?.includes('syn-ack-out') && sent) say('the SYN-ACK is blocked, and was sent');
-      if (!sent && !filter.hits.some((hit) => hit.packet === 'syn-ack-out' && isStop(hit)))
-        say('the SYN-ACK was not sent, and no rule may stop it');
-      const answer = end('syn-ack-out');
-      if (answer?.packetsDelta === 0) say(`the rule that stops the SYN-ACK counted nothing: ${answer.text}`);
+    const end = sureEnd(filter, packet);
+    if (filter.passes.includes(packet) && !came) wrong.push(`${packet} passes, and did not come through`);
+    if (filter.blocked?.includes(packet) && came) wrong.push(`${packet} is blocked, and came through`);
+    if (end !== undefined && came) wrong.push(`${packet} is surely stopped, and came through: ${end.text}`);
+    if (end?.packetsDelta === 0) wrong.push(`the rule that stops ${packet} counted nothing: ${end.text}`);
+    if (!came && !filter.hits.some((hit) => hit.packet === packet && isStop(hit))) {
+      wrong.push(`${packet} did not come through, and no rule may stop it`);
     }
     return wrong;
   }
 
   for (const variant of VARIANTS) {
     const lacking = variant.needs === undefined ? undefined : missingProgram(variant.needs);
-    if (missing === undefined && lacking !== undefined)
+    if (missing === undefined && lacking !== undefined) {
       console.log(`skipped: ${variant.name} against the kernel (${lacking})`);
-    test.skipIf(lacking !== undefined)(
-      `${variant.name}: ${RUNS} random rule sets`,
+    }
+    test.skipIf(lacking !== undefined).each(['server', 'client'] as const)(
+      `${variant.name}, %s: ${RUNS} random rule sets`,
       { timeout: 60_000 + RUNS * 3000 },
-      async () => {
-        let sure = 0;
-        let judged = 0;
-        const counts = { passed: 0, stopped: 0, answered: 0, silenced: 0 };
+      async (side) => {
+        const counts = { attempts: 0, sure: 0, first: 0, made: 0, second: 0 };
         for (let seed = SEED; seed < SEED + RUNS; seed++) {
           const chance = new Chance(seed);
           const text = variant.make(chance);
           clear();
           try {
-            variant.load(pair.server, text);
+            variant.load(pair[side], text);
           } catch (error) {
             throw new Error(`seed ${seed} was not loaded: ${error instanceof Error ? error.message : error}\n${text}`);
           }
-          within(pair.server, ['nft', '-f', '-'], PROBE);
+          within(pair[side], ['nft', '-f', '-'], PROBES[side]);
           const families: readonly (4 | 6)[] = variant.name === 'nft' ? [4, 6] : [4];
           for (const family of families) {
             const port = chance.often(0.8) ? WORLD.port : WORLD.otherPort;
-            const run = await attemptThrough(family, port);
-            const wrong = contradictions(run);
-            expect(wrong, `seed ${seed}, IPv${family}, port ${port}\n${text}\n${JSON.stringify(run, null, 1)}`).toEqual(
-              [],
-            );
-            judged++;
-            if (run.filter.passes.includes('syn-in') || run.filter.blocked?.includes('syn-in')) sure++;
-            counts[run.arrived ? 'passed' : 'stopped']++;
-            if (run.made) counts[run.sent ? 'answered' : 'silenced']++;
+            const run = await attemptThrough(side, family, port);
+            const context = `seed ${seed}, IPv${family}, port ${port}\n${text}\n${JSON.stringify(run, null, 1)}`;
+            expect(contradictions(run, side), context).toEqual([]);
+            const { filter, first, made, second } = run;
+            const [packet] = PACKETS[side];
+            counts.attempts++;
+            counts.sure += Number(filter.passes.includes(packet) || filter.blocked?.includes(packet));
+            counts.first += Number(first);
+            counts.made += Number(made);
+            counts.second += Number(second);
           }
         }
-        console.log(`${variant.name}: ${judged} SYNs, ${sure} predicted for sure; ${JSON.stringify(counts)}`);
-        expect(sure / judged).toBeGreaterThan(0.6);
+        console.log(`${variant.name}, ${side}: ${JSON.stringify(counts)}`);
+        expect(counts.sure / counts.attempts).toBeGreaterThan(0.6);
       },
     );
   }
 });
+
+function sureEnd(filter: PacketFilter, packet: FilterHit['packet']): FilterHit | undefined {
+  return filter.hits.find((hit) => hit.packet === packet && hit.certainty === 'certain' && isStop(hit));
+}
 
 function isStop({ verdict }: FilterHit): boolean {
   return verdict === 'drop' || verdict === 'reject-icmp' || verdict === 'reject-reset';

@@ -3,18 +3,19 @@ import type { RouteLookup } from '../../../model/facts/routing.ts';
 import type { Facts } from '../gather.ts';
 import type { RuleWorld } from './random-rules.ts';
 
-/** The other facts of a plain server: one device, plain routing, one listener, nothing of traffic control. */
-export function serverFacts(attempt: Attempt, { port }: Pick<RuleWorld, 'port'>): Facts {
+/** The other facts of a plain host: one device, plain routing, one listener, nothing of traffic control. */
+export function plainFacts(attempt: Attempt, { port }: Pick<RuleWorld, 'port'>): Facts {
   const { family, client, server } = attempt;
   const prefixLength = family === 4 ? 24 : 64;
-  const lookup = { command: [], question: '', ok: true, source: server.address } as const;
+  const own = attempt.side === 'server' ? server.address : client.address;
+  const lookup = { command: [], question: '', ok: true, source: own } as const;
   const out: RouteLookup = { ...lookup, device: 'eth0', type: 'unicast' };
   return {
     outgoingRoute: { value: out, source: '' },
     incomingRoute: { value: { ...lookup, device: 'lo', type: 'local' }, source: '' },
     addresses: {
       value: [
-        { family, address: server.address, prefixLength, device: 'eth0', scope: 'global', flags: [] },
+        { family, address: own, prefixLength, device: 'eth0', scope: 'global', flags: [] },
         {
           family,
           address: family === 4 ? '127.0.0.1' : '::1',
@@ -73,7 +74,7 @@ export function serverFacts(attempt: Attempt, { port }: Pick<RuleWorld, 'port'>)
           },
         ],
         mismatched: [],
-        connections: client.port === 0 ? [] : [],
+        connections: [],
         synReceived: 0,
       },
       source: '',

@@ -35,7 +35,8 @@ function randomNat(chance: Chance, { port, otherPort, server }: RuleWorld): stri
     `-p tcp -m tcp --dport ${port} -j REDIRECT --to-ports ${to}`,
     `-p tcp -m multiport --dports 22,${otherPort} -j DNAT --to-destination ${server[4]}:${to}`,
   ]);
-  return `*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING ${rule}\nCOMMIT\n`;
+  const hook = chance.pick(['PREROUTING', 'OUTPUT']);
+  return `*nat\n:${hook} ACCEPT [0:0]\n-A ${hook} ${rule}\nCOMMIT\n`;
 }
 
 interface Draft {
@@ -48,7 +49,9 @@ interface Draft {
 
 function rules(chance: Chance, world: RuleWorld, draft: Draft, most: number): string[] {
   return Array.from({ length: chance.below(most + 1) }, () => {
-    const matches = [...new Set(Array.from({ length: chance.below(3) }, () => randomMatch(chance, world, draft)))];
+    const matches = Array.from({ length: chance.below(3) }, () => randomMatch(chance, world, draft)).filter(
+      (match, index, all) => all.findIndex((other) => kindOf(other) === kindOf(match)) === index,
+    );
     return `-A ${draft.chain} -p tcp ${matches.join(' ')} ${randomTarget(chance, draft)}`;
   });
 }
@@ -63,6 +66,11 @@ function randomTarget(chance: Chance, { table, targets }: Draft): string {
   if (table === 'mangle') all.push('-j MARK --set-xmark 0x1/0xffffffff', '-j MARK --set-xmark 0x2/0x2');
   if (table === 'raw') all.push('-j CT --notrack', '-j CT --notrack');
   return chance.pick(all);
+}
+
+/** `-s`, `-m tcp`: what may not stand twice in a rule. */
+function kindOf(match: string): string {
+  return /(-[sdio]|-m \S+) /.exec(`${match} `)?.[1] ?? match;
 }
 
 /** One match of a kind; a rule takes each kind once at most. */

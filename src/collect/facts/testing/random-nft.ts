@@ -72,7 +72,8 @@ function randomNat(chance: Chance, world: RuleWorld, family: Family): string {
     `tcp dport ${world.port} redirect to :${to}`,
     `tcp dport { ${world.otherPort}, 22 } dnat ${family === 'inet' ? 'ip ' : ''}to ${address}:${to}`,
   ]);
-  return `  chain nat {\n    type nat hook prerouting priority dstnat; policy accept;\n    ${statement}\n  }`;
+  const hook = chance.pick(['prerouting', 'output']);
+  return `  chain nat {\n    type nat hook ${hook} priority -100; policy accept;\n    ${statement}\n  }`;
 }
 
 function randomRules(draft: Draft, most: number): string {
