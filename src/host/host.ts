@@ -101,5 +101,10 @@ export interface Host {
   connect(request: ConnectRequest): Promise<ConnectOutcome>;
   /** The host's clock, nanoseconds since 1970-01-01 UTC. */
   nowNs(): Promise<bigint>;
+  /**
+   * Tells that the state before a watch was read: from now on questions are about what happens in it. A recording keeps the two
+   * apart; other hosts need not know.
+   */
+  beginWatch?(): void;
   close(): Promise<void>;
 }

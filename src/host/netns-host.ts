@@ -43,7 +43,7 @@ export class NetnsHost extends LocalHost {
 
   override async readFiles(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const files = new Map<string, string>();
-    const read = await super.readFiles(paths.map(ofThread));
+    const read = await super.readFiles(paths.filter((path) => !isOfDevices(path)).map(ofThread));
     for (const path of paths) {
       const text = isOfDevices(path) ? await this.readDeviceFile(path) : read.get(ofThread(path));
       if (text !== undefined) files.set(path, text);
@@ -59,6 +59,17 @@ export class NetnsHost extends LocalHost {
       .split('\n')
       .filter((name) => name !== '')
       .sort();
+  }
+
+  /** A file of a device as {@link readFiles} tells it. */
+  private async readDeviceFile(path: string): Promise<string | undefined> {
+    try {
+      const text = await this.readFile(path);
+      return text === '' ? undefined : text.replace(/\n$/, '');
+    } catch (error) {
+      if (error instanceof HostError) return undefined;
+      throw error;
+    }
   }
 
   override async close(): Promise<void> {

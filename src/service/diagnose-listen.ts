@@ -144,7 +144,7 @@ class Watch {
         const explained = await this.look(suspect);
         if (explained && !keep) return;
       }
-      if (elapsedMs >= forMs) return;
+      if (elapsedMs >= forMs || (suspect === undefined && this.watch.isOver)) return;
     }
   }
 

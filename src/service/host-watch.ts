@@ -34,6 +34,7 @@ export class HostWatch {
   private trace: KernelTraceWatch | undefined;
   private monitor: HostStream | undefined;
   private monitored = '';
+  private packetsEnded = false;
   private readonly pumping: Promise<void>[] = [];
 
   constructor(host: Host, scope: BaselineScope) {
@@ -45,6 +46,11 @@ export class HostWatch {
   /** Whether packets are seen. */
   get captures(): boolean {
     return this.capture !== undefined;
+  }
+
+  /** Whether no more packets come: those of a recording are over at once. */
+  get isOver(): boolean {
+    return this.packetsEnded;
   }
 
   /** Packets that the capture lost. */
@@ -60,6 +66,7 @@ export class HostWatch {
     this.pumping.push(this.pumpMonitor(this.monitor));
     [this.names, this.trace] = await Promise.all([interfaceNames(host), watchKernel(host, scope.port), capturing]);
     this.baseline = await readBaseline(host, HOST_COLLECTORS, scope);
+    host.beginWatch?.();
   }
 
   /** Ends everything that was started; the packets that came until then have been taken. */
@@ -106,6 +113,7 @@ export class HostWatch {
 
   private async pumpCapture(capture: HostCapture): Promise<void> {
     for await (const chunk of capture.chunks) this.live.push(chunk);
+    this.packetsEnded = true;
   }
 
   private async pumpMonitor({ chunks }: HostStream): Promise<void> {

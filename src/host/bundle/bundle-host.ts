@@ -20,7 +20,7 @@ const SNAP_LENGTH_BYTES = 262_144;
 const PIECE_BYTES = 1 << 20;
 
 interface Recorded {
-  /** Answers from before packets were read, and those from then on. */
+  /** Answers from before the watch, and those from then on. */
   readonly before: Entry[];
   readonly watching: Entry[];
   /** How often it was asked. */
@@ -28,14 +28,17 @@ interface Recorded {
 }
 
 /**
- * A recording that answers as the host did. Before packets of a capture are read, the n-th time a question is asked gives its n-th
- * answer from then, and the last one repeats. Once they are read, the capture is over at once, and answers are the latest ones.
+ * A recording that answers as the host did. Until a watch begins, the n-th time a question is asked gives its n-th answer from
+ * then, and the last one repeats. A watch is over as soon as it begins: all packets are there at once, and answers are the
+ * latest ones.
  */
 export class BundleHost implements Host {
   readonly spec: string;
   private readonly recorded = new Map<string, Recorded>();
   private readonly captures: readonly Entry[];
   private watching = false;
+  /** The clock was asked since the watch began. */
+  private hasBegun = false;
 
   /** @param spec what `--on` names it. */
   constructor(bundle: Bundle, spec: string) {
@@ -85,7 +88,7 @@ export class BundleHost implements Host {
       ready: Promise.resolve(),
       lost: () => answer.lost,
       stop: () => {},
-      chunks: this.replayPackets(exact === undefined ? select(answer.packets, spec) : answer.packets),
+      chunks: replayPackets(exact === undefined ? select(answer.packets, spec) : answer.packets),
     };
   }
 
@@ -98,8 +101,16 @@ export class BundleHost implements Host {
   }
 
   async nowNs(): Promise<bigint> {
-    const answer = this.answer({ op: 'now' }, 'the clock was not read when this was recorded');
+    const times = this.recorded.get('now')?.watching ?? [];
+    // The watch begins when it began, and then it is over.
+    const begins = this.watching && !this.hasBegun ? times[0]?.answer : undefined;
+    this.hasBegun = this.watching;
+    const answer = begins ?? this.answer({ op: 'now' }, 'the clock was not read when this was recorded');
     return 'ns' in answer ? answer.ns : wrong();
+  }
+
+  beginWatch(): void {
+    this.watching = true;
   }
 
   async close(): Promise<void> {}
@@ -121,12 +132,11 @@ export class BundleHost implements Host {
     recorded.asked++;
     return entry;
   }
+}
 
-  private async *replayPackets(packets: Uint8Array): AsyncGenerator<Uint8Array> {
-    this.watching = true;
-    yield sll2FileHeader(SNAP_LENGTH_BYTES);
-    for (let at = 0; at < packets.length; at += PIECE_BYTES) yield packets.subarray(at, at + PIECE_BYTES);
-  }
+async function* replayPackets(packets: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield sll2FileHeader(SNAP_LENGTH_BYTES);
+  for (let at = 0; at < packets.length; at += PIECE_BYTES) yield packets.subarray(at, at + PIECE_BYTES);
 }
 
 async function* replayText(entry: Entry): AsyncGenerator<Uint8Array> {

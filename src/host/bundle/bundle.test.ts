@@ -128,16 +128,19 @@ describe('a recording', () => {
     expect(replayed).toEqual(['before', 'middle', 'after', 'after', 'after']);
   });
 
-  it('gives the latest answers once packets are read', async () => {
+  it('gives the latest answers once the watch has begun', async () => {
     const recorder = new RecordingHost(new ScriptedHost(SCRIPT));
-    await recorder.readFile('/proc/net/netstat');
     await all((await recorder.capture({})).chunks);
+    await recorder.readFile('/proc/net/netstat');
+    recorder.beginWatch();
+    const times = [await recorder.nowNs(), await recorder.nowNs(), await recorder.nowNs()];
     await recorder.readFile('/proc/net/netstat');
     await recorder.readFile('/proc/net/netstat');
     const host = new BundleHost({ header: HEADER, entries: recorder.entries }, 'bundle:x');
     expect(await host.readFile('/proc/net/netstat')).toBe('before');
     expect(await host.readFile('/proc/net/netstat')).toBe('before');
-    await all((await host.capture({})).chunks);
+    host.beginWatch();
+    expect([await host.nowNs(), await host.nowNs(), await host.nowNs()]).toEqual([times[0], times[2], times[2]]);
     expect(await host.readFile('/proc/net/netstat')).toBe('after');
   });
 

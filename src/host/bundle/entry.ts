@@ -32,8 +32,7 @@ export interface Refusal {
 }
 
 /**
- * One question with its answer. `watching` tells whether packets of a capture were read already: what was asked before that is
- * the state before the watch.
+ * One question with its answer. `watching` tells whether a watch had begun: what was asked before that is the state before it.
  */
 export interface Entry {
   readonly question: Question;

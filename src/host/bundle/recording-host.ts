@@ -90,6 +90,11 @@ export class RecordingHost implements Host {
     return this.keep({ op: 'now' }, this.host.nowNs(), (ns) => ({ ns }));
   }
 
+  beginWatch(): void {
+    this.watching = true;
+    this.host.beginWatch?.();
+  }
+
   close(): Promise<void> {
     return this.host.close();
   }
@@ -113,7 +118,6 @@ export class RecordingHost implements Host {
   }
 
   private async *keepPackets(capture: HostCapture, entry: Writable): AsyncGenerator<Uint8Array> {
-    this.watching = true;
     const stream = new Sll2Stream(cutPayload);
     const pieces: Uint8Array[] = [];
     let bytes = 0;

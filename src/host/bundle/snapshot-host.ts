@@ -59,6 +59,10 @@ export class SnapshotHost implements Host {
     return this.host.nowNs();
   }
 
+  beginWatch(): void {
+    this.host.beginWatch?.();
+  }
+
   close(): Promise<void> {
     return this.host.close();
   }
