@@ -98,7 +98,8 @@ function settingsOf(device: string, scope: AttemptScope): SourceCheckSettings | 
     hasAddress: addresses.some((one) => one.family === 4 && one.device === device),
     forwarding: values('forwarding')[1] === 1,
     isOwn: (address) => isLocalAddress(address, addresses, routes),
-    sameDevice: (other) => other === device || (vrf === device && links?.find(({ name }) => name === other)?.vrf === vrf),
+    sameDevice: (other) =>
+      other === device || (vrf === device && links?.find(({ name }) => name === other)?.vrf === vrf),
   };
 }
 

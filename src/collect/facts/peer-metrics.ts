@@ -4,7 +4,10 @@ import { isSomebody } from './ends.ts';
 import { runTool, toolError } from './run-tool.ts';
 
 /** What the kernel remembers of earlier connections to the client: with a round-trip time it is "proven". */
-export const peerMetrics: Collector = defineCollector<'peerMetrics', { readonly known: boolean; readonly hasRtt: boolean }>({
+export const peerMetrics: Collector = defineCollector<
+  'peerMetrics',
+  { readonly known: boolean; readonly hasRtt: boolean }
+>({
   provides: 'peerMetrics',
   baseline: false,
   sides: ['server'],

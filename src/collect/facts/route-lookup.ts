@@ -60,7 +60,10 @@ function computed(
     const refused = foreign ? 'ENETUNREACH' : errno!;
     const failure = failureOf(refused, foreign ? undefined : decision, ends, scope);
     const deciders = foreign ? {} : decidersOf(decision, failure);
-    return { value: { ...asked, ok: false, failure, message: messageOf(refused), ...deciders, computed: true }, source };
+    return {
+      value: { ...asked, ok: false, failure, message: messageOf(refused), ...deciders, computed: true },
+      source,
+    };
   }
   const [way] = nextHops;
   const device = route?.type === 'local' ? 'lo' : way?.device;

@@ -12,7 +12,9 @@ export function tablesOf(scope: AttemptScope): RouteTables | undefined {
   const forwarding = known(scope, 'sysctls')?.['net.ipv6.conf.all.forwarding'] === '1';
   const failed = forwarding
     ? []
-    : (neighbours ?? []).filter(({ states }) => states.includes('FAILED')).map(({ address, device }) => `${address} ${device}`);
+    : (neighbours ?? [])
+        .filter(({ states }) => states.includes('FAILED'))
+        .map(({ address, device }) => `${address} ${device}`);
   return {
     rules,
     routes,

@@ -2,7 +2,15 @@ import { type IpRecord, number, parseIpJson, present, record, text } from './ip-
 import type { IpRouteType } from './routes.ts';
 
 /** Errors of a route lookup that tell apart why, as the kernel returns them. */
-export type LookupErrno = 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES' | 'EINVAL' | 'EXDEV' | 'EAGAIN' | 'ENODEV' | 'EPERM';
+export type LookupErrno =
+  | 'ENETUNREACH'
+  | 'EHOSTUNREACH'
+  | 'EACCES'
+  | 'EINVAL'
+  | 'EXDEV'
+  | 'EAGAIN'
+  | 'ENODEV'
+  | 'EPERM';
 
 /** What `ip route get` answered. */
 export type RouteAnswer =
@@ -64,7 +72,8 @@ function parseText(output: string): IpRecord | undefined {
   const [line = ''] = output.split('\n');
   const match = /^(?:(unicast|local|broadcast|anycast|multicast) )?([\da-f.:]+) (.*)$/i.exec(line);
   if (match === null) return undefined;
-  const word = (name: string): string | undefined => new RegExp(`(?:^| )${name} (?:inet6? )?(\\S+)`).exec(match[3]!)?.[1];
+  const word = (name: string): string | undefined =>
+    new RegExp(`(?:^| )${name} (?:inet6? )?(\\S+)`).exec(match[3]!)?.[1];
   return {
     ...present('type', match[1]),
     ...present('dev', word('dev')),
