@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseFilesInLines } from '../formats/procfs/files-in-lines.ts';
 import { HostError } from './host.ts';
 import { LocalHost } from './local-host.ts';
 
@@ -40,6 +41,20 @@ describe('files', () => {
     const path = join(folder, 'long');
     writeFileSync(path, 'x'.repeat(300_000));
     expect((await host.readFile(path)).length).toBe(300_000);
+  });
+
+  it('reads many at once as grep tells them: without what is empty or cannot be read', async () => {
+    const contents: Readonly<Record<string, string>> = { a: 'one\ntwo\n', b: 'no end', c: '', d: '\n', e: 'a\0b\n\n' };
+    for (const [name, content] of Object.entries(contents)) writeFileSync(join(folder, name), content);
+    const paths = [
+      ...[...Object.keys(contents), 'missing'].map((name) => join(folder, name)),
+      '/proc/sys/kernel/osrelease',
+      '/proc/sys/net/ipv4/tcp_rmem',
+      folder,
+    ];
+    const { stdout } = await host.run(['grep', '-a', '-s', '-H', '', ...paths]);
+    expect(await host.readFiles(paths)).toEqual(parseFilesInLines(stdout, paths));
+    expect((await host.readFiles(paths)).size).toBe(6);
   });
 
   it('lists a directory, sorted', async () => {

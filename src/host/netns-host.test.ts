@@ -47,6 +47,15 @@ describe.skipIf(missing !== undefined)('a network namespace', () => {
     expect(await host.readFile('/proc/sys/kernel/osrelease')).toMatch(/^\d/);
   });
 
+  it('is where many files are read at once', async () => {
+    execFileSync('ip', ['netns', 'exec', pair.server, 'sysctl', '-qw', 'net.ipv4.tcp_synack_retries=4']);
+    const paths = ['/proc/net/fib_trie', '/proc/sys/net/ipv4/tcp_synack_retries', '/sys/class/net/eth0/carrier', '/no'];
+    const read = await host.readFiles(paths);
+    expect([...read.keys()]).toEqual(paths.slice(0, 3));
+    expect(read.get(paths[0]!)).toContain(SERVER_V4);
+    expect([read.get(paths[1]!), read.get(paths[2]!)]).toEqual(['4', '1']);
+  });
+
   it('is where commands and streams run', async () => {
     expect((await host.run(['ip', '-o', 'addr'])).stdout).toContain(SERVER_V4);
     let read = '';
