@@ -79,7 +79,7 @@ function countOf({ sightings }: Attempt, segment: Sighting['segment'], direction
 /** That SYN-ACKs are repeated and nothing comes back, with what tells that the client did not get them: it repeats its SYN. */
 export function unacknowledged(attempt: Attempt): CauseEvidence {
   const { syns, synAcks } = attempt;
-  const what = `${formatQuantity(synAcks, 'SYN-ACK')} left this host for ${formatQuantity(syns, 'SYN')}, and no ACK, RST or ICMP error came back`;
+  const what = `${formatQuantity(synAcks, 'SYN-ACK')} left this host for ${formatQuantity(syns, 'SYN')}, and neither ACK nor RST came back`;
   return supports(synAcks > 1 && syns > 1 ? 'strong' : 'moderate', 'attempt', what);
 }
 

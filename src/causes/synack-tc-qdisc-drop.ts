@@ -134,21 +134,32 @@ Be sure: \`tc -s qdisc show dev DEVICE\` and \`tc -s filter show dev DEVICE egre
     { id: 'synack-cgroup-egress-drop', toldApartBy: 'the drop reason is BPF_CGROUP_EGRESS' },
   ],
   scenario: {
-    variants: ['filter'],
-    requires: ['the queueing discipline tbf (CONFIG_NET_SCH_TBF), or clsact with flower and gact for the variant'],
+    variants: ['class'],
+    requires: ['queueing disciplines tbf, htb and bfifo, and the classifier u32'],
     plan: ({ serverDevice, port, family }, variant) => ({
       steps:
-        variant === 'filter'
-          ? [
-              { on: 'server', run: ['tc', 'qdisc', 'add', 'dev', serverDevice, 'clsact'] },
-              {
-                on: 'server',
-                run: [
-                  ...['tc', 'filter', 'add', 'dev', serverDevice, 'egress', 'protocol', family === 4 ? 'ip' : 'ipv6'],
-                  ...['flower', 'ip_proto', 'tcp', 'src_port', String(port), 'action', 'drop'],
+        variant === 'class'
+          ? // Only what the port sends goes into a class whose queue is shorter than a packet.
+            [
+              ['qdisc', 'add', 'dev', serverDevice, 'root', 'handle', '1:', 'htb', 'default', '1'],
+              ['class', 'add', 'dev', serverDevice, 'parent', '1:', 'classid', '1:1', 'htb', 'rate', '1gbit'],
+              ['class', 'add', 'dev', serverDevice, 'parent', '1:', 'classid', '1:2', 'htb', 'rate', '1gbit'],
+              ['qdisc', 'add', 'dev', serverDevice, 'parent', '1:2', 'handle', '20:', 'bfifo', 'limit', '10'],
+              [
+                ...[
+                  'filter',
+                  'add',
+                  'dev',
+                  serverDevice,
+                  'parent',
+                  '1:',
+                  'protocol',
+                  family === 4 ? 'ip' : 'ipv6',
+                  'u32',
                 ],
-              },
-            ]
+                ...['match', family === 4 ? 'ip' : 'ip6', 'sport', String(port), '0xffff', 'flowid', '1:2'],
+              ],
+            ].map((words) => ({ on: 'server' as const, run: ['tc', ...words] }))
           : [
               // The link must be resolved in both directions before nothing gets through any more.
               { on: 'client', connect: {} },
