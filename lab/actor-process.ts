@@ -12,7 +12,7 @@ const PROGRAM = fileURLToPath(
 );
 
 /** An actor could not do what it was told; `errno` when a system call failed. */
-export class ActorError extends LabError {
+class ActorError extends LabError {
   override readonly name: string = 'ActorError';
   readonly errno: string | undefined;
 

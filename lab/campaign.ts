@@ -93,7 +93,7 @@ export async function runJobs(
 }
 
 /** Runs one job: breaks a lab for each side, and diagnoses it from there. */
-export async function runJob(job: LabJob, options: JobOptions): Promise<RunOutcome> {
+async function runJob(job: LabJob, options: JobOptions): Promise<RunOutcome> {
   const { scenario, cause, family, variant } = job;
   const seed = seedOf(options.seed, `${scenario} ${variant ?? ''} ${family}`);
   const outcome = {
@@ -151,7 +151,7 @@ export async function runJob(job: LabJob, options: JobOptions): Promise<RunOutco
 }
 
 /** The seed of one run: of the whole campaign's and its name (FNV-1a), so that runs do not depend on their order. */
-export function seedOf(seed: number, name: string): number {
+function seedOf(seed: number, name: string): number {
   let hash = 0x811c_9dc5 ^ seed;
   for (const letter of name) hash = Math.imul(hash ^ letter.charCodeAt(0), 0x0100_0193);
   return hash >>> 0;

@@ -19,7 +19,7 @@ export function describePlan({ listener, steps, attempt, meanwhile }: ScenarioPl
 }
 
 /** What a step does, in one line; the node first. */
-export function describeStep(step: LabStep): string {
+function describeStep(step: LabStep): string {
   if ('waitMs' in step) return `wait ${step.waitMs} ms`;
   return `${step.on}: ${whatItDoes(step)}`;
 }
