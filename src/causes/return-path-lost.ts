@@ -33,7 +33,9 @@ export const cause: Cause = defineCause({
     const icmp = attempt.icmpErrors.find(({ towards }) => towards === 'server');
     if (icmp !== undefined) {
       const prohibited =
-        icmp.version === 4 ? icmp.type === 3 && [9, 10, 13].includes(icmp.code) : icmp.type === 1 && icmp.code === 1;
+        icmp.version === 4
+          ? icmp.type === 3 && [9, 10, 13].includes(icmp.code)
+          : icmp.type === 1 && [1, 5].includes(icmp.code);
       evidence.push(
         prohibited && icmp.from !== attempt.client.address
           ? supports('conclusive', 'attempt', `${icmp.from} refuses the SYN-ACK: ICMP "${icmp.name}"`)

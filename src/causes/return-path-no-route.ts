@@ -29,7 +29,7 @@ const NET_UNREACHABLE: TowardsServer = {
 
 /** Whether an ICMP error says that a router knows no way to the destination (RFC 792, RFC 1812 section 5.2.7.1, RFC 4443 section 3.1). */
 function saysNoRoute({ version, type, code }: TowardsServer): boolean {
-  if (version === 6) return type === 1 && (code === 0 || code === 3);
+  if (version === 6) return type === 1 && [0, 3, 6].includes(code);
   return type === 3 && [0, 1, 5, 6, 7, 8, 11, 12].includes(code);
 }
 

@@ -3,6 +3,7 @@ import { type Baseline, type Facts, gatherFacts, readBaseline } from '../collect
 import { HOST_COLLECTORS } from '../collect/facts/index.ts';
 import { type KernelTraceWatch, watchKernel } from '../collect/kernel-trace.ts';
 import { SurroundingsLog, watchedAttempt } from '../collect/watch/attempt-of.ts';
+import { foreignAnswers } from '../collect/watch/foreign-answers.ts';
 import { interfaceNames } from '../collect/watch/interface-names.ts';
 import { LiveHandshakes } from '../collect/watch/live-handshakes.ts';
 import { type InterfaceNames, neighbourActivityOf, sightingsOf } from '../collect/watch/sightings.ts';
@@ -79,7 +80,10 @@ export class HostWatch {
 
   /** The attempt of a watched handshake, with how its packets passed the interfaces. */
   attemptOf(handshake: Handshake, connect?: ConnectResult): Attempt {
-    return watchedAttempt(handshake, this.scope.side, sightingsOf(this.live.history, handshake, this.names), connect);
+    const { side } = this.scope;
+    const attempt = watchedAttempt(handshake, side, sightingsOf(this.live.history, handshake, this.names), connect);
+    const foreign = side === 'client' ? foreignAnswers(this.live.history, handshake) : [];
+    return foreign.length === 0 ? attempt : { ...attempt, foreignAnswers: foreign };
   }
 
   /** All facts around one attempt. */

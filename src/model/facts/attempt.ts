@@ -27,6 +27,11 @@ export interface Sighting {
   readonly linkDestination: 'host' | 'otherhost' | 'broadcast' | 'multicast' | 'unknown';
 }
 
+/** Somebody else than the server whose SYN-ACK acknowledges the SYN of the attempt. */
+export interface ForeignAnswer extends Endpoint {
+  readonly count: number;
+}
+
 /**
  * The attempt that is judged: one that was watched, or one that is only supposed (`listen --from`: would a SYN from there be
  * answered?).
@@ -53,6 +58,8 @@ export interface Attempt extends Flow {
   readonly arrivedTtl?: number;
   /** TCP flags of the first packet, when it is not a plain SYN. */
   readonly oddFlags?: number;
+  /** SYN-ACKs for it that came from another address or port than the one that was asked; only on the client, absent when there are none. */
+  readonly foreignAnswers?: readonly ForeignAnswer[];
   /** The client's own view; only on the client. */
   readonly connect?: ConnectResult;
   /** Interface through which the first SYN came in; the one with the route when the attempt is only supposed. */
