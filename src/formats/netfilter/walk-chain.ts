@@ -130,8 +130,9 @@ export class ChainWalk {
       }
       const before: Flow = current;
       let after: Flow | undefined = result.next === undefined ? undefined : withDoubt(result.next, before.doubt);
-      for (const outcome of this.believed(chain, rule, result.outcomes)) {
-        if (outcome.doubt !== undefined) after ??= withDoubt(before.state, before.doubt);
+      const still = result.outcomes.length > 0 && this.terms.stoodStill(this.table, chain, rule);
+      if (still) after ??= before;
+      for (const outcome of still ? refuted(result.outcomes) : result.outcomes) {
         const branch = withDoubt(outcome.state, join(before.doubt, outcome.doubt));
         const lessened = (): void => {
           if (after !== undefined) after = withDoubt(after.state, join(after.doubt, outcome.doubt));
@@ -175,12 +176,6 @@ export class ChainWalk {
     const out = either(current, returned);
     if (out === undefined) return { leaks };
     return { out: leaks ? out : withDoubt(out.state, flow.doubt), leaks };
-  }
-
-  /** A counter that stood still refutes what was in doubt, and puts in doubt what seemed sure. */
-  private believed(chain: FilterChain, rule: FilterRule, outcomes: readonly Outcome[]): readonly Outcome[] {
-    if (outcomes.length === 0 || !this.terms.stoodStill(this.table, chain, rule)) return outcomes;
-    return outcomes.filter(({ doubt }) => doubt === undefined).map((outcome) => ({ ...outcome, doubt: UNKNOWN }));
   }
 
   private end(chain: FilterChain, rule: FilterRule, verdict: Verdict, flow: Flow): void {
@@ -254,6 +249,11 @@ export class ChainWalk {
       place: rule === undefined ? [...this.place, Number.POSITIVE_INFINITY] : [...this.place],
     });
   }
+}
+
+/** A counter that stood still refutes what was in doubt, and puts in doubt what seemed sure. */
+function refuted(outcomes: readonly Outcome[]): readonly Outcome[] {
+  return outcomes.filter(({ doubt }) => doubt === undefined).map((outcome) => ({ ...outcome, doubt: UNKNOWN }));
 }
 
 function withDoubt(state: PacketState, doubt: Doubt | undefined): Flow {

@@ -13,7 +13,8 @@ export function asksOf(statements: readonly unknown[]): readonly Condition[] {
         readsOf(body?.left, body?.right, found);
         break;
       case 'vmap':
-        readsOf(body?.key, body?.data, found);
+        // A named verdict map is how rules are arranged, not a list of the banned.
+        readsOf(body?.key, typeof body?.data === 'string' ? undefined : body?.data, found);
         break;
       case 'limit':
       case 'quota':
@@ -38,10 +39,11 @@ export function asksOf(statements: readonly unknown[]): readonly Condition[] {
 
 /** What one side of a match reads; the other side tells which states it is about. */
 function readsOf(left: unknown, right: unknown, found: Set<Condition>, depth: number = MAX_NESTING): void {
-  if (typeof right === 'string' && right.startsWith('@')) found.add('set');
   const expression = tagged(left);
   const body = expression?.body;
   const [key, field] = [textOf(body, 'key'), textOf(body, 'field')];
+  // Who is in a set matters; which of its own addresses and ports a host has in sets does not.
+  if (field === 'saddr' && typeof right === 'string' && right.startsWith('@')) found.add('set');
   switch (expression?.tag) {
     case 'ct':
       if (key === 'state') for (const condition of statesOf(right)) found.add(condition);
@@ -72,7 +74,8 @@ function readsOf(left: unknown, right: unknown, found: Set<Condition>, depth: nu
     case '&':
     case '|':
       if (Array.isArray(body) && depth > 0) {
-        for (const part of body.slice(0, 16)) readsOf(part, [right, body], found, depth - 1);
+        for (const part of body.slice(0, 16))
+          readsOf(part, typeof right === 'string' ? right : [right, body], found, depth - 1);
       }
       break;
     default:

@@ -1,4 +1,4 @@
-import { bits, combineBits, eitherBits, isKnown } from '../netfilter/bits.ts';
+import { bits, combineBits, eitherBits, isKnown, unknownBits } from '../netfilter/bits.ts';
 import { depends, isSure, join, UNKNOWN } from '../netfilter/truth.ts';
 import type { Scene } from './context.ts';
 import { type DataType, INTEGER, IPV4, IPV6, MAX_NESTING } from './data-types.ts';
@@ -39,7 +39,13 @@ export function evaluate(json: unknown, scene: Scene, type: DataType = INTEGER, 
     case 'map':
       return mapped(object, scene, type, depth);
     case 'numgen':
-      return obscure(depends('random'));
+      // A number below 1.
+      if (object.mod === 1)
+        return number(INTEGER, bits(typeof object.offset === 'number' ? Math.trunc(object.offset) : 0));
+      return number(INTEGER, unknownBits(32, depends('random')));
+    case 'jhash':
+    case 'symhash':
+      return number(INTEGER, unknownBits(32));
     case 'osf':
       return obscure(depends('options'));
     default:

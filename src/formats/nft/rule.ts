@@ -156,7 +156,7 @@ class RuleRun {
       else this.end(verdict, isSure(truth) ? undefined : truth);
       sure ||= truth === true;
     }
-    if (sure) this.ended = true;
+    if (sure || coversAll(object.key, found.length)) this.ended = true;
     return false;
   }
 
@@ -195,4 +195,11 @@ class RuleRun {
     const whole = join(this.doubt, doubt);
     this.outcomes.push({ verdict, state: this.state, ...(whole === undefined ? {} : { doubt: whole }) });
   }
+}
+
+/** Whether a number that is drawn or hashed has as many elements as it has values: one of them is taken. */
+function coversAll(key: unknown, elements: number): boolean {
+  const expression = tagged(key);
+  if (expression === undefined || !['numgen', 'jhash', 'symhash'].includes(expression.tag)) return false;
+  return elements > 0 && asObject(expression.body)?.mod === elements;
 }
