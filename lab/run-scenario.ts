@@ -25,7 +25,10 @@ export interface RunOptions {
 export interface Setting {
   readonly lab: Lab;
   readonly names: LabNames;
+  /** What is done: the scenario's own plan, and what the decoys do while the client tries. */
   readonly plan: ScenarioPlan;
+  /** The scenario's own plan alone. */
+  readonly ownPlan: ScenarioPlan;
   /** What harmless things are there, in words. */
   readonly decoys: readonly string[];
   /** What `--on` calls each node. */
@@ -91,6 +94,7 @@ async function setUp(lab: Lab, scenario: Runnable, options: RunOptions): Promise
     lab,
     names,
     plan,
+    ownPlan: bare,
     decoys: decoys?.names ?? [],
     hosts: {
       client: `netns:${lab.namespace('client')}`,

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import process from 'node:process';
 import { type JobOptions, type LabJob, listJobs, runJobs, shardOf } from '../../lab/campaign.ts';
 import { describePlan } from '../../lab/describe-step.ts';
@@ -13,6 +13,7 @@ import { createTheme } from '../report/style.ts';
 import { EXIT_CAUSE_FOUND, EXIT_NOTHING_WRONG, EXIT_UNDECIDED, UsageError } from './command.ts';
 import type { LabCommandOptions } from './lab.ts';
 import { OutputBuffer, outputStyle } from './output.ts';
+import { packageVersion } from './package-version.ts';
 import { statusLine } from './status-line.ts';
 
 /** Prints what the lab can break. */
@@ -48,9 +49,9 @@ export async function runLab(
     ...(options.record === undefined ? {} : { record: { folder: options.record, synscope: packageVersion() } }),
     waitForClient: isDetailed,
     signal,
-    onSetting: ({ plan, names: { family } }, _, { scenario, variant }) => {
+    onSetting: ({ ownPlan, names: { family } }, _, { scenario, variant }) => {
       const name = runName({ scenario, family, ...(variant === undefined ? {} : { variant }) });
-      broken.set(name, describePlan(plan));
+      broken.set(name, describePlan(ownPlan));
       status.draw(`${outcomes.length} of ${jobs.length}: ${name}`);
     },
   };
@@ -113,9 +114,4 @@ function listJson(): string {
   );
   const healthy = HEALTHY_HOSTS.map(({ name, what, families = [4, 6] }) => ({ name, what, families }));
   return `${JSON.stringify({ schemaVersion: 1, command: 'lab', causes, healthy }, undefined, 2)}\n`;
-}
-
-function packageVersion(): string {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
 }
