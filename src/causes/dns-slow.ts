@@ -78,7 +78,7 @@ Told from a lost SYN by the steps: SYNs are repeated after 1 s and 3 s, DNS quer
       steps: [
         {
           on: 'client',
-          nft: 'table inet slowdns { chain out { type filter hook output priority 0; udp dport 53 drop; }; }',
+          nft: 'table inet slowdns { chain in { type filter hook input priority 0; udp dport 53 drop; }; }',
         },
         {
           on: 'client',

@@ -100,6 +100,7 @@ capture on each port. Linux 6.18: \`br_handle_frame()\`.
             run: [...ip, 'addr', 'add', `${server}/${length}`, 'dev', 'br0', ...(family === 6 ? ['nodad'] : [])],
           },
           { on: 'server', run: [...ip, 'route', 'replace', 'default', 'via', serverGateway, 'dev', 'br0'] },
+          { waitMs: 500 },
           { on: 'server', run: ['ip', 'link', 'set', 'dev', serverDevice, 'type', 'bridge_slave', 'state', '0'] },
         ],
         expect: { client: ['router-neighbour-unresolved'], place: 'path' },

@@ -30,8 +30,9 @@ export const cause: Cause = defineCause({
         supports('moderate', 'attempt', 'filters say so far more often than prohibit routes do'),
       ];
     }
-    if (key === '4:3/1' && answer.afterMs < NEIGHBOUR_TIMEOUT_MS)
-      return [supports('strong', 'attempt', `${statement}: a filter or a route`)];
+    if (key === '4:3/1' && answer.afterMs < NEIGHBOUR_TIMEOUT_MS) {
+      return [supports('moderate', 'attempt', `${statement}: some filters say so, unreachable routes always do`)];
+    }
     return [contradicts('strong', 'attempt', `${statement} is no error of a filter`)];
   },
   sentence({ attempt }) {

@@ -6,15 +6,17 @@ import { formatEndpoint } from '../model/flow.ts';
 
 /** An errno that came sooner than any packet could have travelled came from this host. */
 const INSTANT_MS = 25;
+/** The same on a busy host, when a capture shows that no SYN left. */
+const SOON_MS = 250;
 
 /** Whether connect() failed at once, with that errno, and no SYN was seen to leave. */
 export function failedAtOnce(attempt: Attempt, ...errnos: readonly string[]): boolean {
-  const { connect, side, syns } = attempt;
+  const { connect, side, syns, captured } = attempt;
   return (
     side === 'client' &&
     connect?.errno !== undefined &&
     errnos.includes(connect.errno) &&
-    connect.elapsedMs < INSTANT_MS &&
+    connect.elapsedMs < (captured ? SOON_MS : INSTANT_MS) &&
     syns === 0
   );
 }

@@ -46,7 +46,9 @@ const GRACE_MS = 100;
 /** Silence for so long is worth a first look: Linux repeats a SYN after one second. */
 const FIRST_LOOK_MS = 1150;
 /** The kernel's own verdict on a dead neighbour takes three seconds. */
-const PATIENCE_MS = 3600;
+const PATIENCE_MS = 4300;
+/** A SYN that left is in the capture within this time, also on a busy host. */
+const SEEN_WITHIN_MS = 150;
 const UNKNOWN_CLIENT: Readonly<Record<4 | 6, string>> = { 4: '0.0.0.0', 6: '::' };
 
 /** Tries to connect to a target from a host, and says why it does not work. */
@@ -155,6 +157,7 @@ class Trial {
       const now = performance.now();
       if (candidates.every(({ outcome }) => outcome !== undefined)) break;
       if (candidates.some(({ outcome }) => outcome !== undefined && outcome.errno === undefined)) connectedMs ??= now;
+      if (candidates.every((candidate) => candidate.outcome !== undefined || this.isUnreachable(candidate))) break;
       const end =
         connectedMs !== undefined && candidates.every(({ startedMs }) => now - startedMs > FIRST_LOOK_MS)
           ? connectedMs + GRACE_MS
@@ -167,6 +170,12 @@ class Trial {
     }
     // The last packets are still on their way through the ring of the capture.
     if (this.watch.captures) await sleep(15);
+  }
+
+  /** Whether an ICMP error has answered: connect() itself may overlook the first one, the packets do not. */
+  private isUnreachable({ address }: Candidate): boolean {
+    const { port } = this.options.target;
+    return this.watch.live.find({ address: address.split('%')[0] ?? address, port })?.outcome === 'unreachable';
   }
 
   private async judgeAll(
@@ -201,7 +210,7 @@ class Trial {
     const { host, target } = this.options;
     const server: Endpoint = { address: candidate.address.split('%')[0] ?? candidate.address, port: target.port };
     const connect = connectResult(server, candidate);
-    const seen = this.handshakeTo(server, connect.local);
+    const seen = await this.seenHandshake(server, connect);
     const flow: Flow = { client: connect.local ?? { address: UNKNOWN_CLIENT[candidate.family], port: 0 }, server };
     const handshake = seen ?? unseenHandshake(flow, await host.nowNs());
     const attempt =
@@ -278,6 +287,16 @@ class Trial {
       hostName: 'this host',
       context: { name: 'capture', firstNs: 0n, lastNs: 0n, server: { attempts: 1, established: 0 } },
     });
+  }
+
+  /** The watched attempt of a connect(); a SYN that has just left may take a moment to be seen. */
+  private async seenHandshake(server: Endpoint, connect: ConnectResult): Promise<Handshake | undefined> {
+    const untilMs = performance.now() + SEEN_WITHIN_MS;
+    for (;;) {
+      const seen = this.handshakeTo(server, connect.local);
+      if (seen !== undefined || !this.watch.captures || performance.now() > untilMs) return seen;
+      await sleep(10);
+    }
   }
 
   /** The watched attempt with that local port, or the only one to that address. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Host, HostError } from '../../host/host.ts';
 import type { PathProbe } from '../../model/facts/client.ts';
 import type { Handshake } from '../../model/handshake.ts';
@@ -5,6 +6,7 @@ import type { Handshake } from '../../model/handshake.ts';
 /** Routers between the ends that are looked for at most. */
 const MAX_HOPS = 16;
 const PROBE_TIMEOUT_MS = 700;
+const SETTLE_MS = 30;
 /** A port that hardly anything listens on: chosen from the end of the range that IANA leaves to private use (RFC 6335). */
 const CLOSED_PORTS = [64_879, 61_103];
 
@@ -64,6 +66,8 @@ export async function probeHops(
   const ttls = Array.from({ length: maxHops }, (_, index) => index + 1);
   try {
     const outcomes = await Promise.all(ttls.map((ttl) => host.connect({ address, port, ttl, timeoutMs })));
+    // The errors are still on their way through the ring of the capture.
+    await sleep(SETTLE_MS);
     const hops = outcomes.map(({ errno, local }, index): PathProbe['hops'][number] => {
       const ttl = index + 1;
       const seen = local === undefined ? undefined : attempts(local.port);
