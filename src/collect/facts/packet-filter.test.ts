@@ -250,12 +250,14 @@ describe('rule sets as they are found', () => {
       { verdict: 'dnat', certainty: 'depends', conditions: ['random'], target: { address: '10.244.1.6', port: 8080 } },
     ]);
     expect(spread.passes).toContain('syn-in');
-    expect(short(await filterOf(kube, { port: 30081 }))).toEqual(['reject-icmp certain [ct-new] reject']);
+    expect(short(await filterOf(kube, { port: 30081 }))).toEqual([
+      'reject-icmp certain [ct-new] reject with icmp port-unreachable',
+    ]);
     expect((await filterOf(kube, { port: 22 })).passes).toEqual(['syn-in', 'syn-ack-out', 'ack-in']);
     // From the node itself to a cluster address.
     const fromHere = { side: 'client', client: '192.0.2.1' } as const;
     const none = await filterOf(kube, { ...fromHere, server: '10.96.0.11', port: 80 });
-    expect(short(none, 'syn-out')).toEqual(['reject-icmp certain [ct-new] reject']);
+    expect(short(none, 'syn-out')).toEqual(['reject-icmp certain [ct-new] reject with icmp port-unreachable']);
     const unallocated = await filterOf(kube, { ...fromHere, server: '10.96.7.7', port: 80 });
     expect(short(unallocated, 'syn-out')).toEqual([
       'drop certain [ct-new] ip daddr 10.96.0.0/12 drop comment "Drop traffic to unallocated ClusterIPs"',
