@@ -21,7 +21,7 @@ export function lookupOf(
   }
   if (answer.kind === 'error') {
     const agreeing = decision?.certain === true && decision.errno === answer.errno ? decision : undefined;
-    const failure = failureOf(answer.errno, agreeing, ends, scope);
+    const failure = failureOf(answer.errno, decision, ends, scope);
     return {
       value: { ...asked, ok: false, failure, message: answer.message, ...decidersOf(agreeing, failure) },
       source,
@@ -55,11 +55,10 @@ function computed(
   }
   const source = 'recorded rules and routes';
   const { errno, nextHops, route, assumedOnLink } = decision;
-  const foreign = errno === undefined && ends.family === 4 && isForeign(ends.source, scope);
-  if (errno !== undefined || foreign) {
-    const refused = foreign ? 'ENETUNREACH' : errno!;
-    const failure = failureOf(refused, foreign ? undefined : decision, ends, scope);
-    const deciders = foreign ? {} : decidersOf(decision, failure);
+  const refused = errno ?? sourceRefusal(decision, ends, scope);
+  if (refused !== undefined) {
+    const failure = failureOf(refused, decision, ends, scope);
+    const deciders = errno === undefined ? {} : decidersOf(decision, failure);
     return {
       value: { ...asked, ok: false, failure, message: messageOf(refused), ...deciders, computed: true },
       source,
@@ -84,26 +83,30 @@ function computed(
 }
 
 /** Why the kernel cannot route, where an error stands for several reasons. */
-export function failureOf(
+function failureOf(
   errno: LookupErrno | undefined,
   decision: RouteDecision | undefined,
   { family, source }: { readonly family: 4 | 6; readonly source: string | undefined },
   scope: AttemptScope,
 ): RouteFailure {
+  const agrees = decision?.certain === true && decision.errno === errno;
   switch (errno) {
     case 'ENETUNREACH':
       // "Network is unreachable" is also what IPv4 says of a source that is not an address of this host.
       if (family === 4 && isForeign(source, scope)) return 'invalid-source';
       // ... and what a rule says that is "unreachable".
-      if (decision?.rule?.action === 'unreachable') return 'unreachable';
-      return decision?.thrownBy === undefined ? 'no-route' : 'throw';
+      if (agrees && decision.rule?.action === 'unreachable') return 'unreachable';
+      return agrees && decision.thrownBy !== undefined ? 'throw' : 'no-route';
     case 'EHOSTUNREACH':
       return 'unreachable';
     case 'EACCES':
       return 'prohibit';
     case 'EINVAL':
-      if (decision !== undefined) return 'blackhole';
-      return family === 4 && isForeign(source, scope) ? 'invalid-source' : 'blackhole';
+      // What IPv4 says of a source that cannot leave (127.0.0.1), and before 5.x of one that is not an address of this host.
+      if (!agrees && family === 4 && source !== undefined) {
+        if (decision?.certain === true || isForeign(source, scope) || isLoopback(source)) return 'invalid-source';
+      }
+      return agrees || decision?.certain !== true ? 'blackhole' : 'other';
     case 'EAGAIN':
       return 'throw';
     case 'EXDEV':
@@ -111,6 +114,22 @@ export function failureOf(
     default:
       return 'other';
   }
+}
+
+/** How IPv4 refuses a source before it looks at routes, or after (`ip_route_output_key_hash_rcu()`, `__mkroute_output()`). */
+function sourceRefusal(
+  { route, nextHops }: RouteDecision,
+  { family, source }: { readonly family: 4 | 6; readonly source: string | undefined },
+  scope: AttemptScope,
+): LookupErrno | undefined {
+  if (family === 6 || source === undefined) return undefined;
+  if (isForeign(source, scope)) return 'ENETUNREACH';
+  const staysHere = route?.type === 'local' || nextHops[0]?.device === 'lo';
+  return isLoopback(source) && !staysHere ? 'EINVAL' : undefined;
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.');
 }
 
 /** Whether an address is surely none of this host's. */
