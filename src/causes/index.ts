@@ -15,6 +15,7 @@ import { cause as clientBadDestination } from './client-bad-destination.ts';
 import { cause as clientBindNonlocal } from './client-bind-nonlocal.ts';
 import { cause as clientCgroupEgressDrop } from './client-cgroup-egress-drop.ts';
 import { cause as clientConnectHookDenied } from './client-connect-hook-denied.ts';
+import { cause as clientInputDrop } from './client-input-drop.ts';
 import { cause as clientLinkDown } from './client-link-down.ts';
 import { cause as clientLsmDenied } from './client-lsm-denied.ts';
 import { cause as clientNeighbourUnresolved } from './client-neighbour-unresolved.ts';
@@ -23,6 +24,7 @@ import { cause as clientNoUsableSource } from './client-no-usable-source.ts';
 import { cause as clientOutputDrop } from './client-output-drop.ts';
 import { cause as clientOutputReject } from './client-output-reject.ts';
 import { cause as clientRejectRoute } from './client-reject-route.ts';
+import { cause as clientRpFilter } from './client-rp-filter.ts';
 import { cause as clientRuleReject } from './client-rule-reject.ts';
 import { cause as clientWrongDevice } from './client-wrong-device.ts';
 import { cause as clientXfrmOutBlock } from './client-xfrm-out-block.ts';
@@ -92,6 +94,7 @@ import { cause as routerRejectRoute } from './router-reject-route.ts';
 import { cause as rpFilterNoRoute } from './rp-filter-no-route.ts';
 import { cause as rpFilterStrict } from './rp-filter-strict.ts';
 import { cause as rstInjected } from './rst-injected.ts';
+import { cause as rstOnSynack } from './rst-on-synack.ts';
 import { cause as skLookupSteered } from './sk-lookup-steered.ts';
 import { cause as socketFilter } from './socket-filter.ts';
 import { cause as softnetBacklogDrop } from './softnet-backlog-drop.ts';
@@ -99,10 +102,13 @@ import { cause as synBadFlags } from './syn-bad-flags.ts';
 import { cause as synQueueFull } from './syn-queue-full.ts';
 import { cause as synQueueLastQuarter } from './syn-queue-last-quarter.ts';
 import { cause as synToRequestSock } from './syn-to-request-sock.ts';
+import { cause as synackBadAck } from './synack-bad-ack.ts';
+import { cause as synackBadTimestamp } from './synack-bad-timestamp.ts';
 import { cause as synackCgroupEgressDrop } from './synack-cgroup-egress-drop.ts';
 import { cause as synackNeighbourUnresolved } from './synack-neighbour-unresolved.ts';
 import { cause as synackOutputDrop } from './synack-output-drop.ts';
 import { cause as synackTcQdiscDrop } from './synack-tc-qdisc-drop.ts';
+import { cause as synackWrongSource } from './synack-wrong-source.ts';
 import { cause as synackXfrmNoSa } from './synack-xfrm-no-sa.ts';
 import { cause as syncookieAckLost } from './syncookie-ack-lost.ts';
 import { cause as syncookiesFailed } from './syncookies-failed.ts';
@@ -136,6 +142,7 @@ export const CAUSES: readonly Cause[] = [
   clientBindNonlocal,
   clientCgroupEgressDrop,
   clientConnectHookDenied,
+  clientInputDrop,
   clientLinkDown,
   clientLsmDenied,
   clientNeighbourUnresolved,
@@ -144,6 +151,7 @@ export const CAUSES: readonly Cause[] = [
   clientOutputDrop,
   clientOutputReject,
   clientRejectRoute,
+  clientRpFilter,
   clientRuleReject,
   clientWrongDevice,
   clientXfrmOutBlock,
@@ -213,6 +221,7 @@ export const CAUSES: readonly Cause[] = [
   rpFilterNoRoute,
   rpFilterStrict,
   rstInjected,
+  rstOnSynack,
   skLookupSteered,
   socketFilter,
   softnetBacklogDrop,
@@ -220,10 +229,13 @@ export const CAUSES: readonly Cause[] = [
   synQueueFull,
   synQueueLastQuarter,
   synToRequestSock,
+  synackBadAck,
+  synackBadTimestamp,
   synackCgroupEgressDrop,
   synackNeighbourUnresolved,
   synackOutputDrop,
   synackTcQdiscDrop,
+  synackWrongSource,
   synackXfrmNoSa,
   syncookieAckLost,
   syncookiesFailed,
