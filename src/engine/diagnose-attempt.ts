@@ -7,6 +7,7 @@ import type { FactName } from '../model/facts/facts.ts';
 import { formatEndpoint } from '../model/flow.ts';
 import type { Handshake } from '../model/handshake.ts';
 import { quoteCommand } from '../model/shell-quote.ts';
+import { formatDuration } from '../model/text.ts';
 import type { CaptureContext } from './capture-context.ts';
 import { type FactSet, type JudgedCause, judgeCauses, verdictOf } from './judge-causes.ts';
 import { judgeHandshake } from './judge-handshake.ts';
@@ -59,7 +60,7 @@ export function diagnoseAttempt(
   const lead = leadOf(standing);
   const where = locate(attempt, lead === undefined ? standing : [lead]);
   const named = lead ?? standing[0];
-  const unread = ESSENTIAL[attempt.side].filter((name) => isMissing(facts[name]));
+  const unread = passed ? [] : ESSENTIAL[attempt.side].filter((name) => isMissing(facts[name]));
   return {
     handshake: seen.handshake,
     sentence: sentenceOf(attempt, seen, lead, standing, where.sentence, unread),
@@ -67,7 +68,7 @@ export function diagnoseAttempt(
     evidence: [
       ...(lead?.evidence ?? []),
       // What the capture shows is told beside the facts of the host when no cause explains it.
-      ...(lead === undefined && attempt.observed ? seen.evidence : []),
+      ...(lead === undefined && attempt.observed && !passed ? seen.evidence : []),
     ],
     ruledOut: ruledOut(judged, named),
     suspects: standing.filter((one) => one !== lead).map(({ cause: { id }, status }) => ({ id, status })),
@@ -119,6 +120,10 @@ function sentenceOf(
       : `Nothing was found that would stop ${to}, but not everything could be read: ${unread.map((name) => FACT_NAMES[name] ?? name).join(', ')}.`;
   }
   if (where !== '') return where;
+  const took = attempt.connect?.errno === undefined ? attempt.connect?.elapsedMs : undefined;
+  if (took !== undefined && attempt.connect?.afterwards !== 'reset') {
+    return `${client.address} connected to ${formatEndpoint(server)} in ${formatDuration(took * 1e6)}.`;
+  }
   return seen.sentence;
 }
 
