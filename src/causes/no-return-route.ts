@@ -14,6 +14,7 @@ import { closedPortAnswers, refusalCounted, settledOtherwise } from './shared-re
 import {
   coveringRoutes,
   isAlive,
+  isWithoutRoute,
   lastReplyLookup,
   rejectingRule,
   rejectRoute,
@@ -32,7 +33,7 @@ export const cause: Cause = defineCause({
   needs: ['attempt', 'outgoingRoute', 'sockets'],
   wants: ['counters', 'sysctls', 'kernelTrace', 'networkChanges', 'routes', 'rules', 'neighbours', 'pathProbe'],
   assess(facts) {
-    const { attempt, outgoingRoute, sockets, counters, sysctls, kernelTrace, networkChanges, routes, rules } = facts;
+    const { attempt, outgoingRoute, sockets, counters, sysctls, kernelTrace, networkChanges, routes } = facts;
     if (attempt.side === 'client') return closedPortAnswers(facts);
     const settled = settledOtherwise({ attempt });
     if (settled !== undefined) return settled;
@@ -43,7 +44,7 @@ export const cause: Cause = defineCause({
         contradicts('conclusive', 'outgoingRoute', `the lookup ${outgoingRoute.question} finds a route (${way})`),
       ];
     }
-    if (outgoingRoute.failure !== 'no-route') {
+    if (!isWithoutRoute(facts)) {
       return [
         contradicts(
           'strong',
@@ -72,16 +73,12 @@ export const cause: Cause = defineCause({
         `route lookup ${outgoingRoute.question} answers "${outgoingRoute.message}"`,
       ),
     ];
-    const rejecting = rejectingRule(attempt, outgoingRoute, rules);
-    const outOfReach = routeOutOfReach(attempt, outgoingRoute, routes, rules);
-    const hiding = rejectRoute(attempt, outgoingRoute, routes);
+    const rejecting = rejectingRule(facts);
+    const outOfReach = routeOutOfReach(facts);
+    const hiding = rejectRoute(facts);
     if (rejecting !== undefined) {
       evidence.push(
-        contradicts(
-          'strong',
-          'rules',
-          `the rule "${rejecting.rule.text}" refuses the lookup: there may well be a route`,
-        ),
+        contradicts('strong', 'rules', `the rule "${rejecting.text}" refuses the lookup: there may well be a route`),
       );
     } else if (outOfReach !== undefined) {
       evidence.push(
@@ -280,6 +277,32 @@ Linux 6.18: \`tcp_v4_route_req()\` → \`inet_csk_route_req()\`, \`tcp_v6_route_
         ],
       },
       expect: 'likely',
+    },
+    {
+      name: 'a rule that refuses a mark which the listener does not have',
+      given: {
+        attempt: SUPPOSED,
+        outgoingRoute: NO_ROUTE_BACK,
+        sockets: HEALTHY_LISTENER,
+        rules: [
+          { family: 6, priority: 90, action: 'prohibit', fwmark: 0x77, text: '90: from all fwmark 0x77 prohibit' },
+        ],
+      },
+      expect: 'confirmed',
+    },
+    {
+      name: 'a throw route with nothing behind it',
+      given: {
+        attempt: SUPPOSED,
+        outgoingRoute: {
+          ...NO_ROUTE_BACK,
+          failure: 'throw',
+          matchedRoute: { family: 6, table: 'main', type: 'throw', destination: '2001:db8:1::/64', nextHops: [] },
+        },
+        sockets: HEALTHY_LISTENER,
+        routes: [{ family: 6, table: 'main', type: 'throw', destination: '2001:db8:1::/64', nextHops: [] }],
+      },
+      expect: 'confirmed',
     },
     {
       name: 'table main has a route that the rules do not reach',

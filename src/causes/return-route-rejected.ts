@@ -26,24 +26,18 @@ export const cause: Cause = defineCause({
   needs: ['attempt', 'outgoingRoute', 'sockets'],
   wants: ['counters', 'sysctls', 'kernelTrace', 'routes', 'rules', 'pathProbe'],
   assess(facts) {
-    const { attempt, outgoingRoute, sockets, counters, sysctls, kernelTrace, routes, rules } = facts;
+    const { attempt, outgoingRoute, sockets, counters, sysctls, kernelTrace, routes } = facts;
     if (attempt.side === 'client') return closedPortAnswers(facts);
     const settled = settledOtherwise({ attempt, sockets });
     if (settled !== undefined) return settled;
     if (!hasClient(attempt)) return [];
     const { question, message, failure } = outgoingRoute;
     if (outgoingRoute.ok) return [contradicts('conclusive', 'outgoingRoute', `the lookup ${question} finds a route`)];
-    const rule = rejectingRule(attempt, outgoingRoute, rules);
+    const rule = rejectingRule(facts);
     if (rule !== undefined) {
-      return [
-        contradicts(
-          rule.sure ? 'conclusive' : 'strong',
-          'outgoingRoute',
-          `the rule "${rule.rule.text}" refuses, not a route`,
-        ),
-      ];
+      return [contradicts('conclusive', 'outgoingRoute', `the rule "${rule.text}" refuses, not a route`)];
     }
-    const route = rejectRoute(attempt, outgoingRoute, routes);
+    const route = rejectRoute({ attempt, outgoingRoute, routes });
     const byType = failure === 'unreachable' || failure === 'prohibit' || failure === 'blackhole';
     if (!byType && route === undefined) {
       return [contradicts('strong', 'outgoingRoute', `the lookup answers "${message}", which no refusing route says`)];
@@ -73,12 +67,12 @@ export const cause: Cause = defineCause({
     return evidence;
   },
   sentence({ attempt, outgoingRoute, routes }) {
-    const route = rejectRoute(attempt, outgoingRoute, routes);
+    const route = rejectRoute({ attempt, outgoingRoute, routes });
     const named = route === undefined ? `a route of type ${outgoingRoute.failure}` : `the route ${routeName(route)}`;
     return `On the server ${named} refuses ${attempt.client.address}, so the kernel drops its SYNs without an answer`;
   },
   remedies({ attempt, outgoingRoute, routes }) {
-    const route = rejectRoute(attempt, outgoingRoute, routes);
+    const route = rejectRoute({ attempt, outgoingRoute, routes });
     if (route === undefined) {
       return [
         {

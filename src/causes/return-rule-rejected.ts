@@ -3,7 +3,14 @@ import type { Route, RouteLookup, RoutingRule } from '../model/facts/routing.ts'
 import { EXAMPLE_ATTEMPT_V4, exampleCounters, NO_ROUTE_BACK, ROUTE_BACK } from './shared-examples.ts';
 import { FOUR_SYNS, listening, SUPPOSED } from './shared-examples-server.ts';
 import { refusalCounted, settledOtherwise } from './shared-refusal.ts';
-import { lastReplyLookup, rejectingRule, routeName, routeOutOfReach, rpFilterMode } from './shared-reply.ts';
+import {
+  lastReplyLookup,
+  type ReplyFacts,
+  rejectingRule,
+  routeName,
+  routeOutOfReach,
+  rpFilterMode,
+} from './shared-reply.ts';
 import { hasClient } from './shared-silence.ts';
 
 const LOCAL_TABLE = 255;
@@ -38,25 +45,14 @@ const DEFAULT: Route = {
 const PROHIBITED: RouteLookup = { ...NO_ROUTE_BACK, failure: 'prohibit', message: 'Permission denied' };
 
 /** What the rules do to the reply, as a sentence says it; undefined when they are not to blame. */
-function verdictOf(
-  attempt: Parameters<typeof rejectingRule>[0],
-  outgoingRoute: RouteLookup,
-  routes: readonly Route[] | undefined,
-  rules: readonly RoutingRule[] | undefined,
-): { readonly rule?: RoutingRule; readonly sure: boolean; readonly what: string } | undefined {
-  const rejecting = rejectingRule(attempt, outgoingRoute, rules);
-  if (rejecting !== undefined) {
-    return { ...rejecting, what: `the rule "${rejecting.rule.text}" refuses it` };
-  }
-  const hidden = routeOutOfReach(attempt, outgoingRoute, routes, rules);
+function verdictOf(facts: ReplyFacts): { readonly rule?: RoutingRule; readonly what: string } | undefined {
+  const rejecting = rejectingRule(facts);
+  if (rejecting !== undefined) return { rule: rejecting, what: `the rule "${rejecting.text}" refuses it` };
+  const hidden = routeOutOfReach(facts);
   if (hidden === undefined) return undefined;
   const { rule, route } = hidden;
   const because = rule === undefined ? 'no rule leads to it' : `the rule "${rule.text}" does not let it through`;
-  return {
-    ...(rule === undefined ? {} : { rule }),
-    sure: true,
-    what: `the route ${routeName(route)} is there, but ${because}`,
-  };
+  return { ...(rule === undefined ? {} : { rule }), what: `the route ${routeName(route)} is there, but ${because}` };
 }
 
 export const cause: Cause = defineCause({
@@ -67,13 +63,14 @@ export const cause: Cause = defineCause({
   sides: ['server'],
   needs: ['attempt', 'outgoingRoute', 'sockets'],
   wants: ['rules', 'routes', 'counters', 'sysctls', 'kernelTrace'],
-  assess({ attempt, outgoingRoute, sockets, rules, routes, counters, sysctls, kernelTrace }) {
+  assess(facts) {
+    const { attempt, outgoingRoute, sockets, rules, counters, sysctls, kernelTrace } = facts;
     const settled = settledOtherwise({ attempt, sockets });
     if (settled !== undefined) return settled;
     if (!hasClient(attempt)) return [];
     const { question, message } = outgoingRoute;
     if (outgoingRoute.ok) return [contradicts('conclusive', 'outgoingRoute', `the lookup ${question} finds a route`)];
-    const verdict = verdictOf(attempt, outgoingRoute, routes, rules);
+    const verdict = verdictOf(facts);
     if (verdict === undefined) {
       return rules === undefined
         ? []
@@ -83,11 +80,7 @@ export const cause: Cause = defineCause({
       return [contradicts('strong', 'sysctls', 'rp_filter drops the SYN in the IP layer before its answer is routed')];
     }
     const evidence: CauseEvidence[] = [
-      supports(
-        verdict.sure ? 'conclusive' : 'strong',
-        'outgoingRoute',
-        `route lookup ${question} answers "${message}": ${verdict.what}`,
-      ),
+      supports('conclusive', 'outgoingRoute', `route lookup ${question} answers "${message}": ${verdict.what}`),
       ...refusalCounted({ attempt, counters, sockets }),
     ];
     const last = lastReplyLookup(kernelTrace);
@@ -102,13 +95,15 @@ export const cause: Cause = defineCause({
     }
     return evidence;
   },
-  sentence({ attempt, outgoingRoute, routes, rules }) {
-    const verdict = verdictOf(attempt, outgoingRoute, routes, rules);
+  sentence(facts) {
+    const { attempt } = facts;
+    const verdict = verdictOf(facts);
     const why = verdict?.what ?? 'a policy routing rule refuses it';
     return `The server's answer to ${attempt.client.address} has no way out (${why}), so the kernel drops its SYNs without an answer`;
   },
-  remedies({ attempt, outgoingRoute, routes, rules }) {
-    const rule = verdictOf(attempt, outgoingRoute, routes, rules)?.rule;
+  remedies(facts) {
+    const { attempt } = facts;
+    const rule = verdictOf(facts)?.rule;
     if (rule === undefined) {
       return [
         {
@@ -196,7 +191,7 @@ trace the lookup of the reply ends after table 255 (local).
       expect: 'confirmed',
     },
     {
-      name: 'whether the rule applies hangs on a mark that is not known',
+      name: 'a rule for a mark that the listener does not have: no-return-route',
       given: {
         attempt: SUPPOSED,
         outgoingRoute: NO_ROUTE_BACK,
@@ -204,7 +199,18 @@ trace the lookup of the reply ends after table 255 (local).
         rules: [{ ...UNREACHABLE, fwmark: 9 }, MAIN],
         routes: [],
       },
-      expect: 'likely',
+      expect: 'ruled-out',
+    },
+    {
+      name: 'a rule for a mark that the listener has',
+      given: {
+        attempt: SUPPOSED,
+        outgoingRoute: NO_ROUTE_BACK,
+        sockets: listening({ mark: 9 }),
+        rules: [{ ...UNREACHABLE, fwmark: 9 }, MAIN],
+        routes: [],
+      },
+      expect: 'confirmed',
     },
     {
       name: 'a rule for another network',

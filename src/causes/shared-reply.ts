@@ -2,6 +2,7 @@ import { sysctlNumber } from '../model/cause-facts.ts';
 import type { Attempt } from '../model/facts/attempt.ts';
 import type { KernelTrace } from '../model/facts/kernel-events.ts';
 import type { NextHop, Route, RouteLookup, RoutingRule } from '../model/facts/routing.ts';
+import type { Listener, SocketTable } from '../model/facts/sockets.ts';
 import { prefixBits, prefixContains } from '../model/prefix.ts';
 
 /**
@@ -54,44 +55,51 @@ export function routeName({ type, destination, nextHops, table }: Route): string
   return `"${words.join(' ')}" in table ${table}`;
 }
 
-/** Whether a rule applies to the reply of the attempt; undefined when that hangs on what is not known (a mark, a user, an interface). */
-function coversReply(rule: RoutingRule, { client, server, family }: Attempt): boolean | undefined {
+/** Who the lookup was asked for: the listener, whose mark, user and device the kernel takes for its SYN-ACK (`inet_csk_route_req()`). */
+export type ReplySender = Pick<Listener, 'mark' | 'uid' | 'device'>;
+
+/** Whether a rule applies to the reply of the attempt as it was looked up; undefined when that hangs on something that is not known. */
+function coversReply(
+  rule: RoutingRule,
+  { client, server, family }: Attempt,
+  { mark = 0, uid, device }: ReplySender,
+): boolean | undefined {
   if (rule.family !== family) return false;
   const inside = (prefix: string | undefined, address: string): boolean =>
     prefix === undefined || prefix === 'all' || prefixContains(prefix, address);
-  const within = (range: readonly [number, number] | undefined, port: number): boolean =>
-    range === undefined || (range[0] <= port && port <= range[1]);
+  const within = (range: readonly [number, number] | undefined, value: number): boolean =>
+    range === undefined || (range[0] <= value && value <= range[1]);
   const fits =
     inside(rule.from, server.address) &&
     inside(rule.to, client.address) &&
     (rule.iif === undefined || rule.iif === 'lo') &&
+    (rule.oif === undefined || rule.oif === device) &&
+    (rule.tos ?? 0) === 0 &&
     (rule.ipProtocol === undefined || rule.ipProtocol === 6) &&
+    (rule.fwmark === undefined || ((mark ^ rule.fwmark) & (rule.fwmask ?? 0xffff_ffff)) === 0) &&
+    (uid === undefined || within(rule.uids, uid)) &&
     within(rule.sourcePorts, server.port) &&
     within(rule.destinationPorts, client.port);
-  const unknown = [rule.fwmark, rule.oif, rule.tos, rule.uids, rule.l3mdev].some((selector) => selector !== undefined);
-  if (fits && unknown) return undefined;
+  if (fits && (rule.l3mdev === true || (rule.uids !== undefined && uid === undefined))) return undefined;
   return rule.not === true ? !fits : fits;
 }
 
-/** A rule that refuses the reply, and whether that is sure. */
-export interface RejectingRule {
-  readonly rule: RoutingRule;
-  readonly sure: boolean;
+/** What was asked, and the rules and routes that answered. */
+export interface ReplyFacts {
+  readonly attempt: Attempt;
+  readonly outgoingRoute: RouteLookup;
+  readonly sockets: SocketTable;
+  readonly routes?: readonly Route[] | undefined;
+  readonly rules?: readonly RoutingRule[] | undefined;
 }
 
 /** The rule of type unreachable, prohibit or blackhole that ended a failed lookup of the reply. */
-export function rejectingRule(
-  attempt: Attempt,
-  { ok, matchedRule }: RouteLookup,
-  rules: readonly RoutingRule[] | undefined,
-): RejectingRule | undefined {
+export function rejectingRule({ attempt, outgoingRoute, sockets, rules }: ReplyFacts): RoutingRule | undefined {
+  const { ok, matchedRule } = outgoingRoute;
   if (ok) return undefined;
-  if (matchedRule !== undefined) return isReject(matchedRule) ? { rule: matchedRule, sure: true } : undefined;
-  const candidates = (rules ?? []).filter(isReject);
-  const sure = candidates.find((rule) => coversReply(rule, attempt) === true);
-  if (sure !== undefined) return { rule: sure, sure: true };
-  const rule = candidates.find((one) => coversReply(one, attempt) === undefined);
-  return rule === undefined ? undefined : { rule, sure: false };
+  if (matchedRule !== undefined) return isReject(matchedRule) ? matchedRule : undefined;
+  const sender = sockets.matching[0] ?? {};
+  return rules?.find((rule) => isReject(rule) && coversReply(rule, attempt, sender) === true);
 }
 
 function isReject({ action }: RoutingRule): boolean {
@@ -102,13 +110,14 @@ function isReject({ action }: RoutingRule): boolean {
  * A route of table main that leads to the client although the lookup found none: the rules do not let the reply reach it. Undefined when
  * the lookup succeeded, when there is no such route, or when the rules lead to table main without a condition.
  */
-export function routeOutOfReach(
-  attempt: Attempt,
-  { ok, failure }: RouteLookup,
-  routes: readonly Route[] | undefined,
-  rules: readonly RoutingRule[] | undefined,
-): { readonly route: Route; readonly rule?: RoutingRule } | undefined {
-  if (ok || failure !== 'no-route' || rules === undefined) return undefined;
+export function routeOutOfReach({
+  attempt,
+  outgoingRoute,
+  sockets,
+  routes,
+  rules,
+}: ReplyFacts): { readonly route: Route; readonly rule?: RoutingRule } | undefined {
+  if (outgoingRoute.ok || outgoingRoute.failure !== 'no-route' || rules === undefined) return undefined;
   const route = coveringRoutes(routes, attempt.family, attempt.client.address).find(
     ({ type, table, nextHops }) => type === 'unicast' && table === 'main' && nextHops.some(isAlive),
   );
@@ -117,29 +126,33 @@ export function routeOutOfReach(
   const bits = prefixBits(route.destination) ?? 0;
   const blocks = ({ suppressPrefixLength }: RoutingRule): boolean =>
     suppressPrefixLength !== undefined && bits <= suppressPrefixLength;
-  if (toMain.some((rule) => coversReply(rule, attempt) !== false && !blocks(rule))) return undefined;
+  const sender = sockets.matching[0] ?? {};
+  if (toMain.some((rule) => coversReply(rule, attempt, sender) !== false && !blocks(rule))) return undefined;
   const rule = toMain.find(blocks) ?? toMain[0];
   return rule === undefined ? { route } : { route, rule };
 }
 
 /** The route that refuses the client (unreachable, prohibit, blackhole), or a throw route that hides a usable one behind it in its table. */
-export function rejectRoute(
-  { family, client }: Attempt,
-  { ok, failure, matchedRoute }: RouteLookup,
-  routes: readonly Route[] | undefined,
-): Route | undefined {
+export function rejectRoute({ attempt, outgoingRoute, routes }: Omit<ReplyFacts, 'sockets'>): Route | undefined {
+  const { ok, failure, matchedRoute } = outgoingRoute;
   if (ok) return undefined;
-  if (matchedRoute !== undefined && matchedRoute.type !== 'unicast') return matchedRoute;
-  const covering = coveringRoutes(routes, family, client.address);
-  if (failure === 'no-route' || failure === 'throw') {
-    return covering.find(
-      (route) =>
-        route.type === 'throw' &&
-        covering.find(({ table }) => table === route.table) === route &&
-        covering.some(
-          ({ type, table, nextHops }) => type === 'unicast' && table === route.table && nextHops.some(isAlive),
-        ),
-    );
+  const covering = coveringRoutes(routes, attempt.family, attempt.client.address);
+  if (failure !== 'no-route' && failure !== 'throw') {
+    const refuses = matchedRoute !== undefined && matchedRoute.type !== 'unicast';
+    return refuses ? matchedRoute : covering.find(({ type }) => type === failure);
   }
-  return covering.find(({ type }) => type === failure);
+  return covering.find(
+    (route) =>
+      route.type === 'throw' &&
+      covering.find(({ table }) => table === route.table) === route &&
+      covering.some(
+        ({ type, table, nextHops }) => type === 'unicast' && table === route.table && nextHops.some(isAlive),
+      ),
+  );
+}
+
+/** Whether a failed lookup failed for want of a route: nothing refused it, and a throw route that was met hides nothing. */
+export function isWithoutRoute(facts: Omit<ReplyFacts, 'sockets'>): boolean {
+  const { ok, failure } = facts.outgoingRoute;
+  return !ok && (failure === 'no-route' || (failure === 'throw' && rejectRoute(facts) === undefined));
 }
