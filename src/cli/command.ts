@@ -12,7 +12,7 @@ export interface CommandOption {
 /** A subcommand: what it is called, what it takes, and what it does. */
 export interface Command {
   readonly name: string;
-  /** For example `<capture...>`. */
+  /** For example `<capture...>`; empty when it takes options only. */
   readonly argument: string;
   readonly argumentDescription: string;
   readonly summary: string;

@@ -1,21 +1,23 @@
-import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { CommanderError, Command as Program } from 'commander';
 import { ParseError } from '../formats/parse-error.ts';
+import { HostError } from '../host/host.ts';
 import { InputError } from '../model/errors.ts';
 import { forTerminal } from '../report/escape.ts';
 import { command as causes } from './causes.ts';
-import { type Command, EXIT_BUG, EXIT_NOTHING_WRONG, EXIT_USAGE, UsageError } from './command.ts';
+import { type Command, EXIT_BUG, EXIT_NOTHING_WRONG, EXIT_UNDECIDED, EXIT_USAGE, UsageError } from './command.ts';
 import { command as compare } from './compare.ts';
 import { command as connect } from './connect.ts';
 import { command as explain } from './explain.ts';
 import { interrupt } from './interrupt.ts';
 import { command as lab } from './lab.ts';
 import { command as listen } from './listen.ts';
+import { packageVersion } from './package-version.ts';
 import { plannedMessage } from './planned.ts';
 import { command as read } from './read.ts';
+import { command as record } from './record.ts';
 
-const COMMANDS: readonly Command[] = [connect, listen, read, compare, explain, causes, lab];
+const COMMANDS: readonly Command[] = [connect, listen, read, compare, record, explain, causes, lab];
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
@@ -69,7 +71,6 @@ function addCommand(
     .command(command.name)
     .summary(command.summary)
     .description(`${command.summary[0]?.toUpperCase()}${command.summary.slice(1)}.`)
-    .argument(command.argument, command.argumentDescription)
     .helpOption('-h, --help', 'show this help')
     .showHelpAfterError(`See: synscope ${command.name} --help`)
     .allowExcessArguments()
@@ -78,6 +79,7 @@ function addCommand(
       'after',
       `\nExamples:\n${command.examples.map(([line, what]) => `  ${line}\n      ${what}\n`).join('')}`,
     );
+  if (command.argument !== '') sub.argument(command.argument, command.argumentDescription);
   for (const { flags, description, parse, initial } of command.options) {
     if (parse === undefined) sub.option(flags, description);
     else sub.option(flags, description, parse, initial);
@@ -101,6 +103,11 @@ function explainFailure(error: unknown): number {
     process.stderr.write(`synscope: ${forTerminal(`${error.message}${hint}`)}\n`);
     return EXIT_USAGE;
   }
+  if (error instanceof HostError) {
+    const hint = error.hint === undefined ? '' : `; ${error.hint}`;
+    process.stderr.write(`synscope: ${forTerminal(`${error.message}${hint}`)}\n`);
+    return EXIT_UNDECIDED;
+  }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   process.stderr.write(`synscope: this is a bug of synscope, please report it:\n${forTerminalLines(stack)}\n`);
   return EXIT_BUG;
@@ -108,11 +115,4 @@ function explainFailure(error: unknown): number {
 
 function forTerminalLines(text: string): string {
   return text.split('\n').map(forTerminal).join('\n');
-}
-
-function packageVersion(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return manifest.version;
 }

@@ -25,10 +25,6 @@ const PLANNED: Readonly<Record<string, Planned>> = {
   fix: LISTENER,
   watch: WATCH,
   fleet: WATCH,
-  record: {
-    where: 'record the packets',
-    instead: ["sudo tcpdump -i any -s 160 -w FILE.pcap 'tcp port PORT or icmp or icmp6'"],
-  },
 };
 
 /**

@@ -23,7 +23,7 @@ export interface NetworkNamespace {
  * Path of what `--on netns:` names: a name that `ip netns` knows, `/run/netns/NAME`, or `pid:1234` for the one of a process.
  * @throws InputError when it is none of these.
  */
-export function namespacePath(name: string): string {
+function namespacePath(name: string): string {
   const pid = /^pid:([1-9]\d{0,9})$/.exec(name)?.[1];
   if (pid !== undefined) return `/proc/${pid}/ns/net`;
   const bare = /^\/(?:var\/)?run\/netns\/([^/]+)$/.exec(name)?.[1] ?? name;

@@ -142,7 +142,7 @@ function startProcess(argv: readonly string[], stdin: 'ignore' | 'pipe', setting
 }
 
 /** The environment of commands: messages in English, and programs of the administrator are found, as for root. */
-export function commandEnvironment(): NodeJS.ProcessEnv {
+function commandEnvironment(): NodeJS.ProcessEnv {
   return { ...process.env, LC_ALL: 'C', PATH: `${process.env.PATH || '/usr/bin:/bin'}:/usr/sbin:/sbin` };
 }
 

@@ -76,8 +76,8 @@ export async function recordHost(request: RecordRequest): Promise<HostRecording>
       hint: 'Name the port that should be open with --port.',
     });
   }
-  const watched = forMs > 0 ? await watch(recorder, ports, request) : undefined;
   const after = new SnapshotHost(recorder);
+  const watched = forMs > 0 ? await watch(recorder, after, ports, request) : undefined;
   const reports: CaptureReport[] = [];
   const sofar = { header: UNFINISHED, entries: recorder.entries };
   for (const port of ports) {
@@ -93,9 +93,10 @@ export async function recordHost(request: RecordRequest): Promise<HostRecording>
   return { ports, entries: recorder.entries, reports, watchedMs: 0, lost: 0, ...watched };
 }
 
-/** Reads the state before, and records packets until the time is over. */
+/** Reads the state before, records packets until the time is over, and reads what has changed by then. */
 async function watch(
   recorder: RecordingHost,
+  after: Host,
   ports: readonly number[],
   { forMs, signal, onReady, onProgress }: RecordRequest,
 ): Promise<Pick<HostRecording, 'watchedMs' | 'lost' | 'uncaptured'>> {
@@ -115,7 +116,11 @@ async function watch(
       await sleep(Math.min(TICK_MS, forMs - elapsedMs), undefined, { signal }).catch(() => {});
     }
     const { uncaptured } = hostWatch;
-    await hostWatch.stop();
+    // Counters are read in the moment in which the last packets are captured: what one holds, the other counts.
+    await Promise.all([
+      hostWatch.stop(),
+      ...ports.map((port) => readBaseline(after, HOST_COLLECTORS, { side: 'server', port })),
+    ]);
     return {
       watchedMs: Math.round(performance.now() - startMs),
       lost: hostWatch.lost,

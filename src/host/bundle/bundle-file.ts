@@ -1,6 +1,18 @@
 import { once } from 'node:events';
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { open, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { createZstdCompress } from 'node:zlib';
 import { InputError } from '../../model/errors.ts';
 import { inputError } from '../capture-source.ts';
@@ -143,14 +155,30 @@ function publish(partial: string, path: string): void {
 function notWritten(path: string, error: unknown): unknown {
   if (!isSystemError(error)) return error;
   if (error.code === 'EEXIST' && error.syscall === 'link') return alreadyThere(path);
-  return new InputError(
-    { code: 'not-writable', message: `${path} cannot be written: ${systemReason(error)}.` },
-    { cause: error },
-  );
+  return notWritable(path, systemReason(error), error);
+}
+
+function notWritable(path: string, reason: string, cause?: unknown): InputError {
+  return new InputError({ code: 'not-writable', message: `${path} cannot be written: ${reason}.` }, { cause });
+}
+
+/**
+ * Refuses a file that {@link writeBundle} could not write, before the long recording begins.
+ * @throws InputError
+ */
+export function checkBundleTarget(path: string, replace: boolean): void {
+  try {
+    const there = statSync(path, { throwIfNoEntry: false });
+    if (there !== undefined && !there.isFile()) throw notWritable(path, 'it is no ordinary file');
+    if (there !== undefined && !replace) throw alreadyThere(path);
+    accessSync(dirname(outputTarget(path)), constants.W_OK);
+  } catch (error) {
+    throw notWritten(path, error);
+  }
 }
 
 /** What to say of a file that is there and is not to be replaced. */
-export function alreadyThere(path: string): InputError {
+function alreadyThere(path: string): InputError {
   return new InputError({
     code: 'exists',
     message: `${path} is there already.`,

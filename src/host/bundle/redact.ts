@@ -63,7 +63,7 @@ export function redact(entry: Entry): Entry {
 }
 
 /** A text without the secrets that can be told by how they are written. */
-export function redactText(text: string): string {
+function redactText(text: string): string {
   return ANYWHERE.reduce((sofar, { pattern, replacement }) => sofar.replace(pattern, replacement), text);
 }
 
