@@ -11,7 +11,7 @@ export interface Asked {
 }
 
 /** The question about a flow as a command: `ip -j route get ...`. */
-export function routeCommand(flow: RouteFlow): readonly string[] {
+function routeCommand(flow: RouteFlow): readonly string[] {
   return [...base(['ip', '-j', ...(flow.family === 6 ? ['-6'] : [])], flow), ...details(flow)];
 }
 

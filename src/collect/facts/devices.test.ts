@@ -103,7 +103,12 @@ describe('trafficControl', () => {
     });
     await factValue('trafficControl', [trafficControl], host);
     expect(host.asked.filter((line) => line.startsWith('tc -s filter'))).toEqual([
-X, async () => {
+      'tc -s filter show dev eth0 ingress',
+      'tc -s filter show dev eth0 egress',
+    ]);
+  });
+
+  test('without tc', async () => {
     expect(await factOf('trafficControl', [trafficControl], new AnsweringHost({}))).toMatchObject({
       unavailable: 'not-found',
       hint: 'install iproute2',

@@ -63,7 +63,7 @@ export function parseRules(output: string, family: 4 | 6): readonly IpRule[] {
 }
 
 /** One rule, from what stands after its priority. */
-export function parseRule(priority: number, body: string, family: 4 | 6): IpRule {
+function parseRule(priority: number, body: string, family: 4 | 6): IpRule {
   const draft: Draft = {};
   const unknown: string[] = [];
   const words = body.split(/\s+/);
