@@ -1,10 +1,7 @@
 import { InputError } from '../model/errors.ts';
-import { readBundle } from './bundle/bundle-file.ts';
-import { BundleHost } from './bundle/bundle-host.ts';
 import type { Host } from './host.ts';
 import { LocalHost } from './local-host.ts';
 import { NetnsHost } from './netns-host.ts';
-import { SshHost } from './ssh/ssh-host.ts';
 
 /** How {@link openHost} opens a host. */
 export interface OpenHostOptions {
@@ -19,8 +16,18 @@ export interface OpenHostOptions {
 export async function openHost(spec: string, { sudo = false }: OpenHostOptions = {}): Promise<Host> {
   if (spec === 'local') return new LocalHost();
   const [kind = '', rest] = splitAt(spec, ':');
-  if (kind === 'bundle' && rest !== undefined && rest !== '') return new BundleHost(await readBundle(rest), spec);
-  if (kind === 'ssh' && rest !== undefined) return SshHost.open(rest, sudo);
+  // What only some hosts need is not loaded for the others.
+  if (kind === 'bundle' && rest !== undefined && rest !== '') {
+    const [{ readBundle }, { BundleHost }] = await Promise.all([
+      import('./bundle/bundle-file.ts'),
+      import('./bundle/bundle-host.ts'),
+    ]);
+    return new BundleHost(await readBundle(rest), spec);
+  }
+  if (kind === 'ssh' && rest !== undefined) {
+    const { SshHost } = await import('./ssh/ssh-host.ts');
+    return SshHost.open(rest, sudo);
+  }
   if (kind === 'netns' && rest !== undefined) return new NetnsHost(rest);
   throw new InputError({
     code: 'bad-host',

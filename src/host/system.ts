@@ -43,6 +43,11 @@ export interface SystemCalls {
   close(fd: number): void;
   /** mmap(2) of a whole descriptor, shared, for reading and writing. Nobody may touch the memory after `unmap`. */
   map(fd: number, lengthBytes: number): { readonly memory: ArrayBuffer; unmap(): void };
+  /**
+   * madvise(2) with MADV_DONTFORK: processes that are started do not get this memory. It only saves time, so that a kernel that
+   * refuses is no error.
+   */
+  keepFromChildren(memory: ArrayBuffer): void;
   /** Address of the first byte of a buffer, for pointers inside structures; the buffer must live as long as the pointer. */
   addressOf(bytes: Uint8Array): bigint;
   /** Watches a descriptor by the event loop; begins paused. */
@@ -60,6 +65,15 @@ let calls: SystemCalls | undefined;
 export function systemCalls(): SystemCalls {
   calls ??= load();
   return calls;
+}
+
+/**
+ * Keeps memory from the processes that are started from now on: Node starts each as a copy of this process, which takes
+ * milliseconds for every few megabytes. Does nothing where the system calls were not loaded, or the memory may be part of a heap that others
+ * use as well (what malloc() maps by itself is never smaller, see M_MMAP_THRESHOLD in mallopt(3)).
+ */
+export function keepFromChildren(memory: ArrayBuffer): void {
+  if (memory.byteLength > LARGEST_MMAP_THRESHOLD) calls?.keepFromChildren(memory);
 }
 
 function load(): SystemCalls {
@@ -101,6 +115,7 @@ function bindCalls(koffi: Koffi): SystemCalls {
   );
   const close = libc.func('int close(int fd)');
   const mmap = libc.func('void *mmap(void *at, size_t length, int access, int flags, int fd, long offset)');
+  const madvise = libc.func('int madvise(void *at, size_t length, int advice)');
   const munmap = libc.func('int munmap(void *at, size_t length)');
 
   const checked = (syscall: string, result: number | bigint): number => {
@@ -146,6 +161,12 @@ function bindCalls(koffi: Koffi): SystemCalls {
         },
       };
     },
+    keepFromChildren(memory) {
+      const start = koffi.address(new Uint8Array(memory));
+      const first = (start + PAGE_BYTES - 1n) & -PAGE_BYTES;
+      const end = (start + BigInt(memory.byteLength)) & -PAGE_BYTES;
+      if (end > first) madvise(first, Number(end - first), MADV_DONTFORK);
+    },
     addressOf: (bytes) => koffi.address(bytes),
     watch: (fd, what, onReady) => watchWith(koffi.node, fd, { [what]: true }, onReady),
   };
@@ -188,3 +209,8 @@ const SOCK_CLOEXEC = 0o2000000;
 const PROT_READ = 1;
 const PROT_WRITE = 2;
 const MAP_SHARED = 1;
+const MADV_DONTFORK = 10;
+/** DEFAULT_MMAP_THRESHOLD_MAX of glibc on 64-bit machines. */
+const LARGEST_MMAP_THRESHOLD = 32 * 1024 * 1024;
+/** A page of whatever size the kernel has lies within whole pages of the largest. */
+const PAGE_BYTES = 65_536n;

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CAUSES } from '../causes/index.ts';
 import { type Facts, gatherFacts } from '../collect/facts/gather.ts';
 import { HOST_COLLECTORS } from '../collect/facts/index.ts';
 import { unseenAttempt, unseenHandshake } from '../collect/watch/attempt-of.ts';
 import type { Suspect } from '../collect/watch/live-handshakes.ts';
-import { ownAddress, supposedDevice } from '../collect/watch/own-address.ts';
+import { supposedEnds } from '../collect/watch/own-address.ts';
 import type { CaptureContext } from '../engine/capture-context.ts';
 import { diagnoseAttempt, notSeen } from '../engine/diagnose-attempt.ts';
 import { hostReport } from '../engine/host-report.ts';
 import type { Host } from '../host/host.ts';
+import type { Cause } from '../model/cause.ts';
 import type { CaptureReport, Diagnosis, NotSeen } from '../model/diagnosis.ts';
 import type { Attempt } from '../model/facts/attempt.ts';
 import { isUnavailable } from '../model/facts/fact.ts';
@@ -64,13 +64,15 @@ async function judgeSupposed(options: ListenOptions, from: string): Promise<Capt
   const { host, port } = options;
   const atNs = await host.nowNs();
   const [fromAddress = from] = from.split('%');
-  const names = await supposedDevice(host, from);
-  const server = options.address ?? (await ownAddress(host, fromAddress));
+  const { address, device } = await supposedEnds(host, from);
+  const server = options.address ?? address;
   const flow: Flow = { client: { address: fromAddress, port: 45678 }, server: { address: server, port } };
   const bare = unseenAttempt(flow, 'server', { observed: false, captured: false });
-  const attempt: Attempt = names === undefined ? bare : { ...bare, inDevice: names };
-  const facts = await gatherFacts(host, HOST_COLLECTORS, { side: 'server', port, server, attempt }, undefined);
-  const diagnosis = judge(options, attempt, unseenHandshake(flow, atNs), facts, contextOf(atNs, atNs));
+  const attempt: Attempt = device === undefined ? bare : { ...bare, inDevice: device };
+  const gathering = gatherFacts(host, HOST_COLLECTORS, { side: 'server', port, server, attempt }, undefined);
+  // The catalogue is loaded while the host answers.
+  const [facts, { CAUSES }] = await Promise.all([gathering, import('../causes/index.ts')]);
+  const diagnosis = judge(options, CAUSES, attempt, unseenHandshake(flow, atNs), facts, contextOf(atNs, atNs));
   return hostReport('listen', host.spec, {
     diagnoses: [diagnosis],
     notSeen: notSeen(facts),
@@ -172,9 +174,9 @@ class Watch {
   }
 
   private async diagnose(attempt: Attempt, handshake: Handshake): Promise<{ diagnosis: Diagnosis; facts: Facts }> {
-    const facts = await this.watch.facts(attempt);
+    const [facts, { CAUSES }] = await Promise.all([this.watch.facts(attempt), import('../causes/index.ts')]);
     return {
-      diagnosis: judge(this.options, attempt, handshake, facts, contextOf(this.startNs, handshake.endedAtNs)),
+      diagnosis: judge(this.options, CAUSES, attempt, handshake, facts, contextOf(this.startNs, handshake.endedAtNs)),
       facts,
     };
   }
@@ -212,6 +214,7 @@ class Watch {
 
 function judge(
   { host }: ListenOptions,
+  causes: readonly Cause[],
   attempt: Attempt,
   handshake: Handshake,
   facts: Facts,
@@ -219,7 +222,7 @@ function judge(
 ): Diagnosis {
   const machine = facts.machine;
   const hostName = machine === undefined || isUnavailable(machine) ? 'this host' : machine.value.hostname;
-  return diagnoseAttempt(CAUSES, {
+  return diagnoseAttempt(causes, {
     attempt,
     handshake,
     facts,

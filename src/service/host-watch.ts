@@ -9,6 +9,7 @@ import { LiveHandshakes } from '../collect/watch/live-handshakes.ts';
 import { type InterfaceNames, neighbourActivityOf, sightingsOf } from '../collect/watch/sightings.ts';
 import { parseIpMonitor } from '../formats/iproute/monitor.ts';
 import { type Host, type HostCapture, HostError, type HostStream } from '../host/host.ts';
+import { keepFromChildren } from '../host/system.ts';
 import type { NotSeen } from '../model/diagnosis.ts';
 import type { Attempt, ConnectResult } from '../model/facts/attempt.ts';
 import { isUnavailable } from '../model/facts/fact.ts';
@@ -108,6 +109,7 @@ export class HostWatch {
       const capture = await this.host.capture({ port: this.scope.port });
       await capture.ready;
       this.capture = capture;
+      keepFromChildren(this.live.memory);
       this.pumping.push(this.pumpCapture(capture));
     } catch (error) {
       if (!(error instanceof HostError)) throw error;

@@ -44,6 +44,7 @@ export const bpfPrograms: Collector = defineCollector<'bpfPrograms', Reading>({
   provides: 'bpfPrograms',
   baseline: false,
   after: ['sockets', 'outgoingRoute', 'links', 'addresses'],
+  readAfter: ['sockets'],
   async read(host, scope) {
     const programs = await ask(host, ['prog', 'show'], parseBpfPrograms);
     const some = (types: RegExp): boolean => programs.some(({ type }) => types.test(type));

@@ -30,6 +30,8 @@ export interface Collector<Name extends FactName = FactName, Reading = unknown> 
   readonly sides?: readonly Side[];
   /** Facts that must be there first. */
   readonly after?: readonly FactName[];
+  /** Those of `after` that `read` needs; all of them when absent. The others are needed to understand the reading only. */
+  readonly readAfter?: readonly FactName[];
   /** Asks the host; deterministic in what it asks. @throws HostError when it cannot be had. */
   read(host: Host, scope: BaselineScope | AttemptScope): Promise<Reading>;
   /** Makes the fact of the readings. Pure. `before` is absent when there was no baseline, or it could not be read. */

@@ -54,10 +54,12 @@ export async function gatherFacts(
     const running = pending.get(collector.provides);
     if (running !== undefined) return running;
     const made = (async () => {
-      const needed = Promise.all(wanted.filter(({ provides }) => collector.after?.includes(provides)).map(start));
+      const all = (names: readonly FactName[] = []): Promise<unknown> =>
+        Promise.all(wanted.filter(({ provides }) => names.includes(provides)).map(start));
+      const needed = all(collector.after);
       const attemptScope: AttemptScope = { ...bare, intervalMs, facts };
       // What could be read before there was an attempt needs no other fact to be read, only to be understood.
-      if (!collector.baseline) await needed;
+      if (!collector.baseline) await (collector.readAfter === undefined ? needed : all(collector.readAfter));
       const before = baseline?.readings.get(collector.provides);
       const fact = await readFact(host, collector, before, attemptScope, needed);
       (facts as Record<FactName, unknown>)[collector.provides] = fact;

@@ -15,6 +15,7 @@ export const xfrmPolicies: Collector = defineCollector<'xfrmPolicies', readonly 
   provides: 'xfrmPolicies',
   baseline: false,
   after: ['outgoingRoute', 'links', 'addresses'],
+  readAfter: [],
   async read(host) {
     return parseXfrmPolicies(await listWith(host, COMMAND));
   },

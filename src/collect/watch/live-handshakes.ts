@@ -85,6 +85,11 @@ export class LiveHandshakes {
     this.pump.push(bytes);
   }
 
+  /** The memory of the attempts: nearly all that a flood makes this process larger by. */
+  get memory(): ArrayBuffer {
+    return this.tracker.table.rows.buffer as ArrayBuffer;
+  }
+
   /** What the times of the history count from, in nanoseconds since 1970. */
   get baseNs(): bigint {
     return this.pump.reader?.baseNs ?? 0n;

@@ -1,36 +1,38 @@
 import { type Host, HostError } from '../../host/host.ts';
 
-/** The address at which a client would most likely reach this host: one of the client's family, global before private, not loopback. */
-export async function ownAddress(host: Host, client: string): Promise<string> {
-  const v6 = client.includes(':');
-  const fallback = v6 ? '::' : '0.0.0.0';
-  try {
-    // The kernel's own choice of a source towards the client is the best guess where there is a route.
-    const { exitCode, stdout } = await host.run(['ip', '-j', v6 ? '-6' : '-4', 'route', 'get', client]);
-    const chosen = exitCode === 0 ? /"prefsrc":"([^"]+)"/.exec(stdout)?.[1] : undefined;
-    if (chosen !== undefined) return chosen;
-    const list = await host.run(['ip', '-o', v6 ? '-6' : '-4', 'addr', 'show', 'scope', 'global']);
-    return /\binet6? ([^/\s]+)/.exec(list.stdout)?.[1] ?? fallback;
-  } catch (error) {
-    if (!(error instanceof HostError)) throw error;
-    return fallback;
-  }
+/** The ends of this host that a SYN from somewhere would most likely come to. */
+export interface SupposedEnds {
+  /** Own address: one of the client's family, the one that the kernel would answer from where it can tell. */
+  readonly address: string;
+  /** The interface through which packets of the client come in; absent when it cannot be told. */
+  readonly device?: string;
 }
 
-/** The interface through which packets from `from` come in: of its scope (`fe80::1%eth0`), or the one whose link it is on. */
-export async function supposedDevice(host: Host, from: string): Promise<string | undefined> {
-  const [address = from, scope] = from.split('%');
-  if (scope !== undefined) return scope;
+/**
+ * Where a SYN from `from` would come to. The kernel's own choice towards the client is the best guess where there is a route;
+ * otherwise the only interface with a global address is.
+ * @param from with the interface where the address is of one link: `fe80::1%eth0`.
+ */
+export async function supposedEnds(host: Host, from: string): Promise<SupposedEnds> {
+  const [client = from, scope] = from.split('%');
+  const v6 = client.includes(':');
+  let address: string | undefined;
+  let device = scope;
   try {
-    const family = address.includes(':') ? '-6' : '-4';
-    const { exitCode, stdout } = await host.run(['ip', '-j', family, 'route', 'get', address]);
-    const device = exitCode === 0 ? /"dev":"([^"]+)"/.exec(stdout)?.[1] : undefined;
-    if (device !== undefined) return device;
-    const list = await host.run(['ip', '-o', family, 'addr', 'show', 'scope', 'global']);
-    const devices = [...new Set([...list.stdout.matchAll(/^\d+: (\S+)/gm)].map(([, name]) => name))];
-    return devices.length === 1 ? devices[0] : undefined;
+    const family = v6 ? '-6' : '-4';
+    const { exitCode, stdout } = await host.run(['ip', '-j', family, 'route', 'get', client]);
+    if (exitCode === 0) {
+      address = /"prefsrc":"([^"]+)"/.exec(stdout)?.[1];
+      device ??= /"dev":"([^"]+)"/.exec(stdout)?.[1];
+    }
+    if (address === undefined || device === undefined) {
+      const list = await host.run(['ip', '-o', family, 'addr', 'show', 'scope', 'global']);
+      address ??= /\binet6? ([^/\s]+)/.exec(list.stdout)?.[1];
+      const devices = [...new Set([...list.stdout.matchAll(/^\d+: (\S+)/gm)].map(([, name]) => name))];
+      if (devices.length === 1) device ??= devices[0];
+    }
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
-    return undefined;
   }
+  return { address: address ?? (v6 ? '::' : '0.0.0.0'), ...(device === undefined ? {} : { device }) };
 }
