@@ -98,7 +98,10 @@ Be sure: \`bpftool cgroup tree\` shows an ingress program on the unit's cgroup; 
 (\`IPAccounting=\`) are attached in the same way.
 `,
   confusedWith: [
-    { id: 'socket-filter', toldApartBy: 'the same place and drop reason; ss --bpf shows a filter on the socket' },
+    {
+      id: 'socket-filter',
+      toldApartBy: 'the same place and drop reason; a filter on the socket itself cannot be seen from outside',
+    },
     { id: 'netfilter-drop-in', toldApartBy: 'the drops of the listener stand still there' },
   ],
   scenario: {

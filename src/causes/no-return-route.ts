@@ -199,8 +199,8 @@ Linux 6.18: \`tcp_v4_route_req()\` → \`inet_csk_route_req()\`, \`tcp_v6_route_
     { id: 'synack-output-drop', toldApartBy: 'a route exists and TcpOutSegs moves' },
   ],
   scenario: {
-    variants: ['rp-filter-off'],
-    plan: ({ ip, family, serverDevice }) => ({
+    variants: ['other-table'],
+    plan: ({ ip, family, serverDevice, serverGateway }, variant) => ({
       steps: [
         ...(family === 4
           ? [
@@ -211,6 +211,15 @@ Linux 6.18: \`tcp_v4_route_req()\` → \`inet_csk_route_req()\`, \`tcp_v6_route_
             ]
           : []),
         { on: 'server', run: [...ip, 'route', 'del', 'default'] },
+        // The route is there, in a table that no rule leads to.
+        ...(variant === 'other-table'
+          ? [
+              {
+                on: 'server' as const,
+                run: [...ip, 'route', 'add', 'default', 'via', serverGateway, 'dev', serverDevice, 'table', '100'],
+              },
+            ]
+          : []),
       ],
     }),
   },

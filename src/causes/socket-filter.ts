@@ -57,7 +57,7 @@ export const cause: Cause = defineCause({
       changes: [
         {
           kind: 'advice',
-          text: 'ss -ltn --bpf shows the filter; the program attached it with SO_ATTACH_FILTER or SO_ATTACH_BPF.',
+          text: 'The program attached it with SO_ATTACH_FILTER or SO_ATTACH_BPF; strace -e trace=setsockopt at its start shows it.',
         },
       ],
     },
@@ -68,7 +68,8 @@ counter of the network namespace moves, only the drops of that listener (\`ss -l
 
 A BPF program of the listener's cgroup is asked at the same place and leaves the same traces, the drop reason included.
 
-Be sure: \`ss -ltn --bpf sport = :PORT\` (as root) shows the filter.
+\`ss --bpf\` shows filters of packet sockets only, so that from outside nobody can see this one: hence never more than likely, unless the filter is known. Be sure: a trace of \`setsockopt\` at the
+start of the program, or \`getsockopt(SO_GET_FILTER)\` on its socket, shows the filter.
 `,
   confusedWith: [
     {
