@@ -51,6 +51,8 @@ export interface HostStream {
 export interface HostCapture extends HostStream {
   /** Resolves when the first packet could be seen: nothing that happens from now on is missed. */
   readonly ready: Promise<void>;
+  /** @param atOnce whether packets that are still on their way need not be waited for. */
+  stop(atOnce?: boolean): void;
   /** Packets that were lost because they came too fast, as far as known. */
   lost(): number;
 }

@@ -114,9 +114,13 @@ class PacketRing implements HostCapture {
     return this.lostPackets;
   }
 
-  stop(): void {
+  stop(atOnce: boolean = false): void {
     if (this.stopping) return;
     this.stopping = true;
+    if (atOnce) {
+      this.end();
+      return;
+    }
     // What came last is in a block that is not full; the kernel hands it over in a moment.
     setTimeout(() => this.end(), 3 * RETIRE_MS);
   }

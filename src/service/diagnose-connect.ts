@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CAUSES } from '../causes/index.ts';
 import { probeHops, probePath } from '../collect/client/path-probe.ts';
 import { readProxies } from '../collect/client/proxies.ts';
 import { resolveTarget } from '../collect/client/resolve.ts';
@@ -77,24 +76,28 @@ class Trial {
 
   async run(): Promise<CaptureReport> {
     const { host, target } = this.options;
-    const [resolution, proxies] = await Promise.all([
-      resolveTarget(host, target.name),
-      readProxies(host, { scheme: target.scheme, name: target.name, port: target.port }),
-    ]);
-    const wanted = resolution.addresses.filter(
-      ({ family }) => this.options.family === undefined || family === this.options.family,
-    );
     const { watch } = this;
+    // What does not wait for each other is done together; the catalogue is loaded meanwhile.
+    const starting = watch.start();
     let diagnoses: Diagnosis[];
     try {
-      await watch.start();
+      const [resolution, proxies] = await Promise.all([
+        resolveTarget(host, target.name),
+        readProxies(host, { scheme: target.scheme, name: target.name, port: target.port }),
+        import('../causes/index.ts'),
+        starting,
+      ]);
+      const wanted = resolution.addresses.filter(
+        ({ family }) => this.options.family === undefined || family === this.options.family,
+      );
       this.options.onReady?.();
       diagnoses =
         wanted.length === 0
           ? [await this.judgeUnresolved(resolution, proxies)]
           : await this.tryAll(wanted, resolution, proxies);
     } finally {
-      await watch.stop();
+      await starting.catch(() => {});
+      await watch.stop(true);
     }
     const { uncaptured } = watch;
     return hostReport('connect', host.spec, {
@@ -249,6 +252,7 @@ class Trial {
       ? await gatherFacts(host, [], { side: 'client', port: target.port, attempt, known }, undefined)
       : await this.watch.facts(attempt, known);
     if (!healthy) this.missing = notSeen(facts);
+    const { CAUSES } = await import('../causes/index.ts');
     return diagnoseAttempt(CAUSES, {
       attempt,
       handshake: connected(handshake, connect),
@@ -280,6 +284,7 @@ class Trial {
     const scope = { side: 'client' as const, port: target.port, attempt, known };
     const facts = await gatherFacts(host, [], scope, undefined);
     const handshake: Handshake = { ...unseenHandshake(flow, await host.nowNs()), outcome: 'abandoned' };
+    const { CAUSES } = await import('../causes/index.ts');
     return diagnoseAttempt(CAUSES, {
       attempt,
       handshake,

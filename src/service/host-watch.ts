@@ -63,17 +63,24 @@ export class HostWatch {
   /** Resolves when nothing that happens from now on is missed. */
   async start(): Promise<void> {
     const { host, scope } = this;
-    const capturing = this.startCapture();
     this.monitor = host.stream(['env', 'TZ=UTC', 'ip', '-ts', 'monitor', 'link', 'address', 'route', 'rule']);
     this.pumping.push(this.pumpMonitor(this.monitor));
-    [this.names, this.trace] = await Promise.all([interfaceNames(host), watchKernel(host, scope.port), capturing]);
-    this.baseline = await readBaseline(host, HOST_COLLECTORS, scope);
+    // Packets first: whatever moves a counter after the baseline is seen.
+    await this.startCapture();
+    [this.names, this.trace, this.baseline] = await Promise.all([
+      interfaceNames(host),
+      watchKernel(host, scope.port),
+      readBaseline(host, HOST_COLLECTORS, scope),
+    ]);
     host.beginWatch?.();
   }
 
-  /** Ends everything that was started; the packets that came until then have been taken. */
-  async stop(): Promise<void> {
-    this.capture?.stop();
+  /**
+   * Ends everything that was started; the packets that came until then have been taken.
+   * @param atOnce whether the last ones do not matter any more.
+   */
+  async stop(atOnce: boolean = false): Promise<void> {
+    this.capture?.stop(atOnce);
     this.monitor?.stop();
     await this.trace?.stop();
     await Promise.all(this.pumping);
