@@ -48,7 +48,7 @@ export interface WalkTerms {
 /** NFT_JUMP_STACK_SIZE: the kernel allows no deeper jumps. */
 const MAX_DEPTH = 16;
 /** Rules that one walk evaluates at most. */
-const MAX_RULES = 200_000;
+const MAX_RULES = 100_000;
 /** Ways that one packet may take at once. */
 const MAX_FLOWS = 8;
 
@@ -126,7 +126,7 @@ export class ChainWalk {
       if (result.obscure) this.incomplete = true;
       if (result.tproxy !== undefined) {
         const verdict: Verdict = { kind: 'tproxy', to: result.tproxy.to };
-        this.hit(chain, rule, verdict, join(current.doubt, result.tproxy.doubt));
+        this.hit(chain, rule, verdict, join(current.doubt, result.tproxy.doubt), result.tproxy.to);
       }
       const before: Flow = current;
       let after: Flow | undefined = result.next === undefined ? undefined : withDoubt(result.next, before.doubt);
@@ -188,9 +188,9 @@ export class ChainWalk {
         this.accepted.push(withDoubt(translated(flow.state, verdict.to), flow.doubt));
         return;
       case 'redirect': {
-        this.hit(chain, rule, verdict, flow.doubt, verdict.to);
-        const address = this.terms.host.redirectAddress(inputDevice(this.viewOf(flow.state)));
-        const state = translated(flow.state, { ...verdict.to, address });
+        const to = { ...verdict.to, address: this.terms.host.redirectAddress(inputDevice(this.viewOf(flow.state))) };
+        this.hit(chain, rule, verdict, flow.doubt, to);
+        const state = translated(flow.state, to);
         this.accepted.push(withDoubt({ ...state, toThisHost: true }, flow.doubt));
         return;
       }

@@ -1,6 +1,6 @@
 import type { Condition } from '../netfilter/truth.ts';
 import { MAX_NESTING } from './data-types.ts';
-import { asObject, tagged, textOf } from './json.ts';
+import { asObject, jsonText, tagged, textOf } from './json.ts';
 
 /** What a rule asks of a packet besides addresses and ports. */
 export function asksOf(statements: readonly unknown[]): readonly Condition[] {
@@ -68,7 +68,8 @@ function readsOf(left: unknown, right: unknown, found: Set<Condition>, depth: nu
       found.add('options');
       break;
     case 'payload':
-      if (field === 'ecn' || (field === 'flags' && /"(ecn|cwr)"/.test(textOfConstant(right)))) found.add('ecn');
+      if (field === 'ecn' || (field === 'flags' && /"(ecn|cwr)"/.test(jsonText(right).slice(0, 4096))))
+        found.add('ecn');
       break;
     case 'concat':
     case '&':
@@ -84,18 +85,9 @@ function readsOf(left: unknown, right: unknown, found: Set<Condition>, depth: nu
 
 /** States that a rule names decide what its hit means: a new connection, an invalid packet, another state. */
 function statesOf(right: unknown): readonly Condition[] {
-  const text = textOfConstant(right);
+  const text = jsonText(right).slice(0, 4096);
   const states: Condition[] = [];
   if (text.includes('"invalid"')) states.push('ct-invalid');
   if (text.includes('"new"')) states.push('ct-new');
   return states.length > 0 ? states : ['ct-state'];
-}
-
-/** Named sets stay out: only what stands in the rule itself, which is short. */
-function textOfConstant(right: unknown): string {
-  try {
-    return JSON.stringify(right)?.slice(0, 4096) ?? '';
-  } catch {
-    return '';
-  }
 }

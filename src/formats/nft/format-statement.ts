@@ -6,14 +6,14 @@ import { asList, asObject, type Json, pairOf, tagged, textOf, textsOf } from './
 const MAX_LENGTH = 2000;
 
 /** Formats a rule as `nft -s list ruleset` prints it: without the numbers of counters. */
-export function formatRule(statements: readonly unknown[], comment?: string): string {
-  const parts = statements.map((statement) => formatStatement(statement));
+export function formatRule(family: string, statements: readonly unknown[], comment?: string): string {
+  const parts = statements.map((statement) => formatStatement(statement, family));
   if (comment !== undefined) parts.push(`comment "${comment}"`);
   const text = parts.filter((part) => part !== '').join(' ');
   return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH - 1)}…` : text;
 }
 
-function formatStatement(json: unknown, depth: number = MAX_NESTING): string {
+function formatStatement(json: unknown, family: string, depth: number = MAX_NESTING): string {
   const statement = tagged(json);
   if (statement === undefined || depth <= 0) return '...';
   const { tag, body } = statement;
@@ -35,16 +35,16 @@ function formatStatement(json: unknown, depth: number = MAX_NESTING): string {
     case 'ct count':
       return `ct count ${object.inv === true ? 'over ' : ''}${String(object.val)}`;
     case 'reject':
-      return formatReject(object);
+      return formatReject(object, family);
     case 'log':
       return formatLog(object);
     case 'mangle':
       return `${formatExpression(object.key)} set ${formatExpression(object.value, styleOf(object.key))}`;
     case 'set':
     case 'map':
-      return formatUpdate(tag, object, depth);
+      return formatUpdate(tag, object, family, depth);
     case 'meter':
-      return `meter ${textOf(object, 'name') ?? ''}${object.size === undefined ? '' : ` size ${String(object.size)}`} { ${formatExpression(object.key)} ${formatStatement(object.stmt, depth - 1)} }`;
+      return `meter ${textOf(object, 'name') ?? ''}${object.size === undefined ? '' : ` size ${String(object.size)}`} { ${formatExpression(object.key)} ${formatStatement(object.stmt, family, depth - 1)} }`;
     case 'queue':
       return formatQueue(object);
     case 'dnat':
@@ -96,10 +96,13 @@ function formatLimit(body: Json): string {
   return `limit rate ${body.inv === true ? 'over ' : ''}${rate}${shown}`;
 }
 
-function formatReject(body: Json): string {
-  const type = textOf(body, 'type');
-  if (type === undefined) return 'reject';
-  return type === 'tcp reset' ? 'reject with tcp reset' : `reject with ${type} ${textOf(body, 'expr') ?? ''}`.trimEnd();
+/** What a reject sends that does not say it, by the family of the table. */
+const USUAL_REJECT: Readonly<Record<string, string>> = { ip: 'icmp', ip6: 'icmpv6', inet: 'icmpx' };
+
+function formatReject(body: Json, family: string): string {
+  const [type, code] = [textOf(body, 'type'), textOf(body, 'expr')];
+  if (type === undefined || (type === USUAL_REJECT[family] && code === 'port-unreachable')) return 'reject';
+  return type === 'tcp reset' ? 'reject with tcp reset' : `reject with ${type} ${code ?? ''}`.trimEnd();
 }
 
 function formatLog(body: Json): string {
@@ -112,12 +115,12 @@ function formatLog(body: Json): string {
   return words.join(' ');
 }
 
-function formatUpdate(tag: 'set' | 'map', body: Json, depth: number): string {
+function formatUpdate(tag: 'set' | 'map', body: Json, family: string, depth: number): string {
   const element = tagged(body.elem)?.tag === 'elem' ? (asObject(tagged(body.elem)?.body) ?? {}) : { val: body.elem };
   const words = [formatExpression(element.val)];
   if ('timeout' in element && typeof element.timeout === 'number')
     words.push(`timeout ${formatSeconds(element.timeout)}`);
-  words.push(...asList(body.stmt).map((statement) => formatStatement(statement, depth - 1)));
+  words.push(...asList(body.stmt).map((statement) => formatStatement(statement, family, depth - 1)));
   if (tag === 'map') words.push(`: ${formatExpression(body.data)}`);
   return `${textOf(body, 'op') ?? 'add'} ${textOf(body, tag) ?? ''} { ${words.join(' ')} }`;
 }

@@ -40,3 +40,12 @@ export function textsOf(value: unknown): readonly string[] {
 export function pairOf(value: unknown): readonly [unknown, unknown] | undefined {
   return Array.isArray(value) && value.length >= 2 ? [value[0], value[1]] : undefined;
 }
+
+/** The value as text, for comparing; empty when it nests too deeply to be written. */
+export function jsonText(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? '';
+  } catch {
+    return '';
+  }
+}

@@ -1,6 +1,6 @@
 import { allOf, anyOf, depends, isSure, type Truth, UNKNOWN } from '../netfilter/truth.ts';
 import type { Constant } from './data-types.ts';
-import { asObject, tagged } from './json.ts';
+import { asObject, jsonText, tagged } from './json.ts';
 import type { Operand } from './operand.ts';
 
 /** A named set or map. */
@@ -75,7 +75,7 @@ export function mapElements(set: NftSet | undefined, value: readonly Operand[]):
 }
 
 function sameMatches(a: readonly Match[], b: readonly Match[]): boolean {
-  const text = (matches: readonly Match[]): string => JSON.stringify(matches.map(({ truth, data }) => [truth, data]));
+  const text = (matches: readonly Match[]): string => jsonText(matches.map(({ truth, data }) => [truth, data]));
   return text(a) === text(b);
 }
 

@@ -81,7 +81,7 @@ function filterRule(
     get verdicts() {
       return verdictsOf(statements, table);
     },
-    text: () => formatRule(statements, comment),
+    text: () => formatRule(table.family, statements, comment),
   };
 }
 
