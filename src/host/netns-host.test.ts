@@ -43,6 +43,9 @@ describe.skipIf(missing !== undefined)('a network namespace', () => {
     expect(await host.listDirectory('/proc/sys/net/ipv4/conf')).toEqual(['all', 'default', 'eth0', 'lo']);
     expect(await host.listDirectory('/sys/class/net')).toEqual(expect.arrayContaining(['eth0', 'lo']));
     expect(await host.readFile('/sys/class/net/eth0/carrier')).toBe('1\n');
+    expect((await host.run(['grep', '-H', '', '/sys/class/net/eth0/carrier'])).stdout).toBe(
+      '/sys/class/net/eth0/carrier:1\n',
+    );
     await expect(host.readFile('/sys/class/net/eth9/carrier')).rejects.toMatchObject({ code: 'not-found' });
     expect(await host.readFile('/proc/sys/kernel/osrelease')).toMatch(/^\d/);
   });

@@ -1,4 +1,4 @@
-import { HostError } from './host.ts';
+import { type CommandResult, HostError, type RunOptions } from './host.ts';
 import { LocalHost } from './local-host.ts';
 import { type NetworkNamespace, openNamespace } from './network-namespace.ts';
 import type { Enter } from './read-text.ts';
@@ -34,9 +34,13 @@ export class NetnsHost extends LocalHost {
     this.enter = (run) => this.namespace.enter(run);
   }
 
+  override run(argv: readonly string[], options?: RunOptions): Promise<CommandResult> {
+    return super.run(argv.some(isOfDevices) ? [...WITH_OWN_SYSFS, ...argv] : argv, options);
+  }
+
   override async readFile(path: string): Promise<string> {
     if (!isOfDevices(path)) return super.readFile(ofThread(path));
-    const { exitCode, stdout, stderr } = await this.run([...WITH_OWN_SYSFS, 'cat', '--', path]);
+    const { exitCode, stdout, stderr } = await this.run(['cat', '--', path]);
     if (exitCode !== 0) throw sysfsFailure(path, stderr);
     return stdout;
   }
@@ -53,7 +57,7 @@ export class NetnsHost extends LocalHost {
 
   override async listDirectory(path: string): Promise<readonly string[]> {
     if (!isOfDevices(path)) return super.listDirectory(ofThread(path));
-    const { exitCode, stdout, stderr } = await this.run([...WITH_OWN_SYSFS, 'ls', '-1A', '--', `${path}/`]);
+    const { exitCode, stdout, stderr } = await this.run(['ls', '-1A', '--', `${path}/`]);
     if (exitCode !== 0) throw sysfsFailure(path, stderr);
     return stdout
       .split('\n')

@@ -17,7 +17,7 @@ const GROUPS = '[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:';
  */
 const CANDIDATE = new RegExp(
   [
-    String.raw`"(?<field>src|dst|from|to|addr)":"(?<apart>[0-9A-Fa-f.:]+)","(?<lengthField>srclen|dstlen|src_len|dst_len|fromlen|tolen|len)":(?<lengthApart>\d{1,3})(?!\d)`,
+    String.raw`"(?:src|dst|from|to|addr)": ?"(?<apart>[0-9A-Fa-f.:]+)", ?"(?:srclen|dstlen|src_len|dst_len|fromlen|tolen|len)": ?(?<lengthApart>\d{1,3})(?!\d)`,
     String.raw`(?<reverse4>${QUAD})(?=\.in-addr\.arpa)`,
     String.raw`(?<reverse6>[0-9a-f](?:\.[0-9a-f]){31})(?=\.ip6\.arpa)`,
     String.raw`(?<!\w)(?<colons>${GROUPS}[0-9A-Fa-f:]*?(?<=:)${QUAD}|${GROUPS}[0-9A-Fa-f:]*)(?<length6>\/\d{1,3}(?![\d.]))?`,
@@ -29,21 +29,11 @@ const CANDIDATE = new RegExp(
 /** Replaces every address in a text. */
 export function replaceAddresses(text: string, replacer: AddressReplacer): string {
   return text.replace(CANDIDATE, (...match) => {
+    const whole = match[0] as string;
     const groups = match.at(-1) as Readonly<Record<string, string | undefined>>;
-    const {
-      field,
-      apart,
-      lengthField,
-      lengthApart,
-      reverse4,
-      reverse6,
-      colons,
-      length6 = '',
-      quad,
-      length4 = '',
-    } = groups;
+    const { apart, lengthApart, reverse4, reverse6, colons, length6 = '', quad, length4 = '' } = groups;
     if (apart !== undefined) {
-      return `"${field}":"${replaceOne(apart, `/${lengthApart}`, replacer)}","${lengthField}":${lengthApart}`;
+      return whole.replace(`"${apart}"`, () => `"${replaceOne(apart, `/${lengthApart}`, replacer)}"`);
     }
     if (reverse4 !== undefined) return reversed(replacer.address(reversed(reverse4)));
     if (reverse6 !== undefined) return reverseNibbles(replacer.address(fromNibbles(reverse6)));
