@@ -4,7 +4,7 @@ import { type AddressReplacer, canonicalAddress, replaceAddresses } from './addr
 import { PacketAnonymizer } from './anonymize-packets.ts';
 import type { Answer, Bundle, Entry, Question, Refusal } from './entry.ts';
 import { hexAddresses, hexForms, replaceHex } from './hex-addresses.ts';
-import { hostNames, nameReplacer } from './host-names.ts';
+import { hostNames, nameReplacer, replaceOwnName } from './host-names.ts';
 import { Pseudonyms } from './pseudonyms.ts';
 
 /** A key under which no address becomes one that is there is looked for so many times. */
@@ -34,10 +34,12 @@ export function anonymize(bundle: Bundle): Bundle {
       const isProcNet = isOfProcNet(question);
       const text = (original: string): string =>
         names(replaceHex(replaceAddresses(original, replacer), hex, isProcNet));
+      const ownName = (name: string): string => pseudonyms.name(name);
+      const answered = (original: string): string => text(replaceOwnName(question, original, ownName));
       return {
         question: replaceInQuestion(question, text),
         watching,
-        ...(answer === undefined ? {} : { answer: replaceInAnswer(answer, text, packets) }),
+        ...(answer === undefined ? {} : { answer: replaceInAnswer(answer, answered, packets) }),
         ...(refusal === undefined ? {} : { refusal: replaceInRefusal(refusal, text) }),
       };
     }),

@@ -2,6 +2,8 @@ import type { Entry, Question } from './entry.ts';
 
 /** Names that every host has. */
 const COMMON = /^(?:localhost|localdomain|localhost\..*|ip6-.*|.*\.arpa)$/i;
+/** Files with the name of the host and nothing else. */
+const OWN_NAME = /^\/proc\/sys\/kernel\/(?:host|domain)name$|^\/etc\/hostname$/;
 const NAME = /^[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$/i;
 
 /** Programs whose words mean something to them: a host of that name cannot be told from it. */
@@ -30,11 +32,26 @@ export function nameReplacer(names: readonly string[], pseudonym: (name: string)
   return (text) => text.replace(pattern, pseudonym);
 }
 
+/**
+ * Replaces the name that a host calls itself where it stands alone: also one that means something else in other places and is left
+ * there.
+ */
+export function replaceOwnName(question: Question, text: string, pseudonym: (name: string) => string): string {
+  const replace = (name: string): string => (COMMON.test(name) || !NAME.test(name) ? name : pseudonym(name));
+  if ('path' in question) return OWN_NAME.test(question.path) ? text.replace(/\S+/, replace) : text;
+  if (!('argv' in question)) return text;
+  const line = question.argv.join(' ');
+  if (/^(?:hostname(?: -\w)?|uname -n)$/.test(line)) return text.replace(/\S+/g, replace);
+  return text.replace(
+    /^(\/(?:proc\/sys\/kernel\/(?:host|domain)name|etc\/hostname):)(\S+)$/gm,
+    (_, file: string, name: string) => file + replace(name),
+  );
+}
+
 function namesIn(question: Question, text: string): string[] {
   const path = 'path' in question ? question.path : undefined;
   const [program = '', ...words] = 'argv' in question ? question.argv : [];
-  if (path === '/proc/sys/kernel/hostname' || path === '/proc/sys/kernel/domainname' || path === '/etc/hostname')
-    return [text.trim()];
+  if (path !== undefined && OWN_NAME.test(path)) return [text.trim()];
   if (path === '/etc/hosts') return hostsFile(text);
   if (path === '/etc/resolv.conf') return resolverFile(text);
   switch (program) {
@@ -67,7 +84,7 @@ function filesInLines(words: readonly string[], text: string): string[] {
     return lines.map((line) => line.slice(file.length + 1)).join('\n');
   };
   return words.flatMap((file) => {
-    if (/^\/proc\/sys\/kernel\/(?:host|domain)name$|^\/etc\/hostname$/.test(file)) return [of(file).trim()];
+    if (OWN_NAME.test(file)) return [of(file).trim()];
     if (file === '/etc/hosts') return hostsFile(of(file));
     return file === '/etc/resolv.conf' ? resolverFile(of(file)) : [];
   });
