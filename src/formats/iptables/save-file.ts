@@ -1,11 +1,7 @@
-import { splitArguments, type Word } from './words.ts';
-
 /** One rule as iptables-save writes it. */
 export interface IptablesRule {
   /** Without the counters: `-A INPUT -p tcp -m tcp --dport 22 -j DROP`. */
   readonly text: string;
-  /** What follows the name of the chain. */
-  readonly words: readonly Word[];
   readonly packets?: number;
 }
 
@@ -60,13 +56,12 @@ function addChain(table: IptablesTable, line: string): void {
 }
 
 function addRule(table: IptablesTable, line: string): boolean {
-  const match = /^(?:\[(\d+):\d+\] )?(-A (\S+)(?: (.*))?)$/.exec(line);
+  const match = /^(?:\[(\d+):\d+\] )?(-A (\S+)(?: .*)?)$/.exec(line);
   if (match?.[2] === undefined || match[3] === undefined) return false;
   const chain = table.chains.get(match[3]);
   if (chain === undefined) return false;
   chain.rules.push({
     text: match[2],
-    words: splitArguments(match[4] ?? ''),
     ...(match[1] === undefined ? {} : { packets: Number(match[1]) }),
   });
   return true;

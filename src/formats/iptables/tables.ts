@@ -1,7 +1,7 @@
 import type { Hook } from '../netfilter/packet.ts';
 import { eitherState } from '../netfilter/packet.ts';
 import type { BaseHook, FilterChain, FilterRule, FilterTable, RuleResult, Verdict } from '../netfilter/ruleset.ts';
-import { allOf, isSure } from '../netfilter/truth.ts';
+import { allOf, type Condition, isSure } from '../netfilter/truth.ts';
 import type { PacketView } from '../netfilter/view.ts';
 import { asksOf } from './asks.ts';
 import type { IpSets } from './ipset.ts';
@@ -9,6 +9,7 @@ import { matcherHolds } from './matches.ts';
 import type { IptablesChain, IptablesRule, IptablesTable } from './save-file.ts';
 import { type Specification, specificationOf } from './specification.ts';
 import { isHarmless, targetEffect, targetVerdict } from './target.ts';
+import { splitArguments } from './words.ts';
 
 /** Tables with their priority (NF_IP_PRI_*, uapi/linux/netfilter_ipv4.h); that of `nat` depends on the hook. */
 const PRIORITIES: Readonly<Record<string, number>> = { raw: -300, mangle: -150, nat: -100, filter: 0, security: 50 };
@@ -45,9 +46,10 @@ export function usedIpsets(tables: readonly IptablesTable[]): ReadonlySet<string
   const names = new Set<string>();
   for (const { chains } of tables) {
     for (const { rules } of chains.values()) {
-      for (const { words } of rules) {
-        const at = words.findIndex(({ text }) => text === '--match-set');
-        if (at >= 0) names.add(words[at + 1]?.text ?? '');
+      for (const { text } of rules) {
+        if (!text.includes('--match-set')) continue;
+        const words = splitArguments(text).map((word) => word.text);
+        names.add(words[words.indexOf('--match-set') + 1] ?? '');
       }
     }
   }
@@ -63,7 +65,7 @@ function filterChain(table: IptablesTable, chain: IptablesChain, options: Iptabl
     rules: chain.rules.map((rule, index) => {
       const count = (seen.get(rule.text) ?? 0) + 1;
       seen.set(rule.text, count);
-      return filterRule(rule, index, count, table, options);
+      return new IptablesFilterRule(rule, index + 1, `${count} ${rule.text}`, table, options);
     }),
   };
 }
@@ -81,33 +83,48 @@ function baseOf({ name }: IptablesTable, { name: chain, policy, policyPackets }:
   };
 }
 
-function filterRule(
-  rule: IptablesRule,
-  index: number,
-  count: number,
-  table: IptablesTable,
-  options: IptablesOptions,
-): FilterRule {
-  let parsed: Specification | undefined;
-  const specification = (): Specification => {
-    parsed ??= specificationOf(rule.words);
-    return parsed;
-  };
-  return {
-    handle: index + 1,
-    ...(rule.packets === undefined ? {} : { packets: rule.packets }),
-    countsVerdict: true,
-    get asks() {
-      return asksOf(specification());
-    },
-    key: `${count} ${rule.text}`,
-    evaluate: (view) => evaluateRule(specification(), view, table, options),
-    get verdicts() {
-      const verdict = verdictOf(specification(), table, options);
-      return verdict === undefined ? [] : [verdict];
-    },
-    text: () => rule.text,
-  };
+/** A class: there may be tens of thousands. */
+class IptablesFilterRule implements FilterRule {
+  readonly handle: number;
+  readonly packets?: number;
+  readonly countsVerdict: boolean = true;
+  readonly key: string;
+  private readonly rule: IptablesRule;
+  private readonly table: IptablesTable;
+  private readonly options: IptablesOptions;
+  private parsed: Specification | undefined;
+
+  constructor(rule: IptablesRule, handle: number, key: string, table: IptablesTable, options: IptablesOptions) {
+    this.rule = rule;
+    this.handle = handle;
+    if (rule.packets !== undefined) this.packets = rule.packets;
+    this.key = key;
+    this.table = table;
+    this.options = options;
+  }
+
+  get asks(): readonly Condition[] {
+    return asksOf(this.specification);
+  }
+
+  get verdicts(): readonly Verdict[] {
+    const verdict = verdictOf(this.specification, this.table, this.options);
+    return verdict === undefined ? [] : [verdict];
+  }
+
+  evaluate(view: PacketView): RuleResult {
+    return evaluateRule(this.specification, view, this.table, this.options);
+  }
+
+  text(): string {
+    return this.rule.text;
+  }
+
+  private get specification(): Specification {
+    // Without `-A CHAIN`.
+    this.parsed ??= specificationOf(splitArguments(this.rule.text).slice(2));
+    return this.parsed;
+  }
 }
 
 function verdictOf(

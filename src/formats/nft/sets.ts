@@ -1,3 +1,4 @@
+import { isKnown } from '../netfilter/bits.ts';
 import { allOf, anyOf, depends, isSure, type Truth, UNKNOWN } from '../netfilter/truth.ts';
 import type { Constant } from './data-types.ts';
 import { asObject, jsonText, tagged } from './json.ts';
@@ -28,28 +29,40 @@ interface Element {
   readonly rest: boolean;
   /** It has a limit or quota of its own. */
   readonly limited: boolean;
-  readonly data?: unknown;
+  readonly data: unknown;
+}
+
+/** Elements in the order of a search. */
+interface Elements {
+  /** Those of one value that is one number. */
+  readonly exact: ReadonlyMap<bigint, Element>;
+  readonly others: readonly Element[];
+  readonly rest: Element | undefined;
 }
 
 /** Elements that were parsed already, by the list that holds them and the types that they were parsed as. */
-const parsed = new WeakMap<readonly unknown[], Map<string, readonly Element[]>>();
+const parsed = new WeakMap<readonly unknown[], Map<string, Elements>>();
 
 /** Elements that a value equals, or may equal. A sure one comes alone. */
 export function findElements(elements: readonly unknown[], value: readonly Operand[], isMap: boolean): Match[] {
+  const { exact, others, rest } = elementsOf(elements, value, isMap);
   const found: Match[] = [];
-  let rest: Element | undefined;
-  for (const element of elementsOf(elements, value, isMap)) {
-    if (element.rest) {
-      rest = element;
-      continue;
+  const single = value.length === 1 ? value[0]?.bits : undefined;
+  const known = single !== undefined && isKnown(single);
+  const hit = known ? exact.get(single.value) : undefined;
+  const likely = known ? (hit === undefined ? [] : [hit]) : exact.values();
+  for (const some of [likely, others]) {
+    for (const element of some) {
+      const truth = matches(element, value);
+      if (truth === false) continue;
+      if (truth === true && !element.limited) return [{ truth, data: element.data }];
+      found.push({ truth: truth === true ? depends('rate-limit') : truth, data: element.data });
     }
-    const truth = matches(element, value);
-    if (truth === false) continue;
-    if (truth === true && !element.limited) return [{ truth, data: element.data }];
-    found.push({ truth: truth === true ? depends('rate-limit') : truth, data: element.data });
   }
-  if (rest !== undefined)
-    found.push({ truth: found.length === 0 ? true : anyOf(found.map(({ truth }) => truth)), data: rest.data });
+  if (rest !== undefined) {
+    const truth = found.length === 0 ? true : anyOf(found.map((one) => one.truth));
+    found.push({ truth, data: rest.data });
+  }
   return found;
 }
 
@@ -90,19 +103,34 @@ function matches({ parts }: Element, value: readonly Operand[]): Truth {
   );
 }
 
-function elementsOf(elements: readonly unknown[], value: readonly Operand[], isMap: boolean): readonly Element[] {
+function elementsOf(elements: readonly unknown[], value: readonly Operand[], isMap: boolean): Elements {
   const types = `${isMap} ${value.map(({ type }) => type.name).join(' ')}`;
   let byTypes = parsed.get(elements);
   if (byTypes === undefined) {
     byTypes = new Map();
     parsed.set(elements, byTypes);
   }
-  let list = byTypes.get(types);
-  if (list === undefined) {
-    list = elements.map((element) => parseElement(element, value, isMap));
-    byTypes.set(types, list);
+  let sorted = byTypes.get(types);
+  if (sorted === undefined) {
+    sorted = sortElements(elements, value, isMap);
+    byTypes.set(types, sorted);
   }
-  return list;
+  return sorted;
+}
+
+function sortElements(elements: readonly unknown[], value: readonly Operand[], isMap: boolean): Elements {
+  const exact = new Map<bigint, Element>();
+  const others: Element[] = [];
+  let rest: Element | undefined;
+  for (const json of elements) {
+    const element = parseElement(json, value, isMap);
+    const [part] = element.parts;
+    if (element.rest) rest = element;
+    else if (element.parts.length === 1 && part !== undefined && 'first' in part && part.first === part.last) {
+      exact.set(part.first, element);
+    } else others.push(element);
+  }
+  return { exact, others, rest };
 }
 
 function parseElement(json: unknown, value: readonly Operand[], isMap: boolean): Element {
@@ -114,7 +142,7 @@ function parseElement(json: unknown, value: readonly Operand[], isMap: boolean):
     parts: partsOf(constant, value),
     rest: constant === '*',
     limited: inner !== undefined && ('limit' in inner || 'quota' in inner || 'ct count' in inner),
-    ...(isMap ? { data } : {}),
+    data,
   };
 }
 

@@ -1,7 +1,10 @@
 import type { Hook } from '../netfilter/packet.ts';
-import type { BaseHook, FilterChain, FilterRule, FilterTable, Verdict } from '../netfilter/ruleset.ts';
+import type { BaseHook, FilterChain, FilterRule, FilterTable, RuleResult, Verdict } from '../netfilter/ruleset.ts';
+import type { Condition } from '../netfilter/truth.ts';
+import type { PacketView } from '../netfilter/view.ts';
 import { asksOf } from './asks.ts';
 import { type ChainDevices, devicesOf } from './chain-devices.ts';
+import type { NftContext } from './context.ts';
 import type { NftChain, NftDump, NftRule, NftTable } from './dump.ts';
 import { foreignVerdict } from './foreign.ts';
 import { formatHook } from './format-chain.ts';
@@ -41,7 +44,7 @@ function filterTable(table: NftTable, before: NftTable | undefined, devices: Cha
     chains.set(chain.name, {
       name: chain.name,
       ...(base === undefined ? {} : { base }),
-      rules: chain.rules.map((rule, index) => filterRule(rule, index, table, sets, uses.counters)),
+      rules: chain.rules.map((rule, index) => new NftFilterRule(rule, index, table, { sets }, uses.counters)),
     });
   }
   return { tool: 'nft', family: table.family, name: table.name, chains };
@@ -61,36 +64,50 @@ function baseOf(table: NftTable, chain: NftChain, devices: ChainDevices | undefi
   };
 }
 
-function filterRule(
-  { handle, comment, statements }: NftRule,
-  index: number,
-  table: NftTable,
-  sets: ReadonlyMap<string, NftSet>,
-  counterUses: ReadonlyMap<string, number>,
-): FilterRule {
-  const packets = countedPackets(statements, table, counterUses);
-  return {
-    ...(handle === undefined ? {} : { handle }),
-    ...(packets === undefined ? {} : { packets }),
-    countsVerdict: countsVerdict(statements),
-    get asks() {
-      return asksOf(statements);
-    },
-    key: handle === undefined ? `at ${index}` : `handle ${handle}`,
-    evaluate: (view) => evaluateRule(statements, view, { sets }),
-    get verdicts() {
-      return verdictsOf(statements, table);
-    },
-    text: () => formatRule(table.family, statements, comment),
-  };
+/** A class: there may be tens of thousands. */
+class NftFilterRule implements FilterRule {
+  readonly handle?: number;
+  readonly packets?: number;
+  readonly countsVerdict: boolean;
+  readonly key: string;
+  private readonly rule: NftRule;
+  private readonly table: NftTable;
+  private readonly context: NftContext;
+
+  constructor(rule: NftRule, index: number, table: NftTable, context: NftContext, counterUses: CounterUses) {
+    const { handle, statements } = rule;
+    if (handle !== undefined) this.handle = handle;
+    const packets = countedPackets(statements, table, counterUses);
+    if (packets !== undefined) this.packets = packets;
+    this.countsVerdict = countsVerdict(statements);
+    this.key = handle === undefined ? `at ${index}` : `handle ${handle}`;
+    this.rule = rule;
+    this.table = table;
+    this.context = context;
+  }
+
+  get asks(): readonly Condition[] {
+    return asksOf(this.rule.statements);
+  }
+
+  get verdicts(): readonly Verdict[] {
+    return verdictsOf(this.rule.statements, this.table);
+  }
+
+  evaluate(view: PacketView): RuleResult {
+    return evaluateRule(this.rule.statements, view, this.context);
+  }
+
+  text(): string {
+    return formatRule(this.table.family, this.rule.statements, this.rule.comment);
+  }
 }
 
+/** How many rules use a named counter. */
+type CounterUses = ReadonlyMap<string, number>;
+
 /** Of the last counter of the rule, which stands nearest to its verdict; a named one only when no other rule uses it. */
-function countedPackets(
-  statements: readonly unknown[],
-  table: NftTable,
-  counterUses: ReadonlyMap<string, number>,
-): number | undefined {
+function countedPackets(statements: readonly unknown[], table: NftTable, counterUses: CounterUses): number | undefined {
   const counter = statements.map(tagged).findLast((statement) => statement?.tag === 'counter');
   if (typeof counter?.body === 'string') {
     return counterUses.get(counter.body) === 1 ? table.counters.get(counter.body) : undefined;
