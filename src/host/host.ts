@@ -38,6 +38,8 @@ export interface CaptureSpec {
   readonly peer?: string;
   /** Bytes kept of each packet; 192 unless given. */
   readonly snapLengthBytes?: number;
+  /** Memory for packets that wait to be read, where it can be chosen; 16 MiB unless given. */
+  readonly bufferBytes?: number;
 }
 
 /** A running command whose output is read as it comes. */

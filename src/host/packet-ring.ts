@@ -22,7 +22,7 @@ const ETH_P_ALL: readonly [number, number] = [0x00, 0x03];
 
 /** At 200,000 small packets a second (SYNs and their answers) one block holds those of 10 ms, and the ring those of 0.6 s. */
 const BLOCK_BYTES = 256 * 1024;
-const BLOCKS = 64;
+const BUFFER_BYTES = 64 * BLOCK_BYTES;
 const FRAME_BYTES = 2048;
 /** A block that is not full is handed over after so long. */
 const RETIRE_MS = 8;
@@ -55,7 +55,7 @@ const LINK_TYPE = 58;
 export function captureWithRing(spec: CaptureSpec, enter: Enter): HostCapture {
   const filter = handshakeFilter(spec);
   try {
-    return new PacketRing(systemCalls(), filter, spec.snapLengthBytes ?? DEFAULT_SNAP_LENGTH_BYTES, enter);
+    return new PacketRing(systemCalls(), filter, spec, enter);
   } catch (error) {
     const failure = hostFailure(error, 'packets cannot be captured');
     if (!(failure instanceof HostError) || failure.code !== 'no-permission') throw failure;
@@ -70,6 +70,7 @@ class PacketRing implements HostCapture {
   readonly ready: Promise<void> = Promise.resolve();
   readonly chunks: AsyncIterable<Uint8Array>;
   private readonly calls: SystemCalls;
+  private readonly blocks: number;
   private readonly fd: number;
   private readonly ring: { readonly memory: ArrayBuffer; unmap(): void };
   private readonly bytes: Buffer;
@@ -85,13 +86,14 @@ class PacketRing implements HostCapture {
   private lostPackets = 0;
   private wake: (() => void) | undefined;
 
-  constructor(calls: SystemCalls, filter: Uint8Array, snapLengthBytes: number, enter: Enter) {
+  constructor(calls: SystemCalls, filter: Uint8Array, spec: CaptureSpec, enter: Enter) {
     this.calls = calls;
+    this.blocks = Math.max(2, Math.ceil((spec.bufferBytes ?? BUFFER_BYTES) / BLOCK_BYTES));
     // Protocol 0: no packet comes before the filter stands and the socket is bound.
     this.fd = enter(() => calls.socket(AF_PACKET, SOCK_DGRAM, 0));
     try {
       this.attach(filter);
-      this.ring = calls.map(this.fd, BLOCK_BYTES * BLOCKS);
+      this.ring = calls.map(this.fd, BLOCK_BYTES * this.blocks);
     } catch (error) {
       calls.close(this.fd);
       throw error;
@@ -99,7 +101,7 @@ class PacketRing implements HostCapture {
     this.bytes = Buffer.from(this.ring.memory);
     this.words = new Uint32Array(this.ring.memory);
     this.statuses = new Int32Array(this.ring.memory);
-    this.waiting = [sll2FileHeader(snapLengthBytes)];
+    this.waiting = [sll2FileHeader(spec.snapLengthBytes ?? DEFAULT_SNAP_LENGTH_BYTES)];
     this.chunks = this.read();
     const address = Buffer.alloc(20);
     address.writeUInt16LE(AF_PACKET, 0);
@@ -143,8 +145,8 @@ class PacketRing implements HostCapture {
     program.writeBigUInt64LE(calls.addressOf(filter), 8);
     calls.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program);
     calls.setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, uint32s(1));
-    const frames = (BLOCK_BYTES / FRAME_BYTES) * BLOCKS;
-    const request = uint32s(BLOCK_BYTES, BLOCKS, FRAME_BYTES, frames, RETIRE_MS, 0, 0);
+    const frames = (BLOCK_BYTES / FRAME_BYTES) * this.blocks;
+    const request = uint32s(BLOCK_BYTES, this.blocks, FRAME_BYTES, frames, RETIRE_MS, 0, 0);
     calls.setsockopt(fd, SOL_PACKET, PACKET_RX_RING, request);
   }
 
@@ -169,7 +171,7 @@ class PacketRing implements HostCapture {
       }
       const chunk = this.takeBlock(start);
       Atomics.store(this.statuses, status, 0);
-      this.block = (this.block + 1) % BLOCKS;
+      this.block = (this.block + 1) % this.blocks;
       if (chunk.length === 0) continue;
       this.waiting.push(chunk);
       this.waitingBytes += chunk.length;

@@ -18,6 +18,8 @@ import type { Handshake } from '../model/handshake.ts';
 
 /** Text of the monitor that is kept: the latest. */
 const MONITOR_CHARACTERS = 1_000_000;
+/** A client sees its own few attempts; a large buffer would only take time to make. */
+const CLIENT_BUFFER_BYTES = 1024 * 1024;
 
 /**
  * Everything that is watched on a host while attempts come or are made: packets, the tracepoints of the kernel, changes of routes and
@@ -113,7 +115,10 @@ export class HostWatch {
 
   private async startCapture(): Promise<void> {
     try {
-      const capture = await this.host.capture({ port: this.scope.port });
+      const capture = await this.host.capture({
+        port: this.scope.port,
+        ...(this.scope.side === 'client' ? { bufferBytes: CLIENT_BUFFER_BYTES } : {}),
+      });
       await capture.ready;
       this.capture = capture;
       keepFromChildren(this.live.memory);
