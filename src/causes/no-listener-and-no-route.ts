@@ -3,6 +3,7 @@ import { formatGrowths, grown, watched } from '../model/cause-facts.ts';
 import { EXAMPLE_ATTEMPT_V4, exampleCounters, NO_ROUTE_BACK, ROUTE_BACK } from './shared-examples.ts';
 import { FOUR_SYNS, listening, NOTHING_LISTENS, REFUSED, SUPPOSED } from './shared-examples-server.ts';
 import { addRoute, wayBack } from './shared-gateway.ts';
+import { sentElsewhere } from './shared-listener.ts';
 import { perSyn, settledOtherwise } from './shared-refusal.ts';
 import { lastReplyLookup, rpFilterMode } from './shared-reply.ts';
 import { expectedSyns, hasClient, stoodStill } from './shared-silence.ts';
@@ -14,8 +15,8 @@ export const cause: Cause = defineCause({
   step: 'server-reply-route',
   sides: ['server'],
   needs: ['attempt', 'sockets', 'outgoingRoute'],
-  wants: ['counters', 'kernelTrace', 'sysctls', 'routes', 'networkChanges', 'neighbours'],
-  assess({ attempt, sockets, outgoingRoute, counters, kernelTrace, sysctls }) {
+  wants: ['counters', 'kernelTrace', 'sysctls', 'packetFilter', 'routes', 'networkChanges', 'neighbours'],
+  assess({ attempt, sockets, outgoingRoute, counters, kernelTrace, sysctls, packetFilter }) {
     const settled = settledOtherwise({ attempt });
     if (settled !== undefined) return settled;
     if (!hasClient(attempt)) return [];
@@ -40,6 +41,8 @@ export const cause: Cause = defineCause({
         `nothing listens on port ${port}, and the route lookup of the RST (${outgoingRoute.question}) answers "${outgoingRoute.message}"`,
       ),
     ];
+    const elsewhere = sentElsewhere(packetFilter);
+    if (elsewhere !== undefined) evidence.push(elsewhere);
     const sent = kernelTrace?.events.find((event) => event.kind === 'reset-sent');
     const last = lastReplyLookup(kernelTrace);
     if (sent !== undefined && last !== undefined && last.err < 0) {

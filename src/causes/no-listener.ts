@@ -1,5 +1,6 @@
 import { type Cause, type CauseEvidence, contradicts, defineCause, supports } from '../model/cause.ts';
 import { formatQuantity } from '../model/text.ts';
+import { DROP_HIT, filterWith } from './shared-example-hits.ts';
 import { EXAMPLE_ATTEMPT, exampleCounters, NO_ROUTE_BACK, ROUTE_BACK } from './shared-examples.ts';
 import { listening, listeningElsewhere, NOTHING_LISTENS, REFUSED, SUPPOSED } from './shared-examples-server.ts';
 import {
@@ -166,6 +167,15 @@ does not count in \`TcpOutRsts\`.
       name: 'nothing listens, and a RST could not leave',
       given: { attempt: SUPPOSED, sockets: NOTHING_LISTENS, outgoingRoute: NO_ROUTE_BACK },
       expect: 'likely',
+    },
+    {
+      name: 'a rule redirects the port to one that has a listener',
+      given: {
+        attempt: SUPPOSED,
+        sockets: NOTHING_LISTENS,
+        packetFilter: filterWith({ ...DROP_HIT, verdict: 'redirect', hook: 'prerouting', target: { port: 8443 } }),
+      },
+      expect: 'ruled-out',
     },
     { name: 'a listener takes it', given: { attempt: REFUSED, sockets: listening() }, expect: 'ruled-out' },
     {

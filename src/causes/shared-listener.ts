@@ -69,12 +69,8 @@ export interface ResetFacts {
  */
 export function refusedByTcp({ attempt, counters, kernelTrace, packetFilter }: ResetFacts): CauseEvidence[] {
   const evidence: CauseEvidence[] = [];
-  const elsewhere = packetFilter?.hits.find((hit) => hit.packet === 'syn-in' && hitKind(hit) === 'translate');
-  if (elsewhere !== undefined) {
-    const { port, address } = elsewhere.target ?? {};
-    const to = [address, port].filter((part) => part !== undefined).join(' port ') || 'elsewhere';
-    evidence.push(contradicts('strong', 'packetFilter', `${hitName(elsewhere)} sends the SYN to ${to}`));
-  }
+  const elsewhere = sentElsewhere(packetFilter);
+  if (elsewhere !== undefined) evidence.push(elsewhere);
   if (!attempt.observed || attempt.syns === 0) return evidence;
   if (attempt.synAcks > 0) return [contradicts('conclusive', 'attempt', 'a listener answered with SYN-ACK')];
   const resets = resetsSent(attempt);
@@ -94,6 +90,20 @@ export function refusedByTcp({ attempt, counters, kernelTrace, packetFilter }: R
     evidence.push(supports('strong', 'kernelTrace', `the kernel reports that TCP sent a RST for it${why}`));
   }
   return evidence;
+}
+
+/** Evidence that a rule gives the SYN another destination, so that listeners on its own port do not matter. */
+export function sentElsewhere(packetFilter: PacketFilter | undefined): CauseEvidence | undefined {
+  const hit = packetFilter?.hits.find((one) => one.packet === 'syn-in' && hitKind(one) === 'translate');
+  if (hit === undefined) return undefined;
+  const { port, address } = hit.target ?? {};
+  const to = [...(address === undefined ? [] : [address]), ...(port === undefined ? [] : [`port ${port}`])].join(' ');
+  const weight = hit.certainty === 'certain' ? 'conclusive' : 'strong';
+  return contradicts(
+    weight,
+    'packetFilter',
+    `${hitName(hit)} sends the SYN to ${to === '' ? 'another destination' : to}`,
+  );
 }
 
 /** Other network namespaces with a listener on a port that is not only for their own loopback addresses. */
