@@ -178,6 +178,69 @@ describe('translation', () => {
   });
 });
 
+describe('devices', () => {
+  const egress = (dev: string) => ({
+    family: 'netdev',
+    name: 'nd',
+    chains: { out: { hook: 'egress', dev, rules: [[DROP]] } },
+  });
+
+  test('a rule of an egress hook stops the SYN-ACK on its device', async () => {
+    const on = await filterOf({ [NFT]: nftJson(egress('eth0')) }, QUESTION);
+    expect(short(on, 'syn-ack-out')).toEqual(['drop certain [] drop']);
+    expect((await filterOf({ [NFT]: nftJson(egress('eth1')) }, QUESTION)).passes).toContain('syn-ack-out');
+    // Below a bond there are others.
+    const bond = {
+      index: 2,
+      name: 'eth0',
+      kind: 'bond',
+      flags: [],
+      operState: 'UP',
+      xdp: [],
+      counters: {},
+      growth: {},
+    };
+    const known: Facts = { links: { value: [bond], source: '' } };
+    const below = await filterOf({ [NFT]: nftJson(egress('eth1')) }, QUESTION, { known });
+    expect(short(below, 'syn-ack-out')).toEqual(['drop depends [] drop']);
+  });
+
+  test('what comes through the port of a bridge comes in through the bridge', async () => {
+    const link = { flags: [], operState: 'UP', xdp: [], counters: {}, growth: {} };
+    const links = [
+      { ...link, index: 2, name: 'eth0', master: 'br0' },
+      { ...link, index: 3, name: 'br0', kind: 'bridge' },
+    ];
+    const known: Facts = { links: { value: links, source: '' } };
+    const via = (name: string): unknown => ({ match: { op: '==', left: { meta: { key: 'iifname' } }, right: name } });
+    const sighting = { segment: 'syn', direction: 'in', count: 1, linkDestination: 'host' } as const;
+    const question: Question = {
+      ...QUESTION,
+      attempt: {
+        sightings: [
+          { ...sighting, device: 'eth0' },
+          { ...sighting, device: 'br0' },
+        ],
+      },
+    };
+    expect(short(await judge(input([via('eth0'), DROP], [via('br0'), DROP]), { known, question }))).toEqual([
+      'drop certain [] iifname "br0" drop',
+    ]);
+    expect(short(await judge(input([via('br0'), DROP]), { known }))).toEqual(['drop certain [] iifname "br0" drop']);
+  });
+
+  test('in a VRF rules may see either name', async () => {
+    const link = { flags: [], operState: 'UP', xdp: [], counters: {}, growth: {} };
+    const links = [
+      { ...link, index: 2, name: 'eth0', vrf: 'blue', master: 'blue' },
+      { ...link, index: 3, name: 'blue', kind: 'vrf' },
+    ];
+    const known: Facts = { links: { value: links, source: '' } };
+    const via = { match: { op: '==', left: { meta: { key: 'iifname' } }, right: 'eth0' } };
+    expect((await judge(input([via, DROP]), { known })).hits[0]).toMatchObject({ certainty: 'unknown' });
+  });
+});
+
 describe('programs that decide', () => {
   const queued = (flags?: string) =>
     input([dport(443), { queue: { num: 7, ...(flags === undefined ? {} : { flags }) } }]);

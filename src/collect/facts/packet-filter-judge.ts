@@ -1,13 +1,13 @@
-import { bits, unknownBits } from '../../formats/netfilter/bits.ts';
-import type { Connection, FilterPacket, PacketKind } from '../../formats/netfilter/packet.ts';
+import { bits } from '../../formats/netfilter/bits.ts';
+import { type Connection, eitherState, type FilterPacket, type PacketKind } from '../../formats/netfilter/packet.ts';
 import { type FilterTable, stops } from '../../formats/netfilter/ruleset.ts';
-import { depends, join, UNKNOWN } from '../../formats/netfilter/truth.ts';
+import { depends, isSure, join, UNKNOWN } from '../../formats/netfilter/truth.ts';
 import type { WalkHit, WalkTerms } from '../../formats/netfilter/walk-chain.ts';
 import { type PacketWalk, walkPacket } from '../../formats/netfilter/walk-packet.ts';
 import { type AttemptScope, known } from './collector.ts';
 import type { RuleGrowth } from './packet-filter-growth.ts';
 import { filterHost } from './packet-filter-host.ts';
-import { filterPacket, type PacketRole, packetRoles, synEndpoints } from './packet-filter-packets.ts';
+import { filterPacket, type PacketRole, packetRoles, type SynResult, synEndpoints } from './packet-filter-packets.ts';
 
 /** What the rules do with one packet of the attempt. */
 export interface JudgedPacket {
@@ -27,22 +27,28 @@ export interface JudgeTerms {
 /** Holds the rules against each packet of the attempt, in order: what becomes of the SYN decides what tracking makes of the rest. */
 export function judgePackets(tables: readonly FilterTable[], scope: AttemptScope, terms: JudgeTerms): JudgedPacket[] {
   const host = filterHost(scope);
-  let connection: Connection | undefined;
+  let syn: SynResult | undefined;
+  let unsure = false;
   return packetRoles(scope).map((role) => {
-    const packet = filterPacket(role, scope, host, connection);
+    const packet = filterPacket(role, scope, host, syn);
     const tells = countersTell(role, scope, terms.beforeNs);
     const walkTerms: WalkTerms = {
       host,
       stoodStill: (table, chain, rule) => tells && terms.growth.of(table, chain, rule) === 0,
     };
     const walk = walkPacket(tables, packet, walkTerms);
-    if (role.segment === 'syn' && connection === undefined) connection = connectionOf(walk, scope);
-    const passed = hasPassed(role, scope);
+    if (role.segment === 'syn' && syn === undefined) {
+      syn = synResult(walk, scope);
+      unsure = walk.forwarded !== undefined && !isSure(walk.forwarded);
+    }
+    // Whether the answer is made here or sent on decides which hooks it meets.
+    const lost = unsure && role.segment === 'syn-ack';
+    const passed = hasPassed(role, scope) || lost;
     const hits = withInvalid(walk, tables, packet, walkTerms, scope);
     return {
       kind: role.kind,
       hits: passed ? hits.map(doubted) : hits,
-      passes: walk.passes && hits.length === walk.hits.length,
+      passes: walk.passes && hits.length === walk.hits.length && !lost,
       blocked: walk.blocked && !passed,
     };
   });
@@ -74,22 +80,27 @@ function doubted(hit: WalkHit): WalkHit {
 }
 
 /** What tracking remembers of the SYN when it has passed; if it does not, what it would remember of one that did. */
-function connectionOf({ flows }: PacketWalk, scope: AttemptScope): Connection {
+function synResult({ flows, forwarded }: PacketWalk, scope: AttemptScope): SynResult {
   const original = synEndpoints(scope);
-  const [first, ...others] = flows;
-  if (first === undefined) return { original, untracked: false, ctMark: bits(0) };
-  const { untracked, ctMark, destinationNat, sourceNat, destination, destinationPort, source, sourcePort } =
-    first.state;
-  if (others.length > 0) {
-    return { original, untracked: depends('ct-state'), ctMark: unknownBits(32, depends('mark')) };
+  const [first, ...others] = flows.map(({ state }) => state);
+  if (first === undefined) {
+    const connection: Connection = { original, untracked: false, ctMark: bits(0) };
+    return forwarded === true ? { connection, forwardedTo: undefined } : { connection };
   }
-  return {
+  const state = others.reduce((all, one) => eitherState(all, one, depends('ct-state')), first);
+  const { untracked, ctMark, destination, destinationPort, source, sourcePort } = state;
+  const connection: Connection = {
     original,
     untracked,
     ctMark,
-    ...(destinationNat === undefined ? {} : { destination: { address: destination, port: destinationPort } }),
-    ...(sourceNat === undefined ? {} : { source: { address: source, port: sourcePort } }),
+    ...(flows.every((flow) => flow.state.destinationNat === undefined)
+      ? {}
+      : { destination: { address: destination, port: destinationPort } }),
+    ...(flows.every((flow) => flow.state.sourceNat === undefined)
+      ? {}
+      : { source: { address: source, port: sourcePort } }),
   };
+  return forwarded === true ? { connection, forwardedTo: state.outDevice } : { connection };
 }
 
 /**

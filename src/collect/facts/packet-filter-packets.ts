@@ -45,8 +45,38 @@ function port(number: number): Bits {
   return number === 0 ? unknownBits(16) : bits(number);
 }
 
-/** One packet of the attempt, as far as the facts tell it. `connection` is what came of its SYN. */
+/** What came of the SYN. */
+export interface SynResult {
+  readonly connection: Connection;
+  /** It is sent on to another host or namespace, through this device. */
+  readonly forwardedTo?: Names;
+}
+
+/** One packet of the attempt, as far as the facts tell it. */
 export function filterPacket(
+  role: PacketRole,
+  scope: AttemptScope,
+  host: FilterHost,
+  result: SynResult | undefined,
+): FilterPacket {
+  const packet = ownPacket(role, scope, host, result?.connection);
+  if (role.segment !== 'syn-ack' || role.way !== 'out' || result === undefined || !('forwardedTo' in result))
+    return packet;
+  // The answer comes from where the SYN was sent on to.
+  const { uid: _, linkDestination: __, ...rest } = packet;
+  const from = result.forwardedTo;
+  return {
+    ...rest,
+    origin: 'device',
+    local: false,
+    inDevice: from,
+    ...(from === undefined ? {} : { ingressDevices: from }),
+    mark: arrivingMark(scope, from),
+    returnPath: { exists: depends('reverse-path'), sameDevice: depends('reverse-path') },
+  };
+}
+
+function ownPacket(
   { kind, segment, way }: PacketRole,
   scope: AttemptScope,
   host: FilterHost,

@@ -2,7 +2,7 @@ import type { Endpoints, FilterPacket, Hook, PacketState } from './packet.ts';
 import { initialState } from './packet.ts';
 import type { BaseHook, FilterChain, FilterTable } from './ruleset.ts';
 import { stops } from './ruleset.ts';
-import { depends, isSure, join, type Truth } from './truth.ts';
+import { depends, isSure, join, not, type Truth, UNKNOWN } from './truth.ts';
 import { hasConnection } from './view.ts';
 import { ChainWalk, type Flow, type WalkHit, type WalkTerms } from './walk-chain.ts';
 
@@ -16,6 +16,8 @@ export interface PacketWalk {
   readonly blocked: boolean;
   /** As it leaves, when it may; more than one when that is not sure. */
   readonly flows: readonly Flow[];
+  /** Whether a received packet is sent on instead of delivered here, as far as it came; absent when it did not come so far. */
+  readonly forwarded?: Truth;
 }
 
 /** All base chains of one hook at one priority: a chain, or all of translation, which run as one (nf_nat_inet_fn()). */
@@ -46,10 +48,12 @@ export function walkPacket(tables: readonly FilterTable[], packet: FilterPacket,
     passes: flows.length > 0 && !walk.incomplete && !walk.hits.some(({ verdict }) => stops(verdict)),
     blocked: flows.length === 0 && !walk.incomplete,
     flows,
+    ...(walk.forwarded === undefined ? {} : { forwarded: walk.forwarded }),
   };
 }
 
 class PacketWalker {
+  forwarded: Truth | undefined;
   private readonly tables: readonly FilterTable[];
   private readonly packet: FilterPacket;
   private readonly chains: ChainWalk;
@@ -78,6 +82,7 @@ class PacketWalker {
     const forwarded: Flow[] = [];
     for (const flow of routed) {
       const local = this.isLocal(flow.state);
+      this.forwarded = this.forwarded === undefined || this.forwarded === not(local) ? not(local) : UNKNOWN;
       if (local !== false) delivered.push(isSure(local) ? flow : { ...flow, doubt: join(flow.doubt, local)! });
       if (local !== true) forwarded.push(isSure(local) ? flow : { ...flow, doubt: join(flow.doubt, local)! });
     }
@@ -122,7 +127,7 @@ class PacketWalker {
 
   private filter(station: Station, flow: Flow, place: readonly number[]): Flow[] {
     const { table, chain, base } = station.chains[0]!;
-    const here = this.passesDevice(base);
+    const here = this.passesDevice(base, flow.state);
     if (here === false) return [flow];
     if (here === true) return this.chains.walkBase(table, chain, base, flow, place);
     const hitsBefore = this.hits.length;
@@ -133,9 +138,11 @@ class PacketWalker {
   }
 
   /** Whether the packet passes the device of an ingress or egress chain. */
-  private passesDevice({ hook, devices }: BaseHook): Truth {
+  private passesDevice({ hook, devices }: BaseHook, { outDevice }: PacketState): Truth {
     if (hook !== 'ingress' && hook !== 'egress') return true;
-    const passed = hook === 'ingress' ? this.packet.ingressDevices : this.packet.egressDevices;
+    const { packet } = this;
+    const rerouted = hook === 'egress' && outDevice !== packet.outDevice;
+    const passed = hook === 'ingress' ? packet.ingressDevices : rerouted ? undefined : packet.egressDevices;
     if (devices === undefined || passed === undefined) return depends();
     return devices.some((device) => passed.includes(device));
   }
