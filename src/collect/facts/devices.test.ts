@@ -201,7 +201,11 @@ describe('bpfPrograms', () => {
       stderr: '',
     };
     const unprivileged = new AnsweringHost({ commands: { 'bpftool -j prog show': refused } });
-    expect(await ask(unprivileged, {})).toMatchObject({ unavailable: 'no-permission', hint: 'run as root' });
+    expect(await ask(unprivileged, {})).toMatchObject({
+      unavailable: 'no-permission',
+      reason: '"bpftool -j prog show" may not look: can\'t get next program: Operation not permitted',
+      hint: 'run as root',
+    });
   });
 });
 

@@ -29,7 +29,10 @@ export async function runTool(host: Host, argv: readonly string[], options: RunO
 /** What it means that a program failed. */
 export function toolError(argv: readonly string[], { stdout, stderr, exitCode }: CommandResult): HostError {
   const command = argv.join(' ');
-  const said = (stderr.trim() || stdout.trim()).split('\n')[0]?.slice(0, 200) || `exit code ${exitCode}`;
+  const printed = stderr.trim() || stdout.trim();
+  // bpftool wraps its errors in JSON.
+  const message = /"error":"([^"]+)"/.exec(printed)?.[1] ?? printed.split('\n')[0];
+  const said = message?.slice(0, 200) || `exit code ${exitCode}`;
   if (/not permitted|[Pp]ermission denied/.test(said)) {
     return new HostError('no-permission', `"${command}" may not look: ${said}`, { hint: 'run as root' });
   }
