@@ -141,7 +141,8 @@ TCP_LISTEN_OVERFLOW (about 6.15, NOT_SPECIFIED before).
         { afterMs: 300, step: { on: 'router', connect: { count: 2 } } },
         { afterMs: 600, step: { on: 'router', run: ['nft', 'flush', 'ruleset'] } },
       ],
-      expect: { client: ['final-ack-lost', 'accept-queue-overflow-ack', 'defer-accept'] },
+      // From the client it is one of several that look alike: none may stand out.
+      expect: { client: null },
     }),
   },
   examples: [

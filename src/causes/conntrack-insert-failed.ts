@@ -1,8 +1,9 @@
 import { type Cause, type CauseEvidence, contradicts, defineCause, supports } from '../model/cause.ts';
 import { grown, watched } from '../model/cause-facts.ts';
 import { formatQuantity } from '../model/text.ts';
-import { DROP_HIT, filterWith, PASSING_FILTER } from './shared-example-hits.ts';
-import { EXAMPLE_ATTEMPT, exampleCounters } from './shared-examples.ts';
+import { nothingElseStopsIt } from './shared-below-tcp.ts';
+import { DROP_HIT, filterWith, PASSING_FILTER, TAKEN_IN } from './shared-example-hits.ts';
+import { EXAMPLE_ATTEMPT, exampleCounters, HEALTHY_LISTENER } from './shared-examples.ts';
 import { judgeFilter } from './shared-filter.ts';
 import { nftChain } from './shared-lab-rules.ts';
 import {
@@ -23,7 +24,7 @@ export const cause: Cause = defineCause({
   step: 'server-filter-in',
   sides: ['server'],
   needs: ['attempt', 'counters'],
-  wants: ['packetFilter', 'sockets', 'surroundings', 'kernelTrace'],
+  wants: ['packetFilter', 'incomingRoute', 'sockets', 'surroundings', 'kernelTrace'],
   assess(facts) {
     const { attempt, counters, packetFilter, kernelTrace } = facts;
     if (!synArrived(attempt) || !watched(attempt, counters)) return [];
@@ -41,12 +42,15 @@ export const cause: Cause = defineCause({
       );
       return evidence;
     }
-    // Other connections clash as well, UDP above all: the number alone does not tie it to this attempt.
+    // Other connections clash as well, UDP above all: the number decides only when nothing else can have stopped the SYN.
+    const own = ['nf_conntrack.insert_failed', 'nf_conntrack.drop'];
+    const decisive = nothingElseStopsIt(facts, ...own) && vanished(facts).length > 0;
+    const passed = decisive ? '; every rule, the route and the source check let them pass' : '';
     evidence.push(
       supports(
-        'strong',
+        decisive ? 'conclusive' : 'strong',
         'counters',
-        `nf_conntrack insert_failed +${failed} for ${theSyns(attempt)}: new entries clashed`,
+        `nf_conntrack insert_failed +${failed} for ${theSyns(attempt)}: new entries clashed${passed}`,
       ),
       ...tracedSyn(kernelTrace, {
         reasons: /^NETFILTER_DROP$/,
@@ -122,6 +126,20 @@ Linux 6.18: \`__nf_conntrack_confirm()\` → \`nf_ct_resolve_clash()\`; TCP entr
         packetFilter: PASSING_FILTER,
       },
       expect: 'likely',
+    },
+    {
+      name: 'a clash for every SYN, and nothing else on the way that could drop',
+      given: {
+        attempt: { ...EXAMPLE_ATTEMPT, syns: 2 },
+        counters: {
+          ...exampleCounters({ 'nf_conntrack.insert_failed': 2, 'nf_conntrack.drop': 2 }),
+          now: { TcpOutSegs: 12, TcpExtListenDrops: 0 },
+        },
+        packetFilter: PASSING_FILTER,
+        incomingRoute: TAKEN_IN,
+        sockets: HEALTHY_LISTENER,
+      },
+      expect: 'confirmed',
     },
     {
       name: 'clashes, but a rule drops the SYN',

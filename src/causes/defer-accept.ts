@@ -107,7 +107,8 @@ Linux 6.18: \`tcp_check_req()\` (\`rskq_defer_accept\`), \`syn_ack_recalc()\`; t
       listener: { options: [{ level: 6, option: 9, value: 3 }] },
       steps: [],
       attempt: { readMs: 2500 },
-      expect: { client: ['final-ack-lost', 'accept-queue-overflow-ack', 'defer-accept'] },
+      // From the client it is one of several that look alike: none may stand out.
+      expect: { client: null },
     }),
   },
   examples: [

@@ -1,6 +1,7 @@
 import { type Cause, type CauseEvidence, contradicts, defineCause, supports } from '../model/cause.ts';
 import { formatGrowths, grown, watched } from '../model/cause-facts.ts';
-import { PASSING_FILTER } from './shared-example-hits.ts';
+import { nothingElseStopsIt } from './shared-below-tcp.ts';
+import { PASSING_FILTER, TAKEN_IN } from './shared-example-hits.ts';
 import { EXAMPLE_ATTEMPT_V4, exampleCounters, HEALTHY_LISTENER } from './shared-examples.ts';
 import {
   clientName,
@@ -25,9 +26,9 @@ export const cause: Cause = defineCause({
   step: 'server-ip-in',
   sides: ['server'],
   needs: ['attempt', 'counters'],
-  wants: ['sockets', 'surroundings', 'kernelTrace', 'packetFilter'],
+  wants: ['sockets', 'surroundings', 'kernelTrace', 'packetFilter', 'incomingRoute'],
   assess(facts) {
-    const { attempt, counters, kernelTrace, packetFilter } = facts;
+    const { attempt, counters, kernelTrace } = facts;
     if (!synArrived(attempt) || !watched(attempt, counters)) return [];
     const names = COUNTERS[attempt.family];
     const [errors = ''] = names;
@@ -40,12 +41,11 @@ export const cause: Cause = defineCause({
     const evidence: CauseEvidence[] = [...traced, ...reachedTcp(facts)];
     const moved = names.filter((name) => grown(counters, name) > 0);
     const statement = `${formatGrowths(counters, moved)} for ${theSyns(attempt)}`;
-    // Packets of others may have been the bad ones: the number ties it to this attempt, and no more.
+    // The counters say how many, not which: they decide only when nothing else can have stopped the SYN.
     const fits = grown(counters, errors) >= expectedSyns(attempt);
-    evidence.push(supports(fits ? 'strong' : 'weak', 'counters', statement));
-    if (fits && packetFilter?.passes.includes('syn-in') && packetFilter.unread.length === 0) {
-      evidence.push(supports('weak', 'packetFilter', 'no rule would stop the SYN'));
-    }
+    const decisive = fits && nothingElseStopsIt(facts, ...names) && vanished(facts).length > 0;
+    const passed = decisive ? '; every rule, the route and the source check would let them pass' : '';
+    evidence.push(supports(decisive ? 'conclusive' : fits ? 'strong' : 'weak', 'counters', `${statement}${passed}`));
     return [...evidence, ...vanished(facts)];
   },
   sentence({ attempt, counters }) {
@@ -76,7 +76,8 @@ checksum that was left to a card that never saw the packet.
 Be sure: \`IpInHdrErrors\` (\`Ip6InHdrErrors\`) grows by one for each SYN; for a wrong checksum \`InCsumErrors\` of IpExt grows as well. A capture on the *receiving* side shows
 "bad cksum"; on the sending side the same words mean only that the card will fill it in.
 
-The counters say how many packets were bad, not which, so synscope confirms it only when the kernel's own drop event names the SYN.
+The counters say how many packets were bad, not which, so synscope confirms it only when the kernel's own drop event names the SYN, or when everything else on the way is
+excluded and TCP of the host was silent meanwhile.
 
 Linux 6.18: \`ip_rcv_core()\`, \`ip_rcv_options()\`, \`ip6_rcv_core()\`; drop reasons IP_CSUM, IP_INHDR, PKT_TOO_SMALL, IPV6_BAD_EXTHDR.
 `,
@@ -106,6 +107,20 @@ Linux 6.18: \`ip_rcv_core()\`, \`ip_rcv_options()\`, \`ip6_rcv_core()\`; drop re
         sockets: HEALTHY_LISTENER,
       },
       expect: 'likely',
+    },
+    {
+      name: 'as many bad headers as SYNs, and nothing else on the way that could drop',
+      given: {
+        attempt: { ...EXAMPLE_ATTEMPT_V4, syns: 3 },
+        counters: {
+          ...exampleCounters({ IpInHdrErrors: 3, IpExtInCsumErrors: 3 }),
+          now: { IpInHdrErrors: 3, IpExtInCsumErrors: 3, TcpExtListenDrops: 0, TcpOutSegs: 90 },
+        },
+        packetFilter: PASSING_FILTER,
+        incomingRoute: TAKEN_IN,
+        sockets: HEALTHY_LISTENER,
+      },
+      expect: 'confirmed',
     },
     {
       name: 'the kernel says that the checksum of the SYN was wrong',

@@ -49,7 +49,8 @@ export const cause: Cause = defineCause({
     if (sockets.exact !== undefined && sockets.exact.state !== 'SYN-RECV') {
       return [contradicts('conclusive', 'sockets', `the connection exists here (${sockets.exact.state})`)];
     }
-    if (resets === 0) return [supports(gone ? 'strong' : 'moderate', 'sockets', state)];
+    // Something else may have answered in its name.
+    if (resets === 0) return [supports(gone ? 'moderate' : 'weak', 'sockets', state)];
     const evidence: CauseEvidence[] = [
       supports(gone && acks > 0 ? 'conclusive' : 'strong', 'sockets', state),
       supports('moderate', 'attempt', 'what the client sent then was answered with RST'),

@@ -105,7 +105,7 @@ export function countsOnlyItsVictims({ tool, policy, text }: FilterHit): boolean
   const behind = /\bcounter(?: packets \d+ bytes \d+| name \S+)?(.*)$/s.exec(text)?.[1];
   if (behind === undefined) return false;
   return !/\b(?:limit|quota|ct|meta|ip6?|tcp|socket|osf|fib|numgen|jhash)\s|@/.test(
-    behind.replace(/\b(?:log|comment)\s.*/s, ''),
+    behind.replace(/\b(?:log|comment|reject)\b.*/s, ''),
   );
 }
 

@@ -22,24 +22,23 @@ export const cause: Cause = defineCause({
     const wrong = wrongAnswers(attempt);
     const [first] = wrong;
     const isn = attempt.handshake?.clientIsn;
+    const right = synAcks(attempt).length - wrong.length;
     if (first === undefined || isn === undefined) {
-      if (attempt.synAcks === 0) return [];
+      if (right === 0) return [];
       return [contradicts('conclusive', 'attempt', 'the SYN-ACK acknowledges the SYN as it should')];
     }
     const evidence: CauseEvidence[] = [];
     const resets = sighted(attempt, 'rst', 'out');
     const failed = attempt.connect === undefined || attempt.connect.errno !== undefined;
     const numbers = `the SYN-ACK acknowledges ${first.ack} where the SYN needs ${(isn + 1) >>> 0}`;
-    evidence.push(
-      supports(resets > 0 && failed && attempt.synAcks === 0 ? 'conclusive' : 'strong', 'attempt', numbers),
-    );
+    evidence.push(supports(resets > 0 && failed && right === 0 ? 'conclusive' : 'strong', 'attempt', numbers));
     if (resets > 0) {
       evidence.push(supports('moderate', 'attempt', `this host answered it with ${formatQuantity(resets, 'RST')}`));
     }
     if (watched(attempt, counters) && grown(counters, 'TcpOutRsts') > 0) {
       evidence.push(supports('weak', 'counters', `OutRsts +${grown(counters, 'TcpOutRsts')}`));
     }
-    if (attempt.synAcks > 0 || !failed) {
+    if (right > 0 || !failed) {
       evidence.push(contradicts('strong', 'attempt', 'another SYN-ACK acknowledges the SYN as it should'));
     }
     const traced = kernelTrace?.events.some(
@@ -98,7 +97,6 @@ Linux 6.18: \`tcp_rcv_synsent_state_process()\` → \`reset_and_undo\`; drop rea
               { on: 'server', nft: nftChain({ hook: 'input' }, `tcp dport ${port} drop`) },
               { on: 'server', answerWith: { flags: 'SA', ackOffset: 7776 } },
             ],
-            expect: { server: null },
           }
         : {
             steps: [
@@ -110,9 +108,6 @@ Linux 6.18: \`tcp_rcv_synsent_state_process()\` → \`reset_and_undo\`; drop rea
                 ),
               },
             ],
-            expect: {
-              server: ['rst-on-synack', 'synack-bad-ack', 'return-path-lost', 'final-ack-lost', 'rst-injected'],
-            },
           },
   },
   examples: [
@@ -147,13 +142,17 @@ Linux 6.18: \`tcp_rcv_synsent_state_process()\` → \`reset_and_undo\`; drop rea
   references: ['RFC 9293 section 3.10.7.3', 'net/ipv4/tcp_input.c: tcp_rcv_synsent_state_process()'],
 });
 
+function synAcks({ handshake }: Attempt): readonly Segment[] {
+  return (handshake?.segments ?? []).filter(({ kind, direction }) => kind === 'syn-ack' && direction === 'to-client');
+}
+
 /** SYN-ACKs that do not acknowledge the SYN (or some of its data, RFC 7413). */
-function wrongAnswers({ handshake }: Attempt): readonly Segment[] {
-  if (handshake?.clientIsn === undefined) return [];
-  const { clientIsn, segments } = handshake;
+function wrongAnswers(attempt: Attempt): readonly Segment[] {
+  const { clientIsn, segments = [] } = attempt.handshake ?? {};
+  if (clientIsn === undefined) return [];
   const data = segments.find(({ kind }) => kind === 'syn')?.payloadBytes ?? 0;
-  return segments.filter(({ kind, direction, ack }) => {
+  return synAcks(attempt).filter(({ ack }) => {
     const ahead = (ack - clientIsn) | 0;
-    return kind === 'syn-ack' && direction === 'to-client' && (ahead < 1 || ahead > 1 + data);
+    return ahead < 1 || ahead > 1 + data;
   });
 }

@@ -5,7 +5,7 @@ import type { TrafficControl } from '../model/facts/links.ts';
 import { formatQuantity } from '../model/text.ts';
 import { nothingElseStopsIt } from './shared-below-tcp.ts';
 import { PASSING_FILTER, TAKEN_IN } from './shared-example-hits.ts';
-import { EXAMPLE_ATTEMPT, exampleCounters } from './shared-examples.ts';
+import { EXAMPLE_ATTEMPT, exampleCounters, HEALTHY_LISTENER } from './shared-examples.ts';
 import { clientName, expectedSyns, reachedTcp, synArrived, theSyns, tracedSyn, vanished } from './shared-silence.ts';
 
 const CLSACT: TrafficControl = {
@@ -149,6 +149,7 @@ Linux 6.18: \`sch_handle_ingress()\` (tcx and clsact) in \`__netif_receive_skb_c
         counters: { ...exampleCounters({}), now: { TcpExtListenDrops: 0, TcpOutSegs: 51 } },
         packetFilter: PASSING_FILTER,
         incomingRoute: TAKEN_IN,
+        sockets: HEALTHY_LISTENER,
       },
       expect: 'confirmed',
     },
