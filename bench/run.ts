@@ -1,18 +1,22 @@
 /**
  * Measures synscope against tcpdump, tshark and other tools, and writes docs/benchmarks.md.
  *   npm run bench -- [--input-dir FOLDER] [--runs 5] [--only ID,ID] [--output FILE]
- * The captures that the folder lacks are generated into it, when the generator lies beside the checkout.
+ * Of the two parts of the file, captures and live diagnosis, the one of which nothing is measured stays as it is. The captures that the folder lacks are generated into it, when the generator lies beside the checkout.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { provideInputs } from './inputs.ts';
-import { measure, measurePair, median } from './measure.ts';
+import { LIVE_CASES, type LiveRow } from './live.ts';
+import { timePair } from './live-measure.ts';
+import { makeNetwork, networkMissing } from './live-network.ts';
+import { measure, measurePair, median, type Subject } from './measure.ts';
 import { type Result, renderBenchmarks } from './render.ts';
+import { LIVE_HEADING, renderLive } from './render-live.ts';
 import { SCENARIOS, type Scenario, synscope, toolVersion } from './scenarios.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -25,36 +29,84 @@ const { values } = parseArgs({
   },
 });
 const folder = values['input-dir'];
-const wanted = SCENARIOS.filter(({ id }) => values.only === undefined || values.only.split(',').includes(id));
-const possible = wanted.filter(({ tool }) => tool === undefined || toolVersion(tool) !== undefined);
+const isWanted = ({ id }: { readonly id: string }): boolean =>
+  values.only === undefined || values.only.split(',').includes(id);
+const wanted = SCENARIOS.filter(isWanted);
+const live = LIVE_CASES.filter(isWanted);
+const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`;
+const node: Subject = { name: 'node -e 0', argv: [process.execPath, '-e', '0'], succeedsWith: [0] };
 
 try {
   if (!existsSync(join(root, 'dist', '.stamp'))) throw new Error('synscope is not built; npm run build');
-  provideInputs(folder, [...new Set(possible.flatMap(({ inputs }) => inputs))]);
-  const loadBefore = loadavg()[0]!;
-  const node = Array.from({ length: 5 }, () =>
-    measure({ name: 'node -e 0', argv: [process.execPath, '-e', '0'], succeedsWith: [0] }),
-  );
-  const results = possible.map(runScenario);
-  const text = renderBenchmarks(results, {
-    date: new Date().toISOString().slice(0, 10),
-    machine: [
-      `${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`,
-      `load average ${loadBefore.toFixed(1)} before, ${loadavg()[0]!.toFixed(1)} after`,
-    ],
-    versions: [
-      `synscope ${version()}, Node.js ${process.versions.node}`,
-      ...new Set(possible.flatMap(({ tool }) => (tool === undefined ? [] : [toolVersion(tool)!]))),
-    ],
-    nodeRssMiB: median(node.map((run) => run.peakRssMiB)),
-    nodeCpuSeconds: median(node.map((run) => run.cpuSeconds)),
-    skipped: wanted.filter((scenario) => !possible.includes(scenario)).map(({ tool }) => tool!),
-  });
+  const [captures = '', ...rest] = existsSync(values.output)
+    ? readFileSync(values.output, 'utf8').split(`\n${LIVE_HEADING}`)
+    : [];
+  const before = rest.length > 0 ? `${LIVE_HEADING}${rest.join('')}` : '';
+  const parts = [
+    wanted.length > 0 ? measureCaptures() : captures.trimEnd(),
+    live.length > 0 ? await measureLive() : before,
+  ];
+  const text = `${parts.map((part) => part.trimEnd()).join('\n\n')}\n`;
   writeFileSync(values.output, text);
   console.log(text);
 } catch (error) {
   console.error(`bench: ${error instanceof Error ? error.message : error}`);
   process.exitCode = 2;
+}
+
+function measureCaptures(): string {
+  const possible = wanted.filter(({ tool }) => tool === undefined || toolVersion(tool) !== undefined);
+  provideInputs(folder, [...new Set(possible.flatMap(({ inputs }) => inputs))]);
+  const loadBefore = loadavg()[0]!;
+  const idle = Array.from({ length: 5 }, () => measure(node));
+  const results = possible.map(runScenario);
+  return renderBenchmarks(results, {
+    date: today(),
+    machine: [machine, load(loadBefore)],
+    versions: [
+      `synscope ${version()}, Node.js ${process.versions.node}`,
+      ...new Set(possible.flatMap(({ tool }) => (tool === undefined ? [] : [toolVersion(tool)!]))),
+    ],
+    nodeRssMiB: median(idle.map((run) => run.peakRssMiB)),
+    nodeCpuSeconds: median(idle.map((run) => run.cpuSeconds)),
+    skipped: wanted.filter((scenario) => !possible.includes(scenario)).map(({ tool }) => tool!),
+  });
+}
+
+async function measureLive(): Promise<string> {
+  const missing = networkMissing();
+  const rows: LiveRow[] = [];
+  const skipped: string[] = missing === undefined ? [] : [`live diagnosis (${missing})`];
+  const loadBefore = loadavg()[0]!;
+  const { oursMs } = timePair(node, node, 5);
+  if (missing === undefined) {
+    const network = makeNetwork();
+    try {
+      for (const { id, run } of live) {
+        console.error(id);
+        const row = await run(network, Number(values.runs));
+        if (typeof row === 'string') skipped.push(`${id} (${row})`);
+        else rows.push(row);
+      }
+    } finally {
+      network.remove();
+    }
+  }
+  for (const reason of skipped) console.error(`skipped: ${reason}`);
+  return renderLive(rows, {
+    date: today(),
+    machine: [machine, load(loadBefore), `synscope ${version()}, Node.js ${process.versions.node}`],
+    nodeMs: median(oursMs),
+    skipped,
+  });
+}
+
+function today(): string {
+  return new Date().toISOString().slice(0, 10);
+}
+
+function load(before: number): string {
+  return `load average ${before.toFixed(1)} before, ${loadavg()[0]!.toFixed(1)} after`;
 }
 
 function runScenario(scenario: Scenario): Result {

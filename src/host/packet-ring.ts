@@ -133,7 +133,8 @@ class PacketRing implements HostCapture {
     this.stopped = true;
     this.watch.close();
     this.ring.unmap();
-    this.calls.close(this.fd);
+    // The kernel waits until no processor uses the socket any more.
+    this.calls.closeSlowly(this.fd);
     this.wake?.();
   }
 

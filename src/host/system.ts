@@ -1,3 +1,4 @@
+import { close as closeInThread } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
@@ -41,6 +42,8 @@ export interface SystemCalls {
   sendto(fd: number, bytes: Uint8Array, flags: number, address?: Uint8Array): number;
   /** close(2). */
   close(fd: number): void;
+  /** close(2) of a descriptor whose end takes the kernel a while, in another thread. */
+  closeSlowly(fd: number): void;
   /** mmap(2) of a whole descriptor, shared, for reading and writing. Nobody may touch the memory after `unmap`. */
   map(fd: number, lengthBytes: number): { readonly memory: ArrayBuffer; unmap(): void };
   /**
@@ -150,6 +153,9 @@ function bindCalls(koffi: Koffi): SystemCalls {
       checked('sendto', sendto(fd, bytes, bytes.length, flags, address ?? null, address?.length ?? 0)),
     close(fd) {
       checked('close', close(fd));
+    },
+    closeSlowly(fd) {
+      closeInThread(fd, () => {});
     },
     map(fd, lengthBytes) {
       const at = mmap(null, lengthBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) as bigint;

@@ -48,6 +48,8 @@ const FIRST_LOOK_MS = 1150;
 const PATIENCE_MS = 4300;
 /** A SYN that left is in the capture within this time, also on a busy host. */
 const SEEN_WITHIN_MS = 150;
+/** A packet is seen so long after it passed, at the latest. */
+const CAPTURE_DELAY_MS = 15;
 const UNKNOWN_CLIENT: Readonly<Record<4 | 6, string>> = { 4: '0.0.0.0', 6: '::' };
 
 /** Tries to connect to a target from a host, and says why it does not work. */
@@ -171,8 +173,12 @@ class Trial {
         ...candidates.filter(({ outcome }) => outcome === undefined).map(({ done }) => done),
       ]);
     }
+    const { holdMs } = this.options;
+    const isWell = ({ outcome }: Candidate): boolean =>
+      outcome !== undefined && outcome.errno === undefined && outcome.afterwards === 'silent';
+    if (candidates.every(isWell) && holdMs >= CAPTURE_DELAY_MS) await this.watch.endCapture();
     // The last packets are still on their way through the ring of the capture.
-    if (this.watch.captures) await sleep(15);
+    else if (this.watch.captures) await sleep(CAPTURE_DELAY_MS);
   }
 
   /** Whether an ICMP error has answered: connect() itself may overlook the first one, the packets do not. */

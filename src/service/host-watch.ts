@@ -40,6 +40,7 @@ export class HostWatch {
   private monitored = '';
   private packetsEnded = false;
   private readonly pumping: Promise<void>[] = [];
+  private pumpingPackets: Promise<void> = Promise.resolve();
 
   constructor(host: Host, scope: BaselineScope) {
     this.host = host;
@@ -75,6 +76,12 @@ export class HostWatch {
       readBaseline(host, HOST_COLLECTORS, scope),
     ]);
     host.beginWatch?.();
+  }
+
+  /** Ends the capture; packets that are still on their way do not matter any more, those that came have been taken. */
+  async endCapture(): Promise<void> {
+    this.capture?.stop(true);
+    await this.pumpingPackets;
   }
 
   /**
@@ -122,7 +129,8 @@ export class HostWatch {
       await capture.ready;
       this.capture = capture;
       keepFromChildren(this.live.memory);
-      this.pumping.push(this.pumpCapture(capture));
+      this.pumpingPackets = this.pumpCapture(capture);
+      this.pumping.push(this.pumpingPackets);
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       this.uncaptured = { reason: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
