@@ -1,4 +1,3 @@
-import { execFileSync, spawnSync } from 'node:child_process';
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NetnsHost } from '../../host/netns-host.ts';
@@ -11,26 +10,33 @@ import {
   SERVER_V4,
   SERVER_V6,
 } from '../../host/testing/namespaces.ts';
-import type { Attempt, Side } from '../../model/facts/attempt.ts';
+import type { Side } from '../../model/facts/attempt.ts';
 import { isUnavailable } from '../../model/facts/fact.ts';
-import type { FilterHit, PacketFilter } from '../../model/facts/packet-filter.ts';
+import type { PacketFilter } from '../../model/facts/packet-filter.ts';
 import { gatherFacts, readBaseline } from './gather.ts';
 import { packetFilter } from './packet-filter.ts';
 import { type Actor, LISTEN, startActor } from './testing/actors.ts';
+import {
+  clearRules,
+  judged,
+  knowNeighbours,
+  loadNft,
+  missingProgram,
+  plainAttempt,
+  probe,
+  remembers,
+  sureEnd,
+  WORLD,
+  within,
+} from './testing/filter-lab.ts';
 import { plainFacts } from './testing/filter-scope.ts';
 import { randomIptables } from './testing/random-iptables.ts';
 import { randomNft } from './testing/random-nft.ts';
-import { Chance, type RuleWorld } from './testing/random-rules.ts';
+import { Chance } from './testing/random-rules.ts';
 
 // Random rule sets are loaded into a namespace; what is predicted for a SYN and its SYN-ACK is held against what the kernel does with
 // them. SYNSCOPE_FILTER_RUNS: how many of each kind; SYNSCOPE_FILTER_SEED: the first seed, each run counts on from it.
 
-const WORLD: RuleWorld = {
-  client: { 4: CLIENT_V4, 6: CLIENT_V6 },
-  server: { 4: SERVER_V4, 6: SERVER_V6 },
-  port: 8443,
-  otherPort: 8080,
-};
 const RUNS = Number(process.env.SYNSCOPE_FILTER_RUNS ?? 12);
 const SEED = Number(process.env.SYNSCOPE_FILTER_SEED ?? 1);
 
@@ -51,20 +57,11 @@ const PROBES: Readonly<Record<Side, string>> = {
   ),
 };
 
-function probe(...chains: readonly string[]): string {
-  const sets = ['first', 'made', 'second'].map((set) => `set ${set} { type inet_service; flags dynamic; size 65535; }`);
-  return `table inet probe {\n${sets.join('\n')}\n${chains.map((text, index) => `chain p${index} { ${text} }`).join('\n')}\n}`;
-}
-
 /** The packets of each side: the first one, and the answer to it. */
 const PACKETS = { server: ['syn-in', 'syn-ack-out'], client: ['syn-out', 'syn-ack-in'] } as const;
 
 const missing = namespacesMissing() ?? missingProgram('nft');
 if (missing !== undefined) console.log(`skipped: rule sets against the kernel (${missing})`);
-
-function missingProgram(name: string): string | undefined {
-  return spawnSync(name, ['--version']).error === undefined ? undefined : `needs ${name}`;
-}
 
 /** One variant of rule sets. */
 interface Variant {
@@ -85,87 +82,6 @@ const VARIANTS: readonly Variant[] = [
     make: (chance) => [randomNft(chance, WORLD), randomIptables(chance, WORLD)],
   },
 ];
-
-/** nft refuses rules whose matches cannot go together; such rules are left out. */
-function loadNft(namespace: string, text: string): void {
-  const lines = text.split('\n');
-  for (;;) {
-    const { status, stderr } = spawnSync('ip', ['netns', 'exec', namespace, 'nft', '-f', '-'], {
-      encoding: 'utf8',
-      input: lines.join('\n'),
-    });
-    if (status === 0) return;
-    const refused = [...stderr.matchAll(/stdin:(\d+):/g)].map(([, line]) => Number(line) - 1);
-    if (refused.length === 0 || refused.some((line) => !/^ {4}\S/.test(lines[line] ?? ''))) throw new Error(stderr);
-    for (const line of refused) lines[line] = '';
-  }
-}
-
-function within(namespace: string, argv: readonly string[], input?: string): string {
-  return execFileSync('ip', ['netns', 'exec', namespace, ...argv], {
-    encoding: 'utf8',
-    stdio: ['pipe', 'pipe', 'pipe'],
-    ...(input === undefined ? {} : { input }),
-  });
-}
-
-function knowNeighbours(namespace: string, of: string, addresses: readonly string[]): void {
-  const linkAddress = within(of, ['cat', '/sys/class/net/eth0/address']).trim();
-  for (const address of addresses) {
-    within(namespace, ['ip', 'neigh', 'replace', address, 'lladdr', linkAddress, 'dev', 'eth0', 'nud', 'permanent']);
-  }
-}
-
-function clearRules(namespace: string): void {
-  within(namespace, ['nft', 'flush', 'ruleset']);
-  const names = spawnSync('ip', ['netns', 'exec', namespace, 'cat', '/proc/net/ip_tables_names'], { encoding: 'utf8' });
-  const tables = names.stdout.split('\n').filter((name) => name !== '');
-  if (tables.length === 0) return;
-  const bases: Readonly<Record<string, readonly string[]>> = {
-    filter: ['INPUT', 'FORWARD', 'OUTPUT'],
-    raw: ['PREROUTING', 'OUTPUT'],
-    nat: ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'],
-  };
-  const all = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'];
-  const text = tables.map((table) => {
-    const chains = (bases[table] ?? all).map((chain) => `:${chain} ACCEPT [0:0]`);
-    return `*${table}\n${chains.join('\n')}\nCOMMIT\n`;
-  });
-  within(namespace, ['iptables-legacy-restore'], text.join(''));
-}
-
-function plainAttempt(side: Side, family: 4 | 6, clientPort: number, port: number): Attempt {
-  const options = {
-    windowBytes: 64240,
-    windowScaleShift: 7,
-    sackPermitted: true,
-    timestamps: true,
-    mptcp: false,
-    md5: false,
-    ao: false,
-    ecnSetup: false,
-  };
-  const first = { segment: side === 'server' ? 'syn' : 'syn-ack', direction: 'in', device: 'eth0' } as const;
-  const client = { address: WORLD.client[family], port: clientPort };
-  const server = { address: WORLD.server[family], port };
-  return {
-    side,
-    observed: true,
-    captured: true,
-    family,
-    client,
-    server,
-    syns: 1,
-    synAcks: 0,
-    synOptions: { mssBytes: family === 4 ? 1460 : 1440, ...options },
-    sightings: [{ ...first, count: 1, linkDestination: 'host' }],
-    icmpErrors: [],
-    arrivedTtl: 64,
-    inDevice: 'eth0',
-    ...(side === 'client' ? { connect: { remote: server, local: client, elapsedMs: 1 } } : {}),
-    lastedMs: 0,
-  };
-}
 
 describe.skipIf(missing !== undefined)('what rules do is predicted as the kernel does it', () => {
   let pair: NamespacePair;
@@ -217,13 +133,11 @@ describe.skipIf(missing !== undefined)('what rules do is predicted as the kernel
     );
     const fact = facts.packetFilter;
     if (fact === undefined || isUnavailable(fact)) throw new Error(`no packetFilter: ${fact?.reason}`);
-    const remembered = (set: string): boolean =>
-      within(pair[side], ['nft', 'list', 'set', 'inet', 'probe', set]).includes(` ${local}`);
     return {
       filter: fact.value,
-      first: remembered('first'),
-      made: remembered('made'),
-      second: remembered('second'),
+      first: remembers(pair[side], 'first', local),
+      made: remembers(pair[side], 'made', local),
+      second: remembers(pair[side], 'second', local),
       errno: outcome.errno,
     };
   }
@@ -235,19 +149,6 @@ describe.skipIf(missing !== undefined)('what rules do is predicted as the kernel
     const end = sureEnd(filter, syn);
     if (end?.verdict === 'drop' && errno !== 'TIMEDOUT-LOCAL')
       wrong.push(`the SYN is dropped, and connect() says ${errno}`);
-    return wrong;
-  }
-
-  function judged(filter: PacketFilter, packet: FilterHit['packet'], came: boolean): string[] {
-    const wrong: string[] = [];
-    const end = sureEnd(filter, packet);
-    if (filter.passes.includes(packet) && !came) wrong.push(`${packet} passes, and did not come through`);
-    if (filter.blocked?.includes(packet) && came) wrong.push(`${packet} is blocked, and came through`);
-    if (end !== undefined && came) wrong.push(`${packet} is surely stopped, and came through: ${end.text}`);
-    if (end?.packetsDelta === 0) wrong.push(`the rule that stops ${packet} counted nothing: ${end.text}`);
-    if (!came && !filter.hits.some((hit) => hit.packet === packet && isStop(hit))) {
-      wrong.push(`${packet} did not come through, and no rule may stop it`);
-    }
     return wrong;
   }
 
@@ -294,11 +195,3 @@ describe.skipIf(missing !== undefined)('what rules do is predicted as the kernel
     );
   }
 });
-
-function sureEnd(filter: PacketFilter, packet: FilterHit['packet']): FilterHit | undefined {
-  return filter.hits.find((hit) => hit.packet === packet && hit.certainty === 'certain' && isStop(hit));
-}
-
-function isStop({ verdict }: FilterHit): boolean {
-  return verdict === 'drop' || verdict === 'reject-icmp' || verdict === 'reject-reset';
-}

@@ -16,17 +16,32 @@ interface Draft {
 
 /** Makes a rule set of one to three tables that nft takes. */
 export function randomNft(chance: Chance, world: RuleWorld): string {
-  return Array.from({ length: 1 + chance.below(3) }, (_, index) => randomTable(chance, world, `t${index}`)).join('\n');
+  const hooks = ['prerouting', 'input', 'input', 'output', 'postrouting'];
+  return Array.from({ length: 1 + chance.below(3) }, (_, index) => randomTable(chance, world, `t${index}`, hooks)).join(
+    '\n',
+  );
 }
 
-function randomTable(chance: Chance, world: RuleWorld, name: string): string {
+/** Makes a rule set for a host that sends the SYN on; translation of the destination comes on top. */
+export function randomNftForward(chance: Chance, world: RuleWorld): string {
+  const hooks = ['prerouting', 'forward', 'forward', 'postrouting', 'input', 'output'];
+  return Array.from({ length: 1 + chance.below(2) }, (_, index) =>
+    randomTable(chance, world, `t${index}`, hooks, false),
+  ).join('\n');
+}
+
+function randomTable(
+  chance: Chance,
+  world: RuleWorld,
+  name: string,
+  hookPool: readonly string[],
+  mayTranslate = true,
+): string {
   const family = chance.pick<Family>(['inet', 'inet', 'ip', 'ip6', 'netdev']);
   const bases =
     family === 'netdev'
       ? [{ hook: 'ingress', priority: 0, device: ' device eth0' }]
-      : chance
-          .some(['prerouting', 'input', 'input', 'output', 'postrouting'], 3)
-          .map((hook) => ({ hook, priority: randomPriority(chance, hook), device: '' }));
+      : chance.some(hookPool, 3).map((hook) => ({ hook, priority: randomPriority(chance, hook), device: '' }));
   const hooks = bases.map(({ hook }) => hook);
   const chains = ['c1', 'c2', 'c3'];
   const raw = bases.every(({ priority, hook }) => priority < -200 && hook !== 'input' && hook !== 'postrouting');
@@ -40,7 +55,7 @@ function randomTable(chance: Chance, world: RuleWorld, name: string): string {
     const head = `type filter hook ${hook}${device} priority ${priority}; policy ${policy};`;
     return `  chain b${index} {\n    ${head}\n${randomRules(draft, 6)}  }`;
   });
-  const nat = family !== 'netdev' && chance.often(0.2) ? [randomNat(chance, world, family)] : [];
+  const nat = mayTranslate && family !== 'netdev' && chance.often(0.2) ? [randomNat(chance, world, family)] : [];
   return `table ${family} ${name} {\n${sets(world, family)}\n${[...user, ...base, ...nat].join('\n')}\n}\n`;
 }
 
@@ -110,7 +125,7 @@ function randomVerdict({ chance, targets, hooks, family }: Draft): string {
   if (targets.length > 0) {
     all.push(`jump ${chance.pick(targets)}`, `jump ${chance.pick(targets)}`, `goto ${chance.pick(targets)}`);
   }
-  if (family !== 'netdev' && hooks.every((hook) => hook === 'input' || hook === 'output')) {
+  if (family !== 'netdev' && hooks.every((hook) => hook === 'input' || hook === 'output' || hook === 'forward')) {
     all.push('reject', 'meta l4proto tcp reject with tcp reset');
     if (family === 'inet')
       all.push('reject with icmpx type admin-prohibited', 'reject with icmp type host-unreachable');
