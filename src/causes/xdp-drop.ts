@@ -47,6 +47,13 @@ export const cause: Cause = defineCause({
     const evidence: CauseEvidence[] = [
       supports('moderate', 'links', `no SYN of the client reached the capture, and ${programs} runs in front of it`),
     ];
+    // What an interface received and the capture did not see was eaten in between, or is of no kind that is captured.
+    const unseen = (link: (typeof attached)[number]): number =>
+      (link.growth.rxPackets ?? 0) - (surroundings?.received?.[link.name] ?? 0);
+    if (surroundings?.received !== undefined && attached.every((link) => unseen(link) <= 0)) {
+      const counts = formatList(attached.map(({ name, growth }) => `${name} +${growth.rxPackets ?? 0} received`));
+      return [...evidence, contradicts('strong', 'links', `the capture saw every packet that came in (${counts})`)];
+    }
     const busy = attached.filter(({ growth }) => (growth.rxPackets ?? 0) > 0);
     if (busy.length > 0) {
       const counts = formatList(busy.map(({ name, growth }) => `${name} +${growth.rxPackets}`));

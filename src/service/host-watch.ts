@@ -6,12 +6,12 @@ import { SurroundingsLog, watchedAttempt } from '../collect/watch/attempt-of.ts'
 import { foreignAnswers } from '../collect/watch/foreign-answers.ts';
 import { interfaceNames } from '../collect/watch/interface-names.ts';
 import { LiveHandshakes } from '../collect/watch/live-handshakes.ts';
-import { type InterfaceNames, neighbourActivityOf, sightingsOf } from '../collect/watch/sightings.ts';
+import { type InterfaceNames, neighbourActivityOf, receivedBy, sightingsOf } from '../collect/watch/sightings.ts';
 import { parseIpMonitor } from '../formats/iproute/monitor.ts';
 import { type Host, type HostCapture, HostError, type HostStream } from '../host/host.ts';
 import { keepFromChildren } from '../host/system.ts';
 import type { NotSeen } from '../model/diagnosis.ts';
-import type { Attempt, ConnectResult } from '../model/facts/attempt.ts';
+import type { Attempt, ConnectResult, Surroundings } from '../model/facts/attempt.ts';
 import { isUnavailable } from '../model/facts/fact.ts';
 import type { NetworkChange } from '../model/facts/routing.ts';
 import type { Handshake } from '../model/handshake.ts';
@@ -66,14 +66,14 @@ export class HostWatch {
   /** Resolves when nothing that happens from now on is missed. */
   async start(): Promise<void> {
     const { host, scope } = this;
+    const capturing = this.startCapture();
     this.monitor = host.stream(['env', 'TZ=UTC', 'ip', '-ts', 'monitor', 'link', 'address', 'route', 'rule']);
     this.pumping.push(this.pumpMonitor(this.monitor));
-    // Packets first: whatever moves a counter after the baseline is seen.
-    await this.startCapture();
     [this.names, this.trace, this.baseline] = await Promise.all([
       interfaceNames(host),
       watchKernel(host, scope.port),
-      readBaseline(host, HOST_COLLECTORS, scope),
+      // Packets first: whatever moves a counter after the baseline is seen.
+      capturing.then(() => readBaseline(host, HOST_COLLECTORS, scope)),
     ]);
     host.beginWatch?.();
   }
@@ -103,13 +103,18 @@ export class HostWatch {
     return foreign.length === 0 ? attempt : { ...attempt, foreignAnswers: foreign };
   }
 
+  private surroundingsOf({ client }: Attempt): Surroundings {
+    const { live, baseline, names } = this;
+    const about = this.surroundings.about(client.address, live.counts.syns);
+    if (!this.captures || baseline === undefined) return about;
+    const received = receivedBy(live.history, names, Number(baseline.atNs - live.baseNs));
+    return received === undefined ? about : { ...about, received };
+  }
+
   /** All facts around one attempt. */
   async facts(attempt: Attempt, known: Facts = {}): Promise<Facts> {
     const watched: Facts = {
-      surroundings: {
-        value: this.surroundings.about(attempt.client.address, this.live.counts.syns),
-        source: 'capture',
-      },
+      surroundings: { value: this.surroundingsOf(attempt), source: 'capture' },
       neighbourActivity: { value: neighbourActivityOf(this.live.history, this.names), source: 'capture' },
       ...(this.trace === undefined ? {} : { kernelTrace: this.trace.trace(attempt) }),
       ...known,

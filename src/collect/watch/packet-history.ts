@@ -24,6 +24,9 @@ export class PacketHistory {
   private wrapEnd = 0;
   private oldest = 0;
 
+  /** Whether every packet that was added is still there. */
+  complete = true;
+
   /** Adds all packets of a batch. */
   add(reader: FrameReader, view: DataView, batch: FrameBatch): void {
     for (let i = 0; i < batch.count; i++) {
@@ -62,6 +65,7 @@ export class PacketHistory {
   private room(needed: number): number {
     if (this.head + needed > HISTORY_BYTES) {
       this.wrapEnd = this.head;
+      this.complete = false;
       this.head = 0;
       this.oldest = 0;
     }

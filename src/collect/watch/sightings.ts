@@ -72,6 +72,26 @@ function isOtherFlow(
   return ports !== ahead && ports !== server.port * 0x1_0000 + client.port;
 }
 
+/**
+ * Packets of the capture that came in, by interface; undefined when the oldest ones are gone.
+ * @param sinceNs by the clock of the history: those before it do not count.
+ */
+export function receivedBy(
+  history: PacketHistory,
+  names: InterfaceNames,
+  sinceNs: number,
+): Readonly<Record<string, number>> | undefined {
+  if (!history.complete) return undefined;
+  const received: Record<string, number> = {};
+  for (const packet of history.packets()) {
+    const cooked = cookedHeader(packet);
+    if (cooked?.interfaceIndex === undefined || cooked.packetType === OUTGOING || packet.timeNs < sinceNs) continue;
+    const device = names.get(cooked.interfaceIndex);
+    if (device !== undefined) received[device] = (received[device] ?? 0) + 1;
+  }
+  return received;
+}
+
 function destinationOf({ packetType }: CookedHeader): Sighting['linkDestination'] {
   return (['host', 'broadcast', 'multicast', 'otherhost'] as const)[packetType] ?? 'unknown';
 }

@@ -82,6 +82,8 @@ export interface Surroundings {
   readonly unansweredClients: readonly string[];
   /** SYNs to the port in all, by all clients. */
   readonly syns: number;
+  /** Packets that the capture saw come in, by interface; absent when it cannot hold all of them any more. */
+  readonly received?: Readonly<Record<string, number>>;
   /** RSTs that answered a SYN of this client on any port: they prove the way back. */
   readonly resetsToClient: number;
   /** Half-open attempts of many sources at once, as a flood makes them. */
