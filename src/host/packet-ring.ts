@@ -52,10 +52,20 @@ const LINK_TYPE = 58;
  * with this process (Documentation/networking/packet_mmap.rst).
  * @throws HostError `no-permission` without CAP_NET_RAW.
  */
-export function captureWithRing(spec: CaptureSpec, enter: Enter): HostCapture {
+export async function captureWithRing(spec: CaptureSpec, enter: Enter): Promise<HostCapture> {
   const filter = handshakeFilter(spec);
+  const blocks = Math.max(2, Math.ceil((spec.bufferBytes ?? BUFFER_BYTES) / BLOCK_BYTES));
   try {
-    return new PacketRing(systemCalls(), filter, spec, enter);
+    const calls = systemCalls();
+    // Protocol 0: no packet comes before the filter stands and the socket is bound.
+    const fd = enter(() => calls.socket(AF_PACKET, SOCK_DGRAM, 0));
+    try {
+      await attachRing(calls, fd, filter, blocks);
+      return new PacketRing(calls, fd, blocks, spec.snapLengthBytes ?? DEFAULT_SNAP_LENGTH_BYTES);
+    } catch (error) {
+      calls.close(fd);
+      throw error;
+    }
   } catch (error) {
     const failure = hostFailure(error, 'packets cannot be captured');
     if (!(failure instanceof HostError) || failure.code !== 'no-permission') throw failure;
@@ -64,6 +74,20 @@ export function captureWithRing(spec: CaptureSpec, enter: Enter): HostCapture {
       hint: 'run as root, or with the capability CAP_NET_RAW',
     });
   }
+}
+
+/** Sets the filter of a packet socket and makes its ring. */
+async function attachRing(calls: SystemCalls, fd: number, filter: Uint8Array, blocks: number): Promise<void> {
+  calls.setsockopt(fd, SOL_PACKET, PACKET_VERSION, uint32s(TPACKET_V3));
+  const program = Buffer.alloc(16);
+  program.writeUInt16LE(filter.length / 8, 0);
+  program.writeBigUInt64LE(calls.addressOf(filter), 8);
+  calls.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program);
+  calls.setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, uint32s(1));
+  const frames = (BLOCK_BYTES / FRAME_BYTES) * blocks;
+  const request = uint32s(BLOCK_BYTES, blocks, FRAME_BYTES, frames, RETIRE_MS, 0, 0);
+  // The kernel clears the memory, and waits until no processor uses the socket as it was.
+  await calls.setsockoptSlowly(fd, SOL_PACKET, PACKET_RX_RING, request);
 }
 
 class PacketRing implements HostCapture {
@@ -86,22 +110,16 @@ class PacketRing implements HostCapture {
   private lostPackets = 0;
   private wake: (() => void) | undefined;
 
-  constructor(calls: SystemCalls, filter: Uint8Array, spec: CaptureSpec, enter: Enter) {
+  /** @param fd a packet socket with a ring of so many blocks, not bound yet. */
+  constructor(calls: SystemCalls, fd: number, blocks: number, snapLengthBytes: number) {
     this.calls = calls;
-    this.blocks = Math.max(2, Math.ceil((spec.bufferBytes ?? BUFFER_BYTES) / BLOCK_BYTES));
-    // Protocol 0: no packet comes before the filter stands and the socket is bound.
-    this.fd = enter(() => calls.socket(AF_PACKET, SOCK_DGRAM, 0));
-    try {
-      this.attach(filter);
-      this.ring = calls.map(this.fd, BLOCK_BYTES * this.blocks);
-    } catch (error) {
-      calls.close(this.fd);
-      throw error;
-    }
+    this.fd = fd;
+    this.blocks = blocks;
+    this.ring = calls.map(fd, BLOCK_BYTES * blocks);
     this.bytes = Buffer.from(this.ring.memory);
     this.words = new Uint32Array(this.ring.memory);
     this.statuses = new Int32Array(this.ring.memory);
-    this.waiting = [sll2FileHeader(spec.snapLengthBytes ?? DEFAULT_SNAP_LENGTH_BYTES)];
+    this.waiting = [sll2FileHeader(snapLengthBytes)];
     this.chunks = this.read();
     const address = Buffer.alloc(20);
     address.writeUInt16LE(AF_PACKET, 0);
@@ -136,19 +154,6 @@ class PacketRing implements HostCapture {
     // The kernel waits until no processor uses the socket any more.
     this.calls.closeSlowly(this.fd);
     this.wake?.();
-  }
-
-  private attach(filter: Uint8Array): void {
-    const { calls, fd } = this;
-    calls.setsockopt(fd, SOL_PACKET, PACKET_VERSION, uint32s(TPACKET_V3));
-    const program = Buffer.alloc(16);
-    program.writeUInt16LE(filter.length / 8, 0);
-    program.writeBigUInt64LE(calls.addressOf(filter), 8);
-    calls.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program);
-    calls.setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, uint32s(1));
-    const frames = (BLOCK_BYTES / FRAME_BYTES) * this.blocks;
-    const request = uint32s(BLOCK_BYTES, this.blocks, FRAME_BYTES, frames, RETIRE_MS, 0, 0);
-    calls.setsockopt(fd, SOL_PACKET, PACKET_RX_RING, request);
   }
 
   /** PACKET_STATISTICS counts from the last time it was read. */

@@ -34,6 +34,8 @@ export interface SystemCalls {
   interfaceIndex(name: string): number;
   /** setsockopt(2). */
   setsockopt(fd: number, level: number, option: number, value: Uint8Array): void;
+  /** setsockopt(2) that takes the kernel a while, in another thread. */
+  setsockoptSlowly(fd: number, level: number, option: number, value: Uint8Array): Promise<void>;
   /** getsockopt(2): fills `value` and returns how many bytes of it are used. */
   getsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
   /** recv(2): returns how many bytes came. */
@@ -143,6 +145,15 @@ function bindCalls(koffi: Koffi): SystemCalls {
     setsockopt(fd, level, option, value) {
       checked('setsockopt', setsockopt(fd, level, option, value, value.length));
     },
+    setsockoptSlowly: (fd, level, option, value) =>
+      new Promise((resolve, reject) => {
+        setsockopt.async(fd, level, option, value, value.length, (failure: unknown, result: number) => {
+          if (failure === null && result === 0) resolve();
+          // The error of another thread is not known here; asking again gives it.
+          else
+            attempt(() => checked('setsockopt', setsockopt(fd, level, option, value, value.length)), resolve, reject);
+        });
+      }),
     getsockopt(fd, level, option, value) {
       const length = Uint32Array.of(value.length);
       checked('getsockopt', getsockopt(fd, level, option, value, length));
@@ -176,6 +187,15 @@ function bindCalls(koffi: Koffi): SystemCalls {
     addressOf: (bytes) => koffi.address(bytes),
     watch: (fd, what, onReady) => watchWith(koffi.node, fd, { [what]: true }, onReady),
   };
+}
+
+function attempt(run: () => void, resolve: () => void, reject: (error: unknown) => void): void {
+  try {
+    run();
+    resolve();
+  } catch (error) {
+    reject(error);
+  }
 }
 
 function watchWith(
