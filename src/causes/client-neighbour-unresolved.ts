@@ -27,7 +27,8 @@ export const cause: Cause = defineCause({
     if (asked !== undefined && asked.requests > 0 && asked.replies === 0) {
       evidence.push(
         supports(
-          failed ? 'conclusive' : 'strong',
+          // One request may just be on its way.
+          failed && asked.requests > 1 ? 'conclusive' : 'strong',
           'neighbourActivity',
           `${asked.requests} requests for ${hop} on ${asked.device ?? outgoingRoute.device ?? 'the link'}, and no reply`,
         ),

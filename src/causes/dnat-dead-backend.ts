@@ -162,7 +162,9 @@ function fromHost({
     ({ target, direction, requests, replies }) =>
       target === backend && direction === 'out' && requests > 0 && replies === 0,
   );
-  const sure = hit.certainty === 'certain' && (failed !== undefined || asked !== undefined);
+  // One request may just be on its way.
+  const dead = failed?.states.includes('FAILED') === true || (asked?.requests ?? 0) > 1;
+  const sure = hit.certainty === 'certain' && dead;
   const evidence = [
     supports(
       sure ? 'conclusive' : 'moderate',

@@ -87,7 +87,7 @@ capture on each port. Linux 6.18: \`br_handle_frame()\`.
   confusedWith: [{ id: 'path-firewall-drop-syn', toldApartBy: 'the frame never comes to any interface of the host' }],
   scenario: {
     requires: ['bridge'],
-    plan: ({ serverDevice, server, serverPrefix, serverGateway, ip, family }) => {
+    plan: ({ serverDevice, server, serverPrefix, serverGateway, routerServerDevice, ip, family }) => {
       const length = serverPrefix.split('/')[1] ?? '';
       return {
         steps: [
@@ -101,7 +101,10 @@ capture on each port. Linux 6.18: \`br_handle_frame()\`.
           },
           { on: 'server', run: [...ip, 'route', 'replace', 'default', 'via', serverGateway, 'dev', 'br0'] },
           { waitMs: 500 },
-          { on: 'server', run: ['ip', 'link', 'set', 'dev', serverDevice, 'type', 'bridge_slave', 'state', '0'] },
+          // A port without spanning tree takes only "disabled", and only at the second time.
+          { on: 'server', run: ['bridge', 'link', 'set', 'dev', serverDevice, 'state', '4'] },
+          { on: 'server', run: ['bridge', 'link', 'set', 'dev', serverDevice, 'state', '0'] },
+          { on: 'router', run: ['ip', 'neigh', 'flush', 'dev', routerServerDevice] },
         ],
         expect: { client: ['router-neighbour-unresolved'], place: 'path' },
       };
