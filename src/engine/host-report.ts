@@ -55,7 +55,7 @@ export function hostReport(
 }
 
 /** Whether a diagnosis says that something is wrong. */
-export function isWrong({ cause, handshake, supposed }: Diagnosis): boolean {
+function isWrong({ cause, handshake, supposed }: Diagnosis): boolean {
   return cause !== null || (supposed !== true && isFailure(handshake.outcome));
 }
 

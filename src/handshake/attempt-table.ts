@@ -29,7 +29,7 @@ export interface AttemptTable {
 }
 
 /** Events with a fixed place in each row: most attempts have no more. */
-export const OWN_EVENTS = 3;
+const OWN_EVENTS = 3;
 /** Words of an event; the first two are its time, a float. */
 export const EVENT = 10;
 /** Words of a row's header; a multiple of {@link EVENT}, so that the events behind it have whole indexes. */

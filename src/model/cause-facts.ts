@@ -27,15 +27,3 @@ export function sysctlNumber(sysctls: Readonly<Record<string, string>> | undefin
   const value = sysctls?.[key];
   return value === undefined || !/^-?\d+$/.test(value.trim()) ? undefined : Number(value);
 }
-
-/** The attempt as a sentence names it: `198.51.100.7 → 192.0.2.1:443`. */
-export function attemptName({ client, server }: Attempt): string {
-  return `${client.address} → ${server.address.includes(':') ? `[${server.address}]` : server.address}:${server.port}`;
-}
-
-/** Whether the server, as this host sees it, gave no answer at all to the SYNs of the attempt: no SYN-ACK, no RST, no ICMP error. */
-export function unanswered(attempt: Attempt): boolean {
-  if (!attempt.observed) return true;
-  const outcome = attempt.handshake?.outcome;
-  return attempt.synAcks === 0 && (outcome === undefined || outcome === 'no-reply' || outcome === 'in-progress');
-}
