@@ -39,6 +39,8 @@ const SEED = Number(process.env.SYNSCOPE_FILTER_SEED ?? 1);
 const BACKEND = '10.78.0.2';
 
 const PROBE = probe(
+  // What is not tracked is not translated either, and stays here.
+  'type filter hook input priority 30000; tcp flags & (syn|ack) == syn add @first { tcp sport };',
   'type filter hook postrouting priority 30000; oifname "eth1" tcp flags & (syn|ack) == syn add @first { tcp sport };',
   'type filter hook ingress device eth1 priority -30000; tcp flags & (syn|ack) == (syn|ack) add @made { tcp dport };',
   'type filter hook postrouting priority 30000; oifname "eth0" tcp flags & (syn|ack) == (syn|ack) add @second { tcp dport };',
