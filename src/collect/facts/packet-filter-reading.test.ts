@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
 import { counter, DROP, dport, nftJson } from '../../formats/nft/testing/ruleset.ts';
+import { HostError } from '../../host/host.ts';
+import { readPacketFilter } from './packet-filter-reading.ts';
+import { AnsweringHost } from './testing/answering-host.ts';
 import { filterFactOf, filterOf, fixture, iptablesFixture, NFT, short } from './testing/filter-question.ts';
 
 const EMPTY = nftJson();
@@ -86,6 +89,23 @@ test('the devices of an ingress chain are looked up in the text where the JSON l
   expect(short(await filterOf(on('device "eth0"'), question))).toEqual(['drop certain [] tcp dport 22 counter drop']);
   expect(short(await filterOf(on('devices = { "lo", "eth0" }'), question))).toHaveLength(1);
   expect(short(await filterOf(on('device "lo"'), question))).toEqual([]);
+});
+
+test('a rule set that is too large is read without the elements of its sets', async () => {
+  const rules = [
+    [{ match: { op: '==', left: { payload: { protocol: 'ip', field: 'saddr' } }, right: '@banned' } }, DROP],
+  ];
+  const terse = nftJson({ sets: [{ name: 'banned', type: 'ipv4_addr' }], chains: { in: { hook: 'input', rules } } });
+  class Slow extends AnsweringHost {
+    override run(argv: readonly string[]): ReturnType<AnsweringHost['run']> {
+      if (argv.join(' ') === NFT) throw new HostError('timed-out', 'nft did not end within 20 s');
+      return super.run(argv);
+    }
+  }
+  const reading = await readPacketFilter(new Slow({ commands: { 'nft -j -t list ruleset': terse } }));
+  expect(reading.unread).toEqual([{ tool: 'nft sets', reason: 'nft did not end within 20 s' }]);
+  expect(reading.nft?.tables[0]?.sets.get('banned')?.elements).toBeUndefined();
+  await expect(readPacketFilter(new Slow({}))).rejects.toMatchObject({ code: 'timed-out' });
 });
 
 test('rules of bridges are read, and said not to be evaluated; dormant tables do nothing', async () => {

@@ -30,8 +30,9 @@ export interface PacketFilterReading {
 }
 
 const NFT: readonly string[] = ['nft', '-j', 'list', 'ruleset'];
+const TERSE: readonly string[] = ['nft', '-j', '-t', 'list', 'ruleset'];
 /** Large rule sets take seconds to list. */
-const RUN: RunOptions = { timeoutMs: 20_000, maxBytes: 256 << 20 };
+const RUN: RunOptions = { timeoutMs: 20_000, maxBytes: 64 << 20 };
 
 /**
  * Reads every rule set of netfilter with as few commands as its contents allow: one when all is native nftables.
@@ -75,7 +76,9 @@ export async function readPacketFilter(host: Host): Promise<PacketFilterReading>
 }
 
 /** What a command printed, or why it printed nothing. */
-type Answer = { readonly text: string } | { readonly problem: string; readonly missing: boolean };
+type Answer =
+  | { readonly text: string }
+  | { readonly problem: string; readonly missing: boolean; readonly tooMuch?: boolean };
 
 class Reader {
   readonly unread: { readonly tool: string; readonly reason: string }[] = [];
@@ -91,6 +94,7 @@ class Reader {
   async nft(): Promise<NftDump | undefined> {
     const answer = await this.run(NFT);
     if ('problem' in answer) {
+      if (answer.tooMuch) return this.terse(answer.problem);
       if (!answer.missing) this.miss('nft', answer.problem);
       else if (/^nf_tables /m.test((await readFileIfAny(this.host, '/proc/modules')) ?? '')) {
         this.miss('nft', 'nf_tables is loaded, and nft is not installed');
@@ -99,6 +103,14 @@ class Reader {
     }
     const dump = parseNftDump(answer.text);
     if (dump === undefined) this.miss('nft', 'the output of "nft -j list ruleset" is not understood');
+    return dump;
+  }
+
+  /** Rules without the elements of named sets, which may be millions; what hangs on them stays in doubt. */
+  private async terse(problem: string): Promise<NftDump | undefined> {
+    const answer = await this.run(TERSE);
+    const dump = 'problem' in answer ? undefined : parseNftDump(answer.text, { terse: true });
+    this.miss(dump === undefined ? 'nft' : 'nft sets', problem);
     return dump;
   }
 
@@ -144,7 +156,9 @@ class Reader {
       if (!(error instanceof HostError)) throw error;
       const missing = error.code === 'not-found';
       if (!missing) this.failure ??= error;
-      return { problem: error.message, missing };
+      // It took too long, or wrote too much.
+      const tooMuch = error.code === 'timed-out' || error.code === 'failed';
+      return { problem: error.message, missing, tooMuch };
     }
     if (result.exitCode === 0) {
       this.sources.push(argv.join(' '));
