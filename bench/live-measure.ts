@@ -40,6 +40,7 @@ function wallMs({ name, argv: [program, ...args], succeedsWith }: Subject): numb
 /** What a process that runs beside others took, its children included. */
 export interface Effort {
   readonly stdout: string;
+  readonly stderr: string;
   readonly status: number | null;
   readonly cpuSeconds: number;
   readonly peakRssMiB: number;
@@ -80,7 +81,7 @@ export function start(argv: readonly string[]): Running {
         if (rssKiB === undefined) reject(new Error(`${argv[0]} could not be measured: ${stderr.slice(0, 500)}`));
         else {
           const cpuSeconds = Number(user) + Number(system);
-          resolve({ stdout, status, cpuSeconds, peakRssMiB: Number(rssKiB) / 1024 });
+          resolve({ stdout, stderr, status, cpuSeconds, peakRssMiB: Number(rssKiB) / 1024 });
         }
       });
     }),

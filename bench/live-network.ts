@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
-/** Address of the server, and of a client that it has a route to. */
+/** Address of the server. */
 export const SERVER = '10.65.0.2';
-export const CLIENT = '10.65.0.1';
+/** A client that the server has a route to. */
+const CLIENT = '10.65.0.1';
 /** A client that the server has no route back to. */
 export const STRANGER = '10.67.0.1';
 export const PORT = 8080;

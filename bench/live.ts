@@ -63,7 +63,14 @@ export const LIVE_CASES: readonly LiveCase[] = [
         succeedsWith: [0],
       };
       const ours = withVerdict(synscope('connect', `${SERVER}:${PORT}`, '--on', `netns:${client}`));
-      return timed('`synscope connect`, all is well', 'adds under 150 ms', runs, ours, theirs, 'adds');
+      return timed(
+        '`synscope connect`, all is well',
+        'adds under 150 ms, the hold of 30 ms aside',
+        runs,
+        ours,
+        theirs,
+        'adds',
+      );
     },
   },
   { id: 'verdict', run: verdict },
@@ -131,19 +138,21 @@ async function flood(network: LiveNetwork): Promise<LiveRow | string> {
   const dump = ['ip', 'netns', 'exec', server, 'tcpdump', '-i', 'any', '-s', '192', '-w', '/dev/null', filter];
   const theirs = await underFlood(network, generator.path, dump);
   const report = JSON.parse(ours.effort.stdout) as {
-    readonly summary: { readonly handshakes: number };
+    readonly summary: { readonly handshakes: number; readonly outcomes: Readonly<Record<string, number>> };
     readonly notes: readonly { readonly code: string; readonly statement: string }[];
   };
   const lost = report.notes.find(({ code }) => code === 'capture-lost')?.statement ?? 'nothing lost';
-  const share = (report.summary.handshakes / ours.sent) * 100;
+  // A SYN-ACK that is repeated after its attempt was judged early belongs to none.
+  const counted = report.summary.handshakes - (report.summary.outcomes['one-sided'] ?? 0);
+  const dropped = /(\d+) packets dropped by kernel/.exec(theirs.effort.stderr)?.[1] ?? '?';
   const effortOf = ({ cpuSeconds, peakRssMiB }: Effort): string =>
     `${cpuSeconds.toFixed(2)} s CPU, ${peakRssMiB.toFixed(0)} MiB`;
   return {
     what: `\`synscope listen --keep\` in a flood of ${count(ours.sent)} SYNs at ${count(Math.round(ours.sent / ours.seconds))}/s`,
     goal: 'counts every one',
-    ours: `counted ${count(report.summary.handshakes)} (${share.toFixed(2)} %), ${lost}; ${effortOf(ours.effort)}`,
+    ours: `counted ${count(counted)}, ${lost}; ${effortOf(ours.effort)}`,
     against: '`tcpdump -w /dev/null`',
-    theirs: effortOf(theirs.effort),
+    theirs: `${count(Number(dropped))} packets dropped; ${effortOf(theirs.effort)}`,
     ratio: `${(ours.effort.cpuSeconds / theirs.effort.cpuSeconds).toFixed(2)} (CPU)`,
   };
 }

@@ -79,14 +79,13 @@ class Trial {
   async run(): Promise<CaptureReport> {
     const { host, target } = this.options;
     const { watch } = this;
-    // What does not wait for each other is done together; the catalogue is loaded meanwhile.
-    const starting = watch.start();
+    // What does not wait for each other is done together; the catalogue is loaded while the host answers.
+    const starting = watch.start(() => void import('../causes/index.ts'));
     let diagnoses: Diagnosis[];
     try {
       const [resolution, proxies] = await Promise.all([
         resolveTarget(host, target.name),
         readProxies(host, { scheme: target.scheme, name: target.name, port: target.port }),
-        import('../causes/index.ts'),
         starting,
       ]);
       const wanted = resolution.addresses.filter(

@@ -63,8 +63,11 @@ export class HostWatch {
     return this.capture?.lost() ?? 0;
   }
 
-  /** Resolves when nothing that happens from now on is missed. */
-  async start(): Promise<void> {
+  /**
+   * Resolves when nothing that happens from now on is missed.
+   * @param meanwhile what this process can do while the host answers.
+   */
+  async start(meanwhile?: () => void): Promise<void> {
     const { host, scope } = this;
     const capturing = this.startCapture();
     this.monitor = host.stream(['env', 'TZ=UTC', 'ip', '-ts', 'monitor', 'link', 'address', 'route', 'rule']);
@@ -73,7 +76,11 @@ export class HostWatch {
       interfaceNames(host),
       watchKernel(host, scope.port),
       // Packets first: whatever moves a counter after the baseline is seen.
-      capturing.then(() => readBaseline(host, HOST_COLLECTORS, scope)),
+      capturing.then(() => {
+        const reading = readBaseline(host, HOST_COLLECTORS, scope);
+        meanwhile?.();
+        return reading;
+      }),
     ]);
     host.beginWatch?.();
   }
