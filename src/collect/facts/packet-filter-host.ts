@@ -22,7 +22,7 @@ export function addressBits(address: string, family: 4 | 6): Bits {
 }
 
 /** Whether routing asks for nothing but the destination: the three rules of the kernel, and no others. */
-export function routesPlainly(rules: readonly RoutingRule[] | undefined, family: 4 | 6): boolean {
+function routesPlainly(rules: readonly RoutingRule[] | undefined, family: 4 | 6): boolean {
   const own = rules?.filter((rule) => rule.family === family);
   return own?.every(isPlain) === true && own.length > 0;
 }

@@ -29,7 +29,7 @@ export interface PacketView {
 }
 
 /** NF_IP_PRI_CONNTRACK (uapi/linux/netfilter_ipv4.h): from here on packets have a connection. */
-export const CONNTRACK_PRIORITY = -200;
+const CONNTRACK_PRIORITY = -200;
 
 const STATE_BITS = { invalid: 1, established: 2, related: 4, new: 8, untracked: 64 } as const;
 

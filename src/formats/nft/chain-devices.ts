@@ -11,7 +11,7 @@ export function lacksDevices(dump: NftDump): boolean {
 }
 
 /** Whether chains at this hook belong to devices. */
-export function isDeviceHook(hook: string | undefined): boolean {
+function isDeviceHook(hook: string | undefined): boolean {
   return hook === 'ingress' || hook === 'egress';
 }
 

@@ -20,7 +20,7 @@ function one(value: bigint | undefined): Constant | undefined {
 }
 
 /** A number as nft writes it: `80`, `"0x10"`, `"18"`. */
-export function parseInteger(json: unknown): bigint | undefined {
+function parseInteger(json: unknown): bigint | undefined {
   if (typeof json === 'number') return Number.isSafeInteger(json) ? BigInt(json) : undefined;
   if (typeof json === 'boolean') return json ? 1n : 0n;
   return typeof json === 'string' && /^(0x[0-9a-f]{1,32}|\d{1,39})$/i.test(json) ? BigInt(json) : undefined;
@@ -41,7 +41,7 @@ function scalar(name: string, parse: (json: unknown) => bigint | undefined): Dat
 }
 
 /** Flags that are set together: `["syn", "ack"]`, `{"|": ["syn", "ack"]}`. */
-export function parseFlags(
+function parseFlags(
   json: unknown,
   value: (json: unknown) => bigint | undefined,
   depth: number = MAX_NESTING,

@@ -11,7 +11,7 @@ import { plainFacts } from './filter-scope.ts';
 /** The command that lists nftables. */
 export const NFT: string = 'nft -j list ruleset';
 /** The command that lists what iptables-nft manages. */
-export const SAVE: string = 'iptables-nft-save -c';
+const SAVE: string = 'iptables-nft-save -c';
 
 /** Reads a fixture. */
 export function fixture(path: string): string {

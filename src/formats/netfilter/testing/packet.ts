@@ -39,7 +39,7 @@ export const SYN_V6: FilterPacket = {
 };
 
 /** A host whose own address is the destination of {@link SYN}, and that knows nothing else. */
-export const HOST: FilterHost = {
+const HOST: FilterHost = {
   addressType: (address, type) => {
     const own = equalBits(address, SYN.destination.value);
     return type === 'local' ? own : type === 'unicast' ? own === false : UNKNOWN;
