@@ -2,7 +2,7 @@ import { type Cause, type CauseEvidence, contradicts, defineCause, supports } fr
 import type { Link } from '../model/facts/links.ts';
 import { formatList } from '../model/text.ts';
 import { EXAMPLE_ATTEMPT, ROUTE_BACK } from './shared-examples.ts';
-import { ANSWERED_IN_VAIN } from './shared-examples-server.ts';
+import { ANSWERED_IN_VAIN, listening } from './shared-examples-server.ts';
 import { settledOnTheWire, splitPath, unacknowledged } from './shared-synack.ts';
 
 const SPLIT = {
@@ -33,14 +33,10 @@ export const cause: Cause = defineCause({
       const known = attempt.sightings.some(({ segment, device }) => segment === 'syn-ack' && device !== undefined);
       return known ? [contradicts('conclusive', 'attempt', 'SYN and SYN-ACK pass the same interface')] : [];
     }
-    const repeated = attempt.synAcks > 1 || attempt.syns > 1;
     const [into, out] = [formatList(split.inDevices), formatList(split.outDevices)];
     const evidence: CauseEvidence[] = [
-      supports(
-        repeated ? 'conclusive' : 'strong',
-        'attempt',
-        `the SYN came in through ${into}, the SYN-ACK left through ${out}`,
-      ),
+      // That the two ways differ is sure; that this loses the SYN-ACK is not, unless somebody there says so.
+      supports('strong', 'attempt', `the SYN came in through ${into}, the SYN-ACK left through ${out}`),
       unacknowledged(attempt),
     ];
     if (
@@ -57,9 +53,23 @@ export const cause: Cause = defineCause({
         ),
       );
     }
-    const icmp = attempt.icmpErrors.find(({ towards }) => towards === 'server');
+    const icmp = attempt.icmpErrors.find(
+      ({ towards, from }) => towards === 'server' && from !== attempt.client.address,
+    );
     if (icmp !== undefined) {
-      evidence.push(supports('moderate', 'attempt', `${icmp.from} refuses the SYN-ACK there: ${icmp.name}`));
+      evidence.push(supports('conclusive', 'attempt', `${icmp.from} refuses the SYN-ACK there: ${icmp.name}`));
+    }
+    const open = sockets?.connections.find(
+      ({ state, remote }) => state === 'ESTAB' && remote.address === attempt.client.address,
+    );
+    if (open !== undefined) {
+      evidence.push(
+        contradicts(
+          'strong',
+          'sockets',
+          `a connection of ${attempt.client.address} is open, so answers do arrive on this way`,
+        ),
+      );
     }
     if (sockets?.exact?.state === 'SYN-RECV') {
       evidence.push(supports('weak', 'sockets', 'the half-open connection waits in SYN-RECV'));
@@ -113,7 +123,7 @@ firewall that never saw the SYN drops it, a provider drops the foreign source ad
 The capture of the server (\`-i any\`) shows the SYN on one interface and SYN-ACKs on another, repeated; \`TCPSynRetrans\` moves, \`ss\` shows SYN-RECV. With strict \`rp_filter\` on this host
 the SYN would not have been taken at all (\`rp-filter-strict\`).
 
-Asymmetric routing is no fault in itself. It is named here because nothing came back; only the far end of that interface can say where the SYN-ACK ended. Be sure:
+Asymmetric routing is no fault in itself. It is named here because nothing came back; where the SYN-ACK ended only the far end of that interface can say, or an ICMP error from there: hence likely, and no more. Be sure:
 \`ip route get CLIENT from SERVER\` names the other interface, and with a rule for the source address the handshake works.
 `,
   confusedWith: [
@@ -143,9 +153,48 @@ Asymmetric routing is no fault in itself. It is named here because nothing came 
   },
   examples: [
     {
-      name: 'in through eth0, out through eth1',
+      name: 'in through eth0, out through eth1, and nothing comes back',
       given: { attempt: SPLIT, outgoingRoute: { ...ROUTE_BACK, device: 'eth1' } },
+      expect: 'likely',
+    },
+    {
+      name: 'a router on the other way refuses the SYN-ACK',
+      given: {
+        attempt: {
+          ...SPLIT,
+          icmpErrors: [
+            {
+              version: 6,
+              type: 1,
+              code: 5,
+              from: '2001:db8:9::1',
+              name: 'Source Address Failed Policy',
+              towards: 'server',
+            },
+          ],
+        },
+      },
       expect: 'confirmed',
+    },
+    {
+      name: 'other connections of this client are open: asymmetric, and well',
+      given: {
+        attempt: SPLIT,
+        sockets: {
+          ...listening(),
+          connections: [
+            {
+              state: 'ESTAB',
+              local: SPLIT.server,
+              remote: { ...SPLIT.client, port: 40_000 },
+              receiveQueue: 0,
+              sendQueue: 0,
+              owners: [],
+            },
+          ],
+        },
+      },
+      expect: 'likely',
     },
     { name: 'one way for both', given: { attempt: ANSWERED_IN_VAIN }, expect: 'ruled-out' },
     {

@@ -33,13 +33,14 @@ function saysNoRoute({ version, type, code }: TowardsServer): boolean {
   return type === 3 && [0, 1, 5, 6, 7, 8, 11, 12].includes(code);
 }
 
-/** The error of a router, not of this host, which tells itself so when its next hop does not answer. */
+/** The error of a router, not of the client, and not of this host, which tells itself so when its next hop does not answer. */
 function refusalOf(attempt: Attempt, addresses: FactMap['addresses'] | undefined): TowardsServer | undefined {
   return attempt.icmpErrors.find(
     (error) =>
       error.towards === 'server' &&
       saysNoRoute(error) &&
       error.from !== attempt.server.address &&
+      error.from !== attempt.client.address &&
       addresses?.some(({ address }) => address === error.from) !== true,
   );
 }

@@ -132,7 +132,7 @@ export function refusedEarlierForNamedReason({ attempt, counters }: RefusalFacts
 
 /**
  * Judges causes that count each SYN they drop in front of the listener's own logic, in one of these counters.
- * The growth alone is not decisive: other ports move it too, so the listener's own drops or a growth that fits exactly must come with it.
+ * The growth alone is not decisive: other ports move it too, so the listener's own drops must come with it.
  */
 export function countedBeforeListener(
   { attempt, counters, sockets }: RefusalFacts,
@@ -158,9 +158,9 @@ export function countedBeforeListener(
       ),
     ];
   }
-  const ties = refused !== undefined || by === syns;
   const drops = refused === undefined ? '' : `, and the listener refused ${refused}`;
-  const evidence = [supports(ties ? 'conclusive' : 'strong', 'counters', `${what}: ${perSyn(attempt, [by])}${drops}`)];
+  const weight = refused === undefined ? 'strong' : 'conclusive';
+  const evidence = [supports(weight, 'counters', `${what}: ${perSyn(attempt, [by])}${drops}`)];
   const listenDrops = grown(counters, 'TcpExtListenDrops');
   if (listenDrops >= syns) {
     evidence.push(

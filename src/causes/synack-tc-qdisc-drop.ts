@@ -45,8 +45,10 @@ export const cause: Cause = defineCause({
   step: 'server-reply-out',
   sides: ['server'],
   needs: ['attempt', 'sockets', 'trafficControl'],
-  wants: ['counters', 'outgoingRoute', 'kernelTrace', 'packetFilter'],
-  assess({ attempt, sockets, trafficControl, counters, outgoingRoute, kernelTrace, packetFilter }) {
+  wants: ['counters', 'outgoingRoute', 'kernelTrace', 'packetFilter', 'bpfPrograms', 'neighbourActivity'],
+  assess(facts) {
+    const { attempt, sockets, trafficControl, counters, outgoingRoute, kernelTrace } = facts;
+    const { packetFilter, bpfPrograms, neighbourActivity } = facts;
     const settled = settledBeforeAnswer({ attempt, sockets, outgoingRoute });
     if (settled !== undefined) return settled;
     const traced = tracedSyn(kernelTrace, { reasons: /^(?:TC_EGRESS|QDISC_|FQ_|CODEL_|CAKE_|TC_)/ }, 'syn-ack');
@@ -82,9 +84,17 @@ export const cause: Cause = defineCause({
         return [...evidence, supports('weak', 'trafficControl', `a BPF program decides: ${nameOf(silent)}`)];
       return [...evidence, contradicts('strong', 'trafficControl', `${nameOf(dropper)} dropped nothing`)];
     }
-    // Drops of a busy interface may be those of others: all of the SYN-ACKs must be accounted for, and nothing else may have stopped them.
+    // Drops of a busy interface may be those of others: they must fit the SYN-ACKs, of which each is repeated once or twice, and nothing else
+    // may have stopped these.
     const fits = droppedDelta >= expectedSyns(attempt);
-    const alone = packetFilter?.passes.includes('syn-ack-out') === true && made.length > 0;
+    const onlyThese = droppedDelta <= 4 * expectedSyns(attempt) + 4;
+    const hop = outgoingRoute?.gateway ?? attempt.client.address;
+    const rival =
+      bpfPrograms?.some(({ hook, onPath }) => hook === 'cgroup-egress' && onPath !== false) !== false ||
+      neighbourActivity?.some(
+        ({ direction, target, requests, replies }) => direction === 'out' && target === hop && requests > replies,
+      ) !== false;
+    const alone = packetFilter?.passes.includes('syn-ack-out') === true && made.length > 0 && !rival && onlyThese;
     const said = `${nameOf(dropper)} dropped ${droppedDelta} during the watch, and no SYN-ACK passed it`;
     evidence.push(
       supports(fits && alone ? 'conclusive' : fits ? 'strong' : 'moderate', 'trafficControl', said),
@@ -194,8 +204,24 @@ Be sure: \`tc -s qdisc show dev DEVICE\` and \`tc -s filter show dev DEVICE egre
         counters: SENDING,
         outgoingRoute: ROUTE_BACK,
         packetFilter: PASSING_FILTER,
+        bpfPrograms: [],
+        neighbourActivity: [],
       },
       expect: 'confirmed',
+    },
+    {
+      name: 'a busy interface that drops much: not tied to this attempt',
+      given: {
+        attempt: FOUR_SYNS,
+        sockets: listening(),
+        trafficControl: [{ ...TBF, kind: 'fq_codel', text: 'limit 10240p', droppedDelta: 900 }],
+        counters: SENDING,
+        outgoingRoute: ROUTE_BACK,
+        packetFilter: PASSING_FILTER,
+        bpfPrograms: [],
+        neighbourActivity: [],
+      },
+      expect: 'likely',
     },
     {
       name: 'only supposed: a filter that drops it for sure',
