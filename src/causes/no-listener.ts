@@ -49,7 +49,7 @@ export const cause: Cause = defineCause({
             supports(
               socketWeight(attempt),
               'sockets',
-              `${formatQuantity(sockets.listeners.length, 'TCP socket')} of this host listen, none of them takes a SYN to port ${port}`,
+              `of ${formatQuantity(sockets.listeners.length, 'listening TCP socket')} of this host none takes a SYN to port ${port}`,
             ),
           ]
         : [
