@@ -10,6 +10,13 @@ interface Sample {
   readonly name: string;
   /** From the client's end to the server's. */
   readonly captures: readonly string[];
+  /** Recordings of whole hosts, and what is wrong with them. */
+  readonly hosts?: readonly {
+    readonly bundle: string;
+    readonly port: number;
+    readonly cause: string;
+    readonly synRetransmissions: number;
+  }[];
   /** Attempts by outcome, as each capture alone shows them. */
   readonly outcomes: Readonly<Record<string, Partial<Record<Outcome, number>>>>;
   /** Attempts that were established after a SYN was repeated. */
@@ -50,14 +57,23 @@ describe('samples', () => {
   it('are small, and each has its truth', () => {
     const recorded = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
     expect(samples.map(({ name }) => name).sort()).toEqual(recorded.map(({ name }) => name).sort());
-    for (const { name, captures } of samples) {
-      expect(readdirSync(join(folder, name)).sort()).toEqual([...captures].sort());
-      for (const capture of captures) expect(statSync(join(folder, name, capture)).size).toBeLessThan(50_000);
+    for (const { name, captures, hosts = [] } of samples) {
+      const files = [...captures, ...hosts.map(({ bundle }) => bundle)];
+      expect(readdirSync(join(folder, name)).sort()).toEqual(files.sort());
+      for (const file of files) expect(statSync(join(folder, name, file)).size).toBeLessThan(50_000);
     }
   });
 
-  describe.each(samples)('$name', ({ name, captures, outcomes, late = 0, clockOffsetMs, failures }) => {
+  describe.each(samples)('$name', ({ name, captures, outcomes, late = 0, clockOffsetMs, failures, hosts = [] }) => {
     const paths = captures.map((capture) => join('samples', name, capture));
+
+    it.each(hosts)('listen on $bundle', ({ bundle, port, cause, synRetransmissions }) => {
+      const { status, report } = runJson('listen', String(port), '--on', `bundle:${join('samples', name, bundle)}`);
+      expect(status).toBe(1);
+      expect(report.diagnoses).toMatchObject([
+        { cause: { id: cause, status: 'confirmed' }, handshake: { synRetransmissions } },
+      ]);
+    });
 
     it.each(captures)('read %s', (capture) => {
       const { status, report } = runJson('read', join('samples', name, capture));
