@@ -3,6 +3,7 @@ import { CAUSES } from '../src/causes/index.ts';
 import type { Host } from '../src/host/host.ts';
 import type { Cause } from '../src/model/cause.ts';
 import type { ConnectResult } from '../src/model/facts/attempt.ts';
+import type { ScenarioPlan } from '../src/model/scenario.ts';
 import { type DiagnoseSide, diagnoseClient, diagnoseServer } from './diagnose.ts';
 import { HEALTHY_HOSTS, healthyScenario } from './healthy.ts';
 import { judgeSide, type LabSide, type RunOutcome, type SideOutcome } from './outcome.ts';
@@ -114,8 +115,7 @@ async function runJob(job: LabJob, options: JobOptions): Promise<RunOutcome> {
         async (setting) => {
           decoys = setting.decoys;
           options.onSetting?.(setting, side, job);
-          // Packets that were made by hand have no client that could be asked.
-          if (side === 'client' && setting.plan.attempt !== undefined && 'on' in setting.plan.attempt) return undefined;
+          if (!canBeAsked(side, setting.ownPlan)) return undefined;
           let attempt: Promise<readonly ConnectResult[]> | undefined;
           const watched: Setting = {
             ...setting,
@@ -148,6 +148,15 @@ async function runJob(job: LabJob, options: JobOptions): Promise<RunOutcome> {
     const how = error instanceof ScenarioSkipped ? { skipped: message } : { error: message };
     return { ...outcome, decoys, client, sides, ...how };
   }
+}
+
+/**
+ * Whether a side has a host whose own kernel took part: packets that were made by hand have no client, and where a responder stands in for
+ * the server's kernel, that kernel is kept out by a rule that is none of the scenario's.
+ */
+function canBeAsked(side: LabSide, { attempt, steps, expect }: ScenarioPlan): boolean {
+  if (side === 'client') return attempt === undefined || !('on' in attempt);
+  return expect?.server !== undefined || !steps.some((step) => 'answerWith' in step && step.on === 'server');
 }
 
 /** The seed of one run: of the whole campaign's and its name (FNV-1a), so that runs do not depend on their order. */
