@@ -31,6 +31,8 @@ async function reply({ id, task }: ActorRequest): Promise<void> {
 
 /** Each kind of task loads only what it needs: actors are started often. */
 async function perform(task: ActorTask): Promise<readonly ConnectResult[] | undefined> {
+  // What ss and /proc call it.
+  process.title = `lab-${task.do}`;
   switch (task.do) {
     case 'listen':
       (await import('./listen.ts')).listen(task.listener);
