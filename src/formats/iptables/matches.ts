@@ -34,8 +34,11 @@ const AS_WHOLE: Readonly<Record<string, (matcher: Matcher, scene: Scene) => Trut
   set: setHolds,
 };
 
-/** Modules for other protocols than TCP. */
-const NEVER: readonly string[] = ['udp', 'udplite', 'icmp', 'icmp6', 'icmpv6', 'sctp', 'dccp', 'esp', 'ah', 'ipcomp'];
+/** Modules for other protocols than TCP, and for headers that packets of a handshake do not have. */
+const NEVER: readonly string[] = [
+  ...['udp', 'udplite', 'icmp', 'icmp6', 'icmpv6', 'sctp', 'dccp', 'esp', 'ah', 'ipcomp'],
+  ...['rt', 'frag', 'mh', 'hbh', 'dst', 'ipv4options'],
+];
 
 /** Modules whose outcome hangs on something that nobody can see. */
 const HANG_ON: Readonly<Record<string, Condition>> = {
@@ -48,6 +51,7 @@ const HANG_ON: Readonly<Record<string, Condition>> = {
   connlabel: 'ct-state',
   helper: 'ct-state',
   statistic: 'random',
+  geoip: 'set',
   time: 'time',
   ecn: 'ecn',
   osf: 'options',

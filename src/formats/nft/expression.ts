@@ -2,7 +2,7 @@ import { bits, combineBits, eitherBits, isKnown, unknownBits } from '../netfilte
 import { depends, isSure, join, UNKNOWN } from '../netfilter/truth.ts';
 import type { Scene } from './context.ts';
 import { type DataType, INTEGER, IPV4, IPV6, MAX_NESTING } from './data-types.ts';
-import { payloadValue, tcpOptionValue } from './fields.ts';
+import { extensionValue, payloadValue, tcpOptionValue } from './fields.ts';
 import { asObject, pairOf, tagged } from './json.ts';
 import { ctValue, fibValue, metaValue, socketValue } from './keys.ts';
 import { ABSENT, number, type Operand, obscure, type Value } from './operand.ts';
@@ -28,6 +28,9 @@ export function evaluate(json: unknown, scene: Scene, type: DataType = INTEGER, 
       return socketValue();
     case 'tcp option':
       return tcpOptionValue(object, scene.view);
+    case 'exthdr':
+    case 'ip option':
+      return extensionValue(object);
     case 'concat':
       return concatenation(body, scene, depth);
     case '&':

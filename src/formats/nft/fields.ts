@@ -1,4 +1,4 @@
-import { type Bits, bits, unknownBits } from '../netfilter/bits.ts';
+import { type Bits, bits, partlyUnknown, unknownBits } from '../netfilter/bits.ts';
 import { depends, UNKNOWN } from '../netfilter/truth.ts';
 import type { PacketView } from '../netfilter/view.ts';
 import { ETHER_TYPE, INTEGER, IPV4, IPV6, PROTOCOL, TCP_FLAGS } from './data-types.ts';
@@ -65,6 +65,12 @@ function ipv4Field(field: string, { state, packet }: PacketView): Value {
       return number(INTEGER, packet.ttl);
     case 'version':
       return number(INTEGER, bits(4));
+    case 'hdrlength':
+      // Without options, which nobody sends and most routers drop.
+      return number(INTEGER, bits(5));
+    case 'frag-off':
+      // A first fragment or none; DF may be set.
+      return number(INTEGER, partlyUnknown(0, 0x4000, UNKNOWN));
     case 'ecn':
       return obscure(depends('ecn'));
     default:
@@ -136,6 +142,11 @@ function rawBytes(base: string, offset: number, length: number, view: PacketView
   const known = both[place] ?? own[place];
   if (known !== undefined) return number(INTEGER, known);
   return length > 0 && length <= 128 ? number(INTEGER, unknownBits(length)) : obscure(UNKNOWN);
+}
+
+/** The value of `{"exthdr": ...}` and `{"ip option": ...}`: packets of a handshake have no such headers. */
+export function extensionValue(body: Json): Value {
+  return textOf(body, 'field') === undefined ? number(INTEGER, bits(0)) : ABSENT;
 }
 
 /** The value of `{"tcp option": ...}`: whether an option is there, or a field of it. */

@@ -82,7 +82,7 @@ test('any JSON and any text never crash', () => {
   );
 });
 
-test.each([5000, 200_000])('expressions that nest %i deep are cut', (depth) => {
+test.each([5000, 50_000])('expressions that nest %i deep are cut', (depth) => {
   const left = `${'{"&":['.repeat(depth)}{"meta":{"key":"mark"}}${',1]}'.repeat(depth)}`;
   const rule = (expr: string): string =>
     `{"rule":{"family":"inet","table":"t","chain":"c","expr":[${expr},{"drop":null}]}}`;

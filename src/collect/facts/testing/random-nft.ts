@@ -235,8 +235,20 @@ const protocolMatch: Maker = (chance, _world, _is6, { family }) =>
     'meta l4proto != tcp',
     'udp dport 53',
     ...(family === 'inet' ? ['meta nfproto ipv4', 'meta nfproto ipv6', 'icmp type echo-request'] : []),
-    ...(family === 'ip6' ? ['ip6 nexthdr tcp', 'ip6 hoplimit 64'] : []),
-    ...(family === 'ip' ? ['ip protocol tcp', 'ip protocol != tcp', 'ip ttl 64', 'ip ttl < 10', 'ip version 4'] : []),
+    ...(family === 'ip6'
+      ? ['ip6 nexthdr tcp', 'ip6 hoplimit 64', 'exthdr frag exists', 'exthdr frag missing', 'rt type 0']
+      : []),
+    ...(family === 'ip'
+      ? [
+          'ip protocol tcp',
+          'ip protocol != tcp',
+          'ip ttl 64',
+          'ip ttl < 10',
+          'ip version 4',
+          'ip frag-off & 0x1fff != 0',
+          'ip hdrlength 5',
+        ]
+      : []),
     ...(family === 'netdev' ? ['meta protocol ip', 'meta protocol ip6', 'ether type ip'] : []),
   ]);
 
