@@ -33,6 +33,13 @@ export const cause: Cause = defineCause({
       const known = attempt.sightings.some(({ segment, device }) => segment === 'syn-ack' && device !== undefined);
       return known ? [contradicts('conclusive', 'attempt', 'SYN and SYN-ACK pass the same interface')] : [];
     }
+    const open = sockets?.connections.find(
+      ({ state, remote }) => state === 'ESTAB' && remote.address === attempt.client.address,
+    );
+    if (open !== undefined) {
+      const said = `a connection of ${attempt.client.address} is open, so answers do arrive on this way`;
+      return [contradicts('strong', 'sockets', said)];
+    }
     const [into, out] = [formatList(split.inDevices), formatList(split.outDevices)];
     const evidence: CauseEvidence[] = [
       // That the two ways differ is sure; that this loses the SYN-ACK is not, unless somebody there says so.
@@ -58,18 +65,6 @@ export const cause: Cause = defineCause({
     );
     if (icmp !== undefined) {
       evidence.push(supports('conclusive', 'attempt', `${icmp.from} refuses the SYN-ACK there: ${icmp.name}`));
-    }
-    const open = sockets?.connections.find(
-      ({ state, remote }) => state === 'ESTAB' && remote.address === attempt.client.address,
-    );
-    if (open !== undefined) {
-      evidence.push(
-        contradicts(
-          'strong',
-          'sockets',
-          `a connection of ${attempt.client.address} is open, so answers do arrive on this way`,
-        ),
-      );
     }
     if (sockets?.exact?.state === 'SYN-RECV') {
       evidence.push(supports('weak', 'sockets', 'the half-open connection waits in SYN-RECV'));
@@ -194,7 +189,7 @@ Asymmetric routing is no fault in itself. It is named here because nothing came 
           ],
         },
       },
-      expect: 'likely',
+      expect: 'ruled-out',
     },
     { name: 'one way for both', given: { attempt: ANSWERED_IN_VAIN }, expect: 'ruled-out' },
     {

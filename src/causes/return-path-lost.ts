@@ -24,7 +24,7 @@ export const cause: Cause = defineCause({
     if (split !== undefined) {
       evidence.push(
         contradicts(
-          'strong',
+          'moderate',
           'attempt',
           `the SYN-ACK leaves through ${split.outDevices.join(', ')}, where no SYN came in`,
         ),
@@ -175,7 +175,7 @@ Be sure: capture on both sides. \`tcp:tcp_retransmit_synack\` fires for each rep
           ),
         },
       },
-      expect: 'ruled-out',
+      expect: 'possible',
     },
     {
       name: 'a router says that it has no route',
