@@ -105,8 +105,8 @@ Linux 6.18: \`tcp_check_req()\`, labels \`listen_overflow\` and \`embryonic_rese
       attempt: { readMs: 3500 },
       meanwhile: [
         // While the ACK of the client is held back, connections of the router take the two places.
-        { afterMs: 300, step: { on: 'router', connect: { count: 2 } } },
-        { afterMs: 600, step: { on: 'router', run: ['nft', 'flush', 'ruleset'] } },
+        { afterMs: 500, step: { on: 'router', connect: { count: 2 } } },
+        { afterMs: 750, step: { on: 'router', run: ['nft', 'flush', 'ruleset'] } },
       ],
     }),
   },

@@ -138,8 +138,8 @@ TCP_LISTEN_OVERFLOW (about 6.15, NOT_SPECIFIED before).
       attempt: { readMs: 3500 },
       meanwhile: [
         // While the ACK of the client is held back, connections of the router take the two places.
-        { afterMs: 300, step: { on: 'router', connect: { count: 2 } } },
-        { afterMs: 600, step: { on: 'router', run: ['nft', 'flush', 'ruleset'] } },
+        { afterMs: 500, step: { on: 'router', connect: { count: 2 } } },
+        { afterMs: 750, step: { on: 'router', run: ['nft', 'flush', 'ruleset'] } },
       ],
       // From the client it is one of several that look alike: none may stand out.
       expect: { client: null },

@@ -234,6 +234,8 @@ function arrived(attempt: Attempt, filter: PacketFilter | undefined, acks: numbe
 
 function supposed(attempt: Attempt, filter: PacketFilter | undefined): CauseEvidence[] {
   if (filter === undefined || !hasClient(attempt)) return [];
+  // A rule that ends the SYN keeps the ACK from ever being sent.
+  if (weighHits(filter, attempt, 'syn-in', 1).standing.some(({ kind }) => ENDS.includes(kind))) return [];
   const { found, evidence } = judgeFilter(filter, attempt, 'ack-in', 1, ENDS);
   return found === undefined ? [] : [...evidence];
 }

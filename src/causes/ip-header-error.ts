@@ -39,6 +39,11 @@ export const cause: Cause = defineCause({
         : traced;
     }
     const evidence: CauseEvidence[] = [...traced, ...reachedTcp(facts)];
+    if (attempt.icmpErrors.some(({ name }) => /exceeded/i.test(name))) {
+      evidence.push(
+        contradicts('strong', 'attempt', 'the SYN ran out of hops, which the same counter counts on a router'),
+      );
+    }
     const moved = names.filter((name) => grown(counters, name) > 0);
     const statement = `${formatGrowths(counters, moved)} for ${theSyns(attempt)}`;
     // The counters say how many, not which: they decide only when nothing else can have stopped the SYN.

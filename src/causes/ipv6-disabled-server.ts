@@ -8,6 +8,9 @@ import { EXAMPLE_ATTEMPT, exampleCounters } from './shared-examples.ts';
 import { clientName, expectedSyns, stoodStill, synArrived, theSyns, tracedSyn } from './shared-silence.ts';
 
 const OFF = { 'net.ipv6.conf.eth0.disable_ipv6': '1', 'net.ipv6.conf.all.disable_ipv6': '0' };
+/** A SYN that nobody sent, and of which the interface is not known. */
+const { inDevice: _, ...NO_DEVICE } = EXAMPLE_ATTEMPT;
+const SUPPOSED: Attempt = { ...NO_DEVICE, observed: false, captured: false, syns: 0, sightings: [] };
 const OWN: LinkAddress = {
   family: 6,
   address: EXAMPLE_ATTEMPT.server.address,
@@ -33,11 +36,17 @@ export const cause: Cause = defineCause({
     const device = attempt.inDevice ?? asked?.device;
     const global = addresses.filter(({ family, scope }) => family === 6 && scope === 'global');
     if (device === undefined) {
-      const everywhere = sysctlNumber(sysctls, 'net.ipv6.conf.all.disable_ipv6') === 1 && global.length === 0;
-      if (everywhere && !attempt.observed) {
-        return [supports('conclusive', 'sysctls', 'IPv6 is switched off on all interfaces, and none has an address')];
-      }
-      return global.length > 0 ? [contradicts('strong', 'addresses', 'the host has IPv6 addresses')] : [];
+      if (global.length > 0) return [contradicts('strong', 'addresses', 'the host has IPv6 addresses')];
+      const off = switchedOff(sysctls);
+      if (off === undefined || attempt.observed) return [];
+      const where = off.all ? 'all interfaces' : off.devices.join(', ');
+      return [
+        supports(
+          off.all ? 'conclusive' : 'strong',
+          'sysctls',
+          `IPv6 is switched off on ${where}, and the host has no IPv6 address`,
+        ),
+      ];
     }
     const key = `net.ipv6.conf.${device}.disable_ipv6`;
     const off = sysctlNumber(sysctls, key);
@@ -175,6 +184,15 @@ Linux 6.18: \`ip6_rcv_core()\`, drop reason IPV6DISABLED; \`addrconf_ifdown()\` 
       expect: 'likely',
     },
     {
+      name: 'only supposed: off on the only interface',
+      given: {
+        attempt: SUPPOSED,
+        sysctls: { ...OFF, 'net.ipv6.conf.lo.disable_ipv6': '0' },
+        addresses: [{ ...OWN, address: '::1', scope: 'host', device: 'lo' }],
+      },
+      expect: 'confirmed',
+    },
+    {
       name: 'IPv6 is on',
       given: {
         attempt: EXAMPLE_ATTEMPT,
@@ -196,6 +214,18 @@ Linux 6.18: \`ip6_rcv_core()\`, drop reason IPV6DISABLED; \`addrconf_ifdown()\` 
   ],
   references: ['https://docs.kernel.org/networking/ip-sysctl.html', 'net/ipv6/ip6_input.c: ip6_rcv_core()'],
 });
+
+/** Interfaces other than lo on which IPv6 is off, and whether those are all; undefined when there is none. */
+function switchedOff(
+  sysctls: Readonly<Record<string, string>>,
+): { readonly devices: readonly string[]; readonly all: boolean } | undefined {
+  const own = Object.keys(sysctls).flatMap((key) => {
+    const device = /^net\.ipv6\.conf\.(.+)\.disable_ipv6$/.exec(key)?.[1];
+    return device === undefined || ['all', 'default', 'lo'].includes(device) ? [] : [device];
+  });
+  const devices = own.filter((device) => sysctlNumber(sysctls, `net.ipv6.conf.${device}.disable_ipv6`) === 1);
+  return devices.length === 0 ? undefined : { devices, all: devices.length === own.length };
+}
 
 /** Solicitations for the server's IPv6 address, or for any when the attempt names none, that nobody here answered. */
 function solicited(

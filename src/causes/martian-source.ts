@@ -4,7 +4,13 @@ import type { LinkAddress } from '../model/facts/links.ts';
 import { routeBackV4, SOURCE_REFUSED } from './shared-example-hits.ts';
 import { EXAMPLE_ATTEMPT_V4, exampleCounters } from './shared-examples.ts';
 import { expectedSyns, hasClient, stoodStill, synArrived, theSyns, tracedSyn } from './shared-silence.ts';
-import { dropsBeforeRouting, impossibleSource, ownSource, sourceRefused } from './shared-source-check.ts';
+import {
+  dropsBeforeRouting,
+  impossibleSource,
+  ownIfFromOutside,
+  ownSource,
+  sourceRefused,
+} from './shared-source-check.ts';
 
 const OWN: LinkAddress = {
   family: 4,
@@ -35,8 +41,9 @@ export const cause: Cause = defineCause({
   assess(facts) {
     const { attempt, addresses, incomingRoute, outgoingRoute, sysctls, counters, hostCounters, kernelLog } = facts;
     const { inDevice, client } = attempt;
+    if (!synArrived(attempt) || attempt.family !== 4 || !hasClient(attempt)) return [];
     // On lo a packet may come from any address of the host: that is how it talks to itself.
-    if (!synArrived(attempt) || attempt.family !== 4 || !hasClient(attempt) || inDevice === 'lo') return [];
+    if (inDevice === 'lo') return attempt.observed ? [] : ownIfFromOutside(attempt, addresses);
     if (attempt.synAcks > 0) {
       return [contradicts('conclusive', 'attempt', 'a SYN-ACK answered it, so its source was taken')];
     }

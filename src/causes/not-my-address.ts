@@ -56,7 +56,10 @@ export const cause: Cause = defineCause({
     if (forwards(facts)) {
       const way = incomingRoute?.device ?? 'another interface';
       // A router forwards what is for others: then the fault lies behind it.
-      return [supports('strong', 'incomingRoute', `${missing}, and the SYN is forwarded through ${way}`)];
+      const sent = supports('strong', 'incomingRoute', `${missing}, and the SYN is forwarded through ${way}`);
+      const back = attempt.inDevice !== undefined && incomingRoute?.device === attempt.inDevice;
+      const loop = 'it goes back where it came from: a loop of two routers, of which this is one';
+      return back ? [sent, contradicts('moderate', 'incomingRoute', loop)] : [sent];
     }
     if (sourceRefused(incomingRoute)) return [supports('moderate', 'addresses', missing)];
     const errors = attempt.family === 4 ? 'IpInAddrErrors' : 'Ip6InAddrErrors';

@@ -4,7 +4,7 @@ import type { Attempt, Sighting } from '../model/facts/attempt.ts';
 import type { LinkAddress } from '../model/facts/links.ts';
 import { EXAMPLE_ATTEMPT, exampleCounters, ROUTE_BACK } from './shared-examples.ts';
 import { clientName, hasClient, stoodStill, synArrived, theSyns } from './shared-silence.ts';
-import { ownSource } from './shared-source-check.ts';
+import { ownIfFromOutside, ownSource } from './shared-source-check.ts';
 
 const OWN: LinkAddress = {
   family: 6,
@@ -25,7 +25,8 @@ export const cause: Cause = defineCause({
   wants: ['outgoingRoute', 'counters'],
   assess({ attempt, addresses, outgoingRoute, counters }) {
     const { client, inDevice } = attempt;
-    if (!synArrived(attempt) || attempt.family !== 6 || !hasClient(attempt) || inDevice === 'lo') return [];
+    if (!synArrived(attempt) || attempt.family !== 6 || !hasClient(attempt)) return [];
+    if (inDevice === 'lo') return attempt.observed ? [] : ownIfFromOutside(attempt, addresses);
     const own = ownSource(attempt, addresses);
     if (own === undefined && outgoingRoute?.type !== 'local') {
       return [contradicts('conclusive', 'addresses', `${client.address} is no address of this host`)];

@@ -1,7 +1,8 @@
 import { type Cause, type CauseEvidence, contradicts, defineCause, type Remedy, supports } from '../model/cause.ts';
 import { grown, watched } from '../model/cause-facts.ts';
 import type { Attempt } from '../model/facts/attempt.ts';
-import type { Route } from '../model/facts/routing.ts';
+import type { LinkAddress } from '../model/facts/links.ts';
+import type { Route, RouteLookup } from '../model/facts/routing.ts';
 import { routeBackV4, SOURCE_REFUSED, TAKEN_IN } from './shared-example-hits.ts';
 import { EXAMPLE_ATTEMPT_V4, exampleCounters, NO_ROUTE_BACK } from './shared-examples.ts';
 import { clientName, expectedSyns, hasClient, stoodStill, synArrived, theSyns, tracedSyn } from './shared-silence.ts';
@@ -15,13 +16,14 @@ export const cause: Cause = defineCause({
   step: 'server-ip-in',
   sides: ['server'],
   needs: ['attempt', 'incomingRoute', 'outgoingRoute', 'sysctls'],
-  wants: ['counters', 'kernelTrace', 'packetFilter', 'routes'],
-  assess({ attempt, incomingRoute, outgoingRoute, sysctls, counters, kernelTrace, packetFilter }) {
+  wants: ['counters', 'kernelTrace', 'packetFilter', 'routes', 'addresses'],
+  assess({ attempt, incomingRoute, outgoingRoute, sysctls, counters, kernelTrace, packetFilter, addresses }) {
     const { inDevice } = attempt;
     if (!synArrived(attempt) || attempt.family !== 4 || !hasClient(attempt) || inDevice === 'lo') return [];
     if (attempt.synAcks > 0) {
       return [contradicts('conclusive', 'attempt', 'a SYN-ACK answered it, so the SYN passed the source check')];
     }
+    if (!attempt.observed) return supposed(attempt, outgoingRoute, sysctls, addresses);
     if (incomingRoute.ok) {
       return [contradicts('conclusive', 'incomingRoute', `the input path takes the SYN (${incomingRoute.question})`)];
     }
@@ -65,11 +67,12 @@ export const cause: Cause = defineCause({
     if (earlier !== undefined) evidence.push(earlier);
     return [...evidence, ...tracedSyn(kernelTrace, { reasons: /^IP_RPFILTER$/ })];
   },
-  sentence({ attempt, outgoingRoute, sysctls }) {
-    const { inDevice = 'one interface' } = attempt;
+  sentence({ attempt, outgoingRoute, sysctls, addresses }) {
+    const { observed, inDevice: seen } = attempt;
+    const inDevice = (observed ? seen : addressDevice(attempt, addresses)) ?? 'one interface';
     const out = outgoingRoute.device ?? 'another';
     const came = `comes in on ${inDevice}, but the route back leaves through ${out}`;
-    return `What ${clientName(attempt)} sends ${came}, and ${rpFilterText(sysctls, attempt.inDevice)} drops ${theSyns(attempt)} for that`;
+    return `What ${clientName(attempt)} sends ${came}, and ${rpFilterText(sysctls, inDevice)} drops ${theSyns(attempt)} for that`;
   },
   remedies({ attempt, routes }) {
     const { inDevice } = attempt;
@@ -147,6 +150,17 @@ Linux 6.18: \`__fib_validate_source()\`, drop reason IP_RPFILTER, EINVAL of the 
       expect: 'confirmed',
     },
     {
+      name: 'only supposed: the address is on eth0, and the way back leaves through eth1',
+      given: {
+        attempt: { ...EXAMPLE_ATTEMPT_V4, observed: false, captured: false, syns: 0, sightings: [], inDevice: 'eth1' },
+        incomingRoute: TAKEN_IN,
+        outgoingRoute: routeBackV4('eth1'),
+        sysctls: { 'net.ipv4.conf.all.rp_filter': '1', 'net.ipv4.conf.eth0.rp_filter': '0' },
+        addresses: [{ family: 4, address: '192.0.2.1', prefixLength: 24, device: 'eth0', scope: 'global', flags: [] }],
+      },
+      expect: 'likely',
+    },
+    {
       name: 'the source is an address of this host: a martian',
       given: {
         attempt: EXAMPLE_ATTEMPT_V4,
@@ -183,6 +197,35 @@ Linux 6.18: \`__fib_validate_source()\`, drop reason IP_RPFILTER, EINVAL of the 
     'RFC 3704 section 2.2',
   ],
 });
+
+/** Of a SYN that is only supposed: it most likely comes in where the server's address is. */
+function supposed(
+  attempt: Attempt,
+  outgoing: RouteLookup,
+  sysctls: Readonly<Record<string, string>>,
+  addresses: readonly LinkAddress[] | undefined,
+): CauseEvidence[] {
+  const device = addressDevice(attempt, addresses);
+  if (device === undefined || device === 'lo' || !outgoing.ok || outgoing.type === 'local') return [];
+  if (outgoing.device === undefined || outgoing.device === device || knownRpFilter(sysctls, device) !== 1) return [];
+  const way = `the way back to ${attempt.client.address} leaves through ${outgoing.device}`;
+  return [
+    supports(
+      'moderate',
+      'addresses',
+      `${attempt.server.address} is on ${device}, so a SYN for it most likely comes in there`,
+    ),
+    supports(
+      'strong',
+      'outgoingRoute',
+      `${way}, and ${rpFilterText(sysctls, device)} drops what has no way back through ${device}`,
+    ),
+  ];
+}
+
+function addressDevice({ server }: Attempt, addresses: readonly LinkAddress[] | undefined): string | undefined {
+  return addresses?.find(({ address }) => address === server.address)?.device;
+}
 
 /** A table of its own for packets of the address that was called: they leave through the interface of the request. */
 function answerWhereItCameIn(attempt: Attempt, device: string, routes: readonly Route[] | undefined): Remedy {

@@ -1,6 +1,5 @@
 import type { Attempt } from '../model/facts/attempt.ts';
 import type { Listener, SocketTable } from '../model/facts/sockets.ts';
-import type { Handshake } from '../model/handshake.ts';
 import { EXAMPLE_ATTEMPT, HEALTHY_LISTENER } from './shared-examples.ts';
 
 // Facts with which the examples of the server's TCP, and of the way back, begin.
@@ -54,22 +53,3 @@ export const NOTHING_LISTENS: SocketTable = {
   connections: [],
   synReceived: 0,
 };
-
-/** A handshake that ended so, for examples that need its outcome. */
-export function handshakeOf(attempt: Attempt, changes: Partial<Handshake>): Handshake {
-  return {
-    client: attempt.client,
-    server: attempt.server,
-    outcome: 'no-reply',
-    stage: 'syn',
-    segments: [],
-    omittedSegments: 0,
-    synRetransmissions: Math.max(0, attempt.syns - 1),
-    synAckRetransmissions: Math.max(0, attempt.synAcks - 1),
-    startedAtNs: 0n,
-    endedAtNs: BigInt(attempt.lastedMs) * 1_000_000n,
-    encapsulation: [],
-    findings: [],
-    ...changes,
-  };
-}

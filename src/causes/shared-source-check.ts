@@ -1,4 +1,4 @@
-import { type CauseEvidence, contradicts } from '../model/cause.ts';
+import { type CauseEvidence, contradicts, supports } from '../model/cause.ts';
 import { sysctlNumber } from '../model/cause-facts.ts';
 import type { Attempt } from '../model/facts/attempt.ts';
 import type { LinkAddress } from '../model/facts/links.ts';
@@ -53,4 +53,17 @@ export function dropsBeforeRouting(filter: PacketFilter | undefined, attempt: At
   const { decider } = weighHits(filter, attempt, 'syn-in', expectedSyns(attempt));
   if (decider === undefined || (decider.hit.hook !== 'prerouting' && decider.hit.hook !== 'ingress')) return undefined;
   return contradicts('strong', 'packetFilter', `${hitName(decider.hit)} ends the SYN before its source is checked`);
+}
+
+/** Of a SYN that is only supposed: its source is an own address, so that it is answered over lo, and not when it comes from the network. */
+export function ownIfFromOutside(attempt: Attempt, addresses: readonly LinkAddress[]): CauseEvidence[] {
+  const own = ownSource(attempt, addresses);
+  if (own === undefined || own.address.startsWith('127.') || own.address === '::1') return [];
+  return [
+    supports(
+      'moderate',
+      'addresses',
+      `${own.address} is an address of this host itself (on ${own.device}): no other host may use it`,
+    ),
+  ];
 }
