@@ -78,7 +78,7 @@ export const cause: Cause = defineCause({
         id: 'add-route',
         title: `First the route back to the client${way === undefined ? ', as the configuration names it' : `: ${way.reason}`}`,
         risk: 'medium',
-        auto: way === undefined ? 'never' : 'with-consent',
+        auto: way === undefined || way.guessed === true ? 'never' : 'with-consent',
         changes: [addRoute(facts, way)],
       },
       {

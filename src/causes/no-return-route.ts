@@ -141,7 +141,7 @@ export const cause: Cause = defineCause({
             ? 'Give the server a route back to the client: its default route, as its configuration names it'
             : `Give the server its route back to the client: ${way.reason}`,
         risk: 'medium',
-        auto: way === undefined ? 'never' : 'with-consent',
+        auto: way === undefined || way.guessed === true ? 'never' : 'with-consent',
         changes: [addRoute(facts, way)],
       },
     ];

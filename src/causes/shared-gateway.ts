@@ -1,7 +1,7 @@
 import type { Change } from '../model/cause.ts';
 import type { Attempt } from '../model/facts/attempt.ts';
 import type { Neighbour, NetworkChange, Route } from '../model/facts/routing.ts';
-import { prefixContains } from '../model/prefix.ts';
+import { prefixBits, prefixContains } from '../model/prefix.ts';
 import { coveringRoutes, isAlive } from './shared-reply.ts';
 
 /** A route that could lead back to the client. */
@@ -9,8 +9,10 @@ export interface WayBack {
   readonly destination: string;
   readonly gateway: string;
   readonly device?: string;
-  /** Why just this one, as the end of a title: `as it was until 14 s before the first SYN`. */
+  /** Why just this one, as the end of a title: `it was deleted 14 s before the first SYN`. */
   readonly reason: string;
+  /** Nothing on this host says that it is a router: somebody must look before it is used. */
+  readonly guessed?: true;
 }
 
 /** Facts from which a gateway can be known. */
@@ -23,7 +25,13 @@ export interface GatewayFacts {
 
 /** The route that a host without one should most likely have; undefined when nothing tells which router it should use. */
 export function wayBack(facts: GatewayFacts): WayBack | undefined {
-  return deletedRoute(facts) ?? routeOfOtherTable(facts) ?? routerOnLink(facts) ?? routerOfOtherFamily(facts);
+  return (
+    deletedRoute(facts) ??
+    routeOfOtherTable(facts) ??
+    routerOnLink(facts) ??
+    routerOfOtherFamily(facts) ??
+    onlyNeighbour(facts)
+  );
 }
 
 /** The change that adds it; with the placeholder `GATEWAY` when the router is not known. */
@@ -36,7 +44,7 @@ export function addRoute({ attempt, routes }: GatewayFacts, way: WayBack | undef
     kind: 'route',
     action: 'add',
     family: attempt.family,
-    destination: way?.destination ?? 'default',
+    destination: way === undefined || prefixBits(way.destination) === 0 ? 'default' : way.destination,
     via: way?.gateway ?? 'GATEWAY',
     ...(device === undefined ? {} : { device }),
   };
@@ -112,6 +120,29 @@ function routerOfOtherFamily({ attempt, routes, neighbours }: GatewayFacts): Way
     gateway: found.address,
     ...deviceOf(hop.device),
     reason: `the default route of IPv${attempt.family === 4 ? 6 : 4} goes through the same router (${linkAddress})`,
+  };
+}
+
+/** The one host that is known on the link of the SYN, when the client is not on that link: somebody there has sent the SYN on. */
+function onlyNeighbour({ attempt, neighbours }: GatewayFacts): WayBack | undefined {
+  const { inDevice, client, family } = attempt;
+  if (inDevice === undefined || !attempt.observed) return undefined;
+  const known = (neighbours ?? []).filter(
+    ({ address, device, linkAddress, states }) =>
+      device === inDevice &&
+      linkAddress !== undefined &&
+      address !== client.address &&
+      address.includes(':') === (family === 6) &&
+      !states.includes('FAILED'),
+  );
+  const found = known.find(({ address }) => address.startsWith('fe80:')) ?? known[0];
+  if (found === undefined || new Set(known.map(({ linkAddress }) => linkAddress)).size > 1) return undefined;
+  return {
+    destination: 'default',
+    gateway: found.address,
+    device: inDevice,
+    reason: `${found.address} is the only neighbour on ${inDevice}, through which the SYN came; make sure that it is a router`,
+    guessed: true,
   };
 }
 
