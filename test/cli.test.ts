@@ -193,9 +193,14 @@ describe('wrong usage is told with what to do', () => {
     [['read', CLIENT, '--annotate', '/dev/null'], '/dev/null cannot be written: it is no ordinary file.'],
     [['explain', 'ListenDorps'], /^there is no explanation of "ListenDorps"; did you mean ListenDrops/],
     [
-      ['listen', '443'],
-      /^"listen" is not part of version [\d.]+ yet\. Until then, on the server:\n {2}ss -plnt 'sport = :443'\n/,
+      ['listen', 'https'],
+      /^listen takes a port \(443\), or an address of this host and a port .*, and "https" is neither$/,
     ],
+    [
+      ['connect', 'example.com'],
+      /^connect takes a name or address with a port .* or a URL, and "example.com" is neither$/,
+    ],
+    [['prove', '443'], /^"prove" is not part of version [\d.]+ yet\. Until then, let the server say what is wrong/],
   ] as [string[], string | RegExp][])('%j', (args, message) => {
     const { status, stdout, stderr } = cli.run(args);
     expect([status, stdout]).toEqual([2, '']);
