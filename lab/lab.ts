@@ -115,7 +115,7 @@ export class Lab {
     const root = cgroupRoot();
     if (root === undefined) throw new LabError('cgroups of version 2 are not mounted');
     const own = `${CGROUP_PREFIX}${this.addresses.run}`;
-    const path = `${root}/${name.startsWith(own) ? name : `${own}-${name}`}`.replace(/(?<=\/[^/]+)\.\./g, '');
+    const path = `${root}/${name.startsWith(own) ? name : `${own}-${name}`.replaceAll('/', '_')}`;
     mkdirSync(path, { recursive: true });
     return path;
   }

@@ -3,6 +3,7 @@ import { CAUSES } from '../src/causes/index.ts';
 import type { CaptureReport, Diagnosis } from '../src/model/diagnosis.ts';
 import { matrixOf, totalsOf } from './matrix.ts';
 import { judgeSide, type RunOutcome, type SideOutcome } from './outcome.ts';
+import { resultsMarkdown } from './results.ts';
 
 const cause = CAUSES.find(({ id }) => id === 'no-return-route')!;
 
@@ -105,5 +106,13 @@ describe('totals', () => {
         'syn-queue-full': 'ruled-out',
       },
     });
+  });
+
+  it('become one row for each scenario', () => {
+    const page = resultsMarkdown(outcomes, totalsOf(outcomes)).split('\n');
+    expect(page).toContain('| first cause right, from the server | 2 of 4 |');
+    expect(page.filter((line) => line.startsWith('| no-return-route'))).toEqual([
+      '| no-return-route | 6 (1 skipped) | 2 md5-mismatch confirmed, 1 confirmed, 1 likely, 1 nothing | 1 nothing | accept-queue-full |',
+    ]);
   });
 });
