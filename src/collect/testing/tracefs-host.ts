@@ -33,6 +33,15 @@ export class TracefsHost extends LocalHost {
     return super.stream([...this.enterMount(), ...argv]);
   }
 
+  override async readFile(path: string): Promise<string> {
+    return super.readFile(this.root + path);
+  }
+
+  override async readFiles(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const read = await super.readFiles(paths.map((path) => this.root + path));
+    return new Map([...read].map(([path, text]) => [path.slice(this.root.length), text]));
+  }
+
   override async listDirectory(path: string): Promise<readonly string[]> {
     const { exitCode, stdout } = await this.run(['ls', '-1A', path]);
     if (exitCode !== 0) throw new HostError('not-found', `${path} does not exist`);
@@ -41,6 +50,11 @@ export class TracefsHost extends LocalHost {
 
   override async close(): Promise<void> {
     this.keeper.kill('SIGKILL');
+  }
+
+  /** Files as the mount namespace of the keeper sees them (proc(5), /proc/PID/root). */
+  private get root(): string {
+    return `/proc/${this.keeper.pid}/root`;
   }
 
   private enterMount(): string[] {
