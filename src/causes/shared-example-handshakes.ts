@@ -14,7 +14,7 @@ export type ExampleStep = '>syn' | '<syn-ack' | '>ack' | '>data' | '<rst' | '>rs
 const FLAGS: Readonly<Record<string, number>> = { syn: 0x02, 'syn-ack': 0x12, ack: 0x10, data: 0x18, rst: 0x04 };
 
 /** The segments of an attempt, a second between them, and what follows from them for the attempt. */
-export function exampleHandshake(outcome: Outcome, ...steps: readonly ExampleStep[]): Partial<Attempt> {
+function exampleHandshake(outcome: Outcome, ...steps: readonly ExampleStep[]): Partial<Attempt> {
   const { client, server } = EXAMPLE_ATTEMPT_V4;
   const segments = steps.map((step, index): Segment => {
     const fromClient = step.startsWith('>');
