@@ -1,5 +1,5 @@
 import { anyBit, type Bits, equalBits } from '../netfilter/bits.ts';
-import { allOf, anyOf, depends, isSure, type Truth, UNKNOWN } from '../netfilter/truth.ts';
+import { allOf, anyOf, depends, isSure, type Truth, UNKNOWN, xor } from '../netfilter/truth.ts';
 import { CT_STATES, ctState, ctStatus, hasConnection, type PacketView } from '../netfilter/view.ts';
 import type { Scene } from './matcher.ts';
 import { type OptionTests, testOptions } from './matcher.ts';
@@ -76,7 +76,10 @@ export function conntrackHolds(matcher: Matcher, scene: Scene): Truth {
 /** `-m mark`. */
 export const MARK: OptionTests = { '--mark': ([mark], { view }) => hasMark(view.state.mark, mark) };
 
-/** `-m connmark`. */
-export const CONNMARK: OptionTests = {
-  '--mark': ([mark], { view }) => allOf([hasConnection(view), hasMark(view.state.ctMark, mark)]),
-};
+/** `-m connmark`: without a connection it does not match, negated or not (connmark_mt()). */
+export function connmarkHolds({ options }: Matcher, { view }: Scene): Truth {
+  const marks = options.map(({ name, values, negated }) =>
+    xor(name === '--mark' ? hasMark(view.state.ctMark, values[0]) : UNKNOWN, negated),
+  );
+  return allOf([hasConnection(view), ...marks]);
+}

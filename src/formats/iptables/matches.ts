@@ -1,6 +1,6 @@
 import { allOf, type Condition, depends, type Truth, UNKNOWN, xor } from '../netfilter/truth.ts';
 import { ipsetHolds } from './ipset.ts';
-import { CONNMARK, conntrackHolds, MARK, STATE } from './match-connection.ts';
+import { connmarkHolds, conntrackHolds, MARK, STATE } from './match-connection.ts';
 import { HOPS, IPRANGE, MULTIPORT, OWN, PKTTYPE, TCP, TCPMSS } from './match-header.ts';
 import { ADDRTYPE, ownerHolds, physdevHolds, policyHolds, recentHolds, reversePathHolds } from './match-host.ts';
 import { type OptionTests, type Scene, testOptions } from './matcher.ts';
@@ -18,13 +18,13 @@ const BY_OPTION: Readonly<Record<string, OptionTests>> = {
   pkttype: PKTTYPE,
   state: STATE,
   mark: MARK,
-  connmark: CONNMARK,
   addrtype: ADDRTYPE,
 };
 
 /** Modules that answer as a whole. */
 const AS_WHOLE: Readonly<Record<string, (matcher: Matcher, scene: Scene) => Truth>> = {
   comment: () => true,
+  connmark: connmarkHolds,
   conntrack: conntrackHolds,
   owner: ownerHolds,
   rpfilter: reversePathHolds,

@@ -81,6 +81,13 @@ describe('matches of what comes in', () => {
   });
 });
 
+test('a connection mark is not matched without a connection, negated or not', () => {
+  const untracked = '*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j CT --notrack\nCOMMIT\n';
+  const rule = '*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m connmark ! --mark 0x1 -j DROP\nCOMMIT\n';
+  const of = (text: string): string => fate(iptablesTables(parseIptablesSave(text), { tool: 'iptables', family: 4 }));
+  expect([of(rule), of(untracked + rule)]).toEqual(['drop', 'pass']);
+});
+
 describe('matches of what goes out', () => {
   test.each([
     ['-o eth0', 'drop'],

@@ -1,7 +1,7 @@
-import { type Bits, bits, partlyUnknown, unknownBits } from './bits.ts';
+import { type Bits, bits, equalBits, isKnown, partlyUnknown, unknownBits } from './bits.ts';
 import { type Names, NO_DEVICE } from './names.ts';
-import type { AddressType, FilterPacket, Hook, PacketState } from './packet.ts';
-import { depends, isSure, type Truth } from './truth.ts';
+import type { AddressType, FilterPacket, Hook, PacketState, Translation } from './packet.ts';
+import { anyOf, depends, isSure, not, type Truth, UNKNOWN } from './truth.ts';
 
 /** What rules ask of the host besides the packet; all in the family of the packet. */
 export interface FilterHost {
@@ -33,11 +33,7 @@ const CONNTRACK_PRIORITY = -200;
 
 const STATE_BITS = { invalid: 1, established: 2, related: 4, new: 8, untracked: 64 } as const;
 
-/** Bits of `ct state` by name (linux/netfilter/nf_conntrack_common.h, NF_CT_STATE_BIT). */
-export const CT_STATES: Readonly<Record<string, number>> = STATE_BITS;
-
-/** Bits of `ct status` by name (uapi nf_conntrack_common.h, enum ip_conntrack_status). */
-export const CT_STATUSES: Readonly<Record<string, number>> = {
+const STATUS_BITS = {
   expected: 1,
   'seen-reply': 2,
   assured: 4,
@@ -45,7 +41,13 @@ export const CT_STATUSES: Readonly<Record<string, number>> = {
   snat: 16,
   dnat: 32,
   dying: 512,
-};
+} as const;
+
+/** Bits of `ct state` by name (linux/netfilter/nf_conntrack_common.h, NF_CT_STATE_BIT). */
+export const CT_STATES: Readonly<Record<string, number>> = STATE_BITS;
+
+/** Bits of `ct status` by name (uapi nf_conntrack_common.h, enum ip_conntrack_status). */
+export const CT_STATUSES: Readonly<Record<string, number>> = STATUS_BITS;
 
 /** Name of the device by which a packet came, at this hook. */
 export function inputDevice({ hook, packet }: PacketView): Names {
@@ -87,11 +89,25 @@ export function hasConnection(view: PacketView): Truth {
   return conntrackSeen(view);
 }
 
-/** Value of `ct status`, as far as translation decides it. */
+/** Value of `ct status`, as far as translation decides it: only one that changed something is noted (nf_nat_setup_info()). */
 export function ctStatus({ state, packet }: PacketView): Bits {
-  const { snat, dnat } = { snat: 16, dnat: 32 };
-  const value = (state.sourceNat === undefined ? 0 : snat) | (state.destinationNat === undefined ? 0 : dnat);
-  const later = packet.state === 'new' ? 0 : 2;
-  // The first packet is confirmed only when it has passed; what it asks of the reply is not there yet.
-  return partlyUnknown(value | later, 0xffff & ~(snat | dnat | later | 1), depends('ct-state'));
+  const first = packet.connection?.original ?? packet;
+  const dnat = changed(state.destinationNat, first.destination, first.destinationPort);
+  const snat = changed(state.sourceNat, first.source, first.sourcePort);
+  const later = packet.state === 'new' ? 0 : STATUS_BITS['seen-reply'];
+  const known =
+    later | STATUS_BITS.expected | (isSure(dnat) ? STATUS_BITS.dnat : 0) | (isSure(snat) ? STATUS_BITS.snat : 0);
+  const value = later | (dnat === true ? STATUS_BITS.dnat : 0) | (snat === true ? STATUS_BITS.snat : 0);
+  // The first packet is confirmed only when it has passed; what tracking learns of the reply is not there yet.
+  return partlyUnknown(value, 0xffff & ~known, depends('ct-state'));
+}
+
+function changed(to: Translation | undefined, address: Bits, port: Bits): Truth {
+  if (to === undefined) return false;
+  return anyOf([differs(to.address, address), differs(to.port, port)]);
+}
+
+function differs(to: Bits | undefined, from: Bits): Truth {
+  if (to === undefined) return false;
+  return isKnown(from) ? not(equalBits(to, from.value)) : UNKNOWN;
 }

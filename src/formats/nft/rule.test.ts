@@ -207,6 +207,21 @@ describe('statements', () => {
     );
   });
 
+  test('a translation that changes nothing is none for ct status', () => {
+    const to = (port: number) =>
+      nftTables(
+        parseNftDump(
+          nftJson({
+            chains: {
+              pre: { hook: 'prerouting', type: 'nat', prio: -100, rules: [[{ redirect: { port } }]] },
+              in: { hook: 'input', rules: [[match(ct('status'), 'dnat', 'in'), DROP]] },
+            },
+          }),
+        )!,
+      );
+    expect([fate(to(443)), fate(to(8443))]).toEqual(['redirect pass', 'redirect drop']);
+  });
+
   test('chains of the other family, and hooks that the packet does not meet, do nothing', () => {
     const drop = (family: string, hook: string) =>
       fate(nftTables(parseNftDump(nftJson({ family, chains: { c: { hook, rules: [[DROP]] } } }))!));

@@ -8,11 +8,39 @@ const HOOKS: Readonly<Record<string, readonly string[]>> = {
 
 /** Makes a rule set for iptables-restore: IPv4, one to three tables. */
 export function randomIptables(chance: Chance, world: RuleWorld): string {
+  if (chance.often(0.5)) return focusedTables(chance, world);
   const tables = chance
     .some(['filter', 'filter', 'mangle', 'raw'], 3)
     .map((table) => randomTable(chance, world, table));
   if (chance.often(0.2)) tables.push(randomNat(chance, world));
   return tables.join('');
+}
+
+/** One rule that drops by one or two matches, and little else: what these matches say decides. */
+function focusedTables(chance: Chance, world: RuleWorld): string {
+  const table = chance.pick(['filter', 'filter', 'mangle', 'raw']);
+  const hook = chance.pick(HOOKS[table]!);
+  const draft: Draft = { table, chain: hook, targets: [], hook };
+  const tables = [
+    `*${table}\n:${hook} ACCEPT [0:0]\n-A ${hook} -p tcp ${matchesOf(chance, world, draft, 2)} -j DROP\nCOMMIT\n`,
+  ];
+  if (table !== 'raw' && chance.often(0.3)) {
+    const from = chance.pick(['PREROUTING', 'OUTPUT']);
+    tables.push(`*raw\n:${from} ACCEPT [0:0]\n-A ${from} -p tcp -j CT --notrack\nCOMMIT\n`);
+  }
+  if (table === 'filter' && chance.often(0.3)) {
+    const from = chance.pick(['PREROUTING', 'OUTPUT']);
+    const rule = chance.pick(['MARK --set-xmark 0x1/0xffffffff', 'CONNMARK --set-xmark 0x1/0xffffffff']);
+    tables.push(`*mangle\n:${from} ACCEPT [0:0]\n-A ${from} -p tcp -j ${rule}\nCOMMIT\n`);
+  }
+  if (chance.often(0.3)) tables.push(randomNat(chance, world));
+  return tables.join('');
+}
+
+function matchesOf(chance: Chance, world: RuleWorld, draft: Draft, count: number): string {
+  return Array.from({ length: count }, () => randomMatch(chance, world, draft))
+    .filter((match, index, all) => all.findIndex((other) => kindOf(other) === kindOf(match)) === index)
+    .join(' ');
 }
 
 function randomTable(chance: Chance, world: RuleWorld, table: string): string {
@@ -49,10 +77,8 @@ interface Draft {
 
 function rules(chance: Chance, world: RuleWorld, draft: Draft, most: number): string[] {
   return Array.from({ length: chance.below(most + 1) }, () => {
-    const matches = Array.from({ length: chance.below(3) }, () => randomMatch(chance, world, draft)).filter(
-      (match, index, all) => all.findIndex((other) => kindOf(other) === kindOf(match)) === index,
-    );
-    return `-A ${draft.chain} -p tcp ${matches.join(' ')} ${randomTarget(chance, draft)}`;
+    const matches = matchesOf(chance, world, draft, chance.below(3));
+    return `-A ${draft.chain} -p tcp ${matches} ${randomTarget(chance, draft)}`;
   });
 }
 

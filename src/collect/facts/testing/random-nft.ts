@@ -17,6 +17,7 @@ interface Draft {
 /** Makes a rule set of one to three tables that nft takes. */
 export function randomNft(chance: Chance, world: RuleWorld): string {
   const hooks = ['prerouting', 'input', 'input', 'output', 'postrouting'];
+  if (chance.often(0.5)) return focusedTables(chance, world, hooks);
   return Array.from({ length: 1 + chance.below(3) }, (_, index) => randomTable(chance, world, `t${index}`, hooks)).join(
     '\n',
   );
@@ -25,9 +26,52 @@ export function randomNft(chance: Chance, world: RuleWorld): string {
 /** Makes a rule set for a host that sends the SYN on; translation of the destination comes on top. */
 export function randomNftForward(chance: Chance, world: RuleWorld): string {
   const hooks = ['prerouting', 'forward', 'forward', 'postrouting', 'input', 'output'];
+  if (chance.often(0.5)) return focusedTables(chance, world, hooks, false);
   return Array.from({ length: 1 + chance.below(2) }, (_, index) =>
     randomTable(chance, world, `t${index}`, hooks, false),
   ).join('\n');
+}
+
+/** One rule that drops by one or two matches, and little else: what these matches say decides. */
+function focusedTables(chance: Chance, world: RuleWorld, hookPool: readonly string[], mayTranslate = true): string {
+  const family = chance.pick<Family>(['inet', 'inet', 'inet', 'ip', 'ip6', 'netdev']);
+  const hook = family === 'netdev' ? 'ingress' : chance.pick(hookPool);
+  const priority = family === 'netdev' ? 0 : randomPriority(chance, hook);
+  const draft: Draft = { chance, world, family, hooks: [hook], targets: [], raw: false };
+  const matches = Array.from({ length: 1 + chance.below(2) }, () => randomMatch(draft)).join(' ');
+  const device = family === 'netdev' ? ' device eth0' : '';
+  const nat = mayTranslate && chance.often(0.3) ? randomNat(chance, world, 'inet') : '';
+  const before = [
+    ...(chance.often(0.3)
+      ? [
+          '  chain raw {',
+          `    type filter hook ${chance.pick(['prerouting', 'output'])} priority -300;`,
+          '    notrack',
+          '  }',
+        ]
+      : []),
+    ...(chance.often(0.3)
+      ? [
+          '  chain marks {',
+          `    type filter hook ${chance.pick(['prerouting', 'output'])} priority -160;`,
+          '    meta mark set 0x1',
+          '    ct mark set 0x1',
+          '  }',
+        ]
+      : []),
+  ];
+  return `table inet before {
+${before.join('\n')}
+${nat}
+}
+table ${family} t0 {
+${sets(world, family)}
+  chain focus {
+    type filter hook ${hook}${device} priority ${priority}; policy accept;
+    ${matches} counter drop
+  }
+}
+`;
 }
 
 function randomTable(
