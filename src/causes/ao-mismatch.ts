@@ -3,7 +3,7 @@ import { grown } from '../model/cause-facts.ts';
 import type { Counters } from '../model/facts/facts.ts';
 import { exampleCounters } from './shared-examples.ts';
 import { FOUR_SYNS, listening } from './shared-examples-server.ts';
-import { countedBeforeListener, settledOtherwise } from './shared-refusal.ts';
+import { countedBeforeListener, settledOtherwise, signatureRefused } from './shared-refusal.ts';
 import { tracedSyn } from './shared-silence.ts';
 
 const COUNTERS = ['TcpExtTCPAORequired', 'TcpExtTCPAOKeyNotFound', 'TcpExtTCPAOBad'] as const;
@@ -41,6 +41,7 @@ export const cause: Cause = defineCause({
     const possible = signed === undefined ? COUNTERS : signed ? COUNTERS.slice(1) : COUNTERS.slice(0, 1);
     const evidence = [
       ...tracedSyn(kernelTrace, { reasons: /^TCP_AO/ }),
+      ...signatureRefused(kernelTrace, 'ao'),
       ...countedBeforeListener({ attempt, counters, sockets }, possible),
     ];
     if (signed !== undefined && evidence.some(({ bearing }) => bearing === 'supports')) {

@@ -5,7 +5,7 @@ import type { Counters } from '../model/facts/facts.ts';
 import { exampleCounters } from './shared-examples.ts';
 import { FOUR_SYNS, listening } from './shared-examples-server.ts';
 import { takerName } from './shared-listener.ts';
-import { countedBeforeListener, settledOtherwise } from './shared-refusal.ts';
+import { countedBeforeListener, settledOtherwise, signatureRefused } from './shared-refusal.ts';
 import { tracedSyn } from './shared-silence.ts';
 
 const OPTIONS: NonNullable<Attempt['synOptions']> = {
@@ -47,6 +47,7 @@ export const cause: Cause = defineCause({
     if (settled !== undefined) return settled;
     const evidence = [
       ...tracedSyn(kernelTrace, { reasons: /^TCP_MD5/ }),
+      ...signatureRefused(kernelTrace, 'md5'),
       ...countedBeforeListener({ attempt, counters, sockets }, countersFor(attempt)),
     ];
     const { synOptions } = attempt;
@@ -122,6 +123,19 @@ covers the addresses: translation in between makes it wrong.
         attempt: { ...FOUR_SYNS, synOptions: { ...OPTIONS, md5: true } },
         counters: exampleCounters({ TcpExtTCPMD5Failure: 4 }),
         sockets: listening({ dropsDelta: 4 }),
+      },
+      expect: 'confirmed',
+    },
+    {
+      name: 'a tracepoint names the attempt',
+      given: {
+        attempt: FOUR_SYNS,
+        counters: exampleCounters({ TcpExtTCPMD5NotFound: 900 }),
+        kernelTrace: {
+          events: [{ kind: 'authentication-refused', what: 'hash_md5_required', cpu: 0, timeUs: 1 }],
+          drops: [],
+          overrun: false,
+        },
       },
       expect: 'confirmed',
     },

@@ -3,6 +3,7 @@ import { formatGrowths, grown, shortCounter, watched } from '../model/cause-fact
 import type { Attempt } from '../model/facts/attempt.ts';
 import type { PathProbe } from '../model/facts/client.ts';
 import type { Counters } from '../model/facts/facts.ts';
+import type { KernelTrace } from '../model/facts/kernel-events.ts';
 import type { SocketTable } from '../model/facts/sockets.ts';
 import { expectedSyns, listenerRefusals, resetsSent, stoodStill, synArrived, synNeverCame } from './shared-silence.ts';
 
@@ -172,4 +173,13 @@ export function countedBeforeListener(
     );
   }
   return evidence;
+}
+
+/** That the kernel refused the signature of the SYN, by the tracepoints `tcp:tcp_hash_md5_*` and `tcp:tcp_hash_ao_*`, `tcp:tcp_ao_*` (Linux 6.11). */
+export function signatureRefused(trace: KernelTrace | undefined, method: 'md5' | 'ao'): CauseEvidence[] {
+  const refused = trace?.events.find((event) => event.kind === 'authentication-refused');
+  if (refused?.kind !== 'authentication-refused') return [];
+  const said = `the kernel reports for this very attempt: tcp_${refused.what}`;
+  const fits = refused.what.split('_').includes(method);
+  return [fits ? supports('conclusive', 'kernelTrace', said) : contradicts('strong', 'kernelTrace', said)];
 }

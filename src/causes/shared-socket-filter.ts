@@ -27,14 +27,29 @@ export function filteredAtSocket(
       : [contradicts('conclusive', 'kernelTrace', said)];
   }
   if (!watched(attempt, counters) || attempt.syns === 0) return [];
+  // Which packet it was is not told: only that there were such drops, or none at all.
+  const reported = (kernelTrace?.drops ?? [])
+    .filter(({ reason }) => reason === 'SOCKET_FILTER')
+    .reduce((sum, { count }) => sum + count, 0);
+  // Kernels before 5.17 give no reasons.
+  const named = kernelTrace?.drops.some(({ reason }) => reason !== 'NOT_SPECIFIED') === true && !kernelTrace.overrun;
+  if (named && reported === 0) {
+    return [contradicts('strong', 'kernelTrace', 'the kernel reports drops, and none by a filter of a socket')];
+  }
   const refused = listenerRefusals(sockets);
   if (refused === 0) return [contradicts('strong', 'sockets', 'the listener itself refused nothing (sk_drops +0)')];
   if (!stoodStill(counters, 'TcpExtListenDrops')) {
     return [contradicts('strong', 'counters', 'ListenDrops moved: SYNs got past the filters of the socket')];
   }
   if (refused === undefined) return [];
-  const named = refusedEarlierForNamedReason({ attempt, counters });
-  if (named.length > 0) return named;
+  const earlier = refusedEarlierForNamedReason({ attempt, counters });
+  if (earlier.length > 0) return earlier;
   const said = `the listener refused ${refused} (sk_drops): ${perSyn(attempt, [refused])}, and no counter names a reason (ListenDrops +0)`;
-  return [supports(refused >= attempt.syns ? weight : 'moderate', 'sockets', said)];
+  const evidence = [supports(refused >= attempt.syns ? weight : 'moderate', 'sockets', said)];
+  if (reported >= attempt.syns) {
+    evidence.push(
+      supports('moderate', 'kernelTrace', `the kernel reports ${reported} drops with reason SOCKET_FILTER`),
+    );
+  }
+  return evidence;
 }
