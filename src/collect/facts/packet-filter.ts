@@ -59,12 +59,15 @@ function tablesOf(reading: PacketFilterReading, before: PacketFilterReading | un
       ? {}
       : { ipsets: { now: ipsets, ...(before?.ipsets === undefined ? {} : { before: before.ipsets }) } };
   const texts = iptables.map(({ tool, family, tables }) => iptablesTables(tables, { tool, family, ...sets }));
-  const replaced = (table: FilterTable): FilterTable =>
-    texts
-      .flat()
-      .find(({ tool, family, name }) => !tool.endsWith('-legacy') && family === table.family && name === table.name) ??
-    table;
-  const native = nft === undefined ? [] : nftTables(nft, before?.nft, devices).map(replaced);
+  const printed = texts.flat().filter(({ tool }) => !tool.endsWith('-legacy'));
+  const replaced = (table: FilterTable): FilterTable[] => {
+    const text = printed.find(({ family, name }) => family === table.family && name === table.name);
+    if (text === undefined) return [table];
+    // Chains that nft put into a table of iptables-nft are left out by iptables-save.
+    const foreign = new Map([...table.chains].filter(([name]) => !text.chains.has(name)));
+    return foreign.size === 0 ? [text] : [text, { ...table, chains: foreign }];
+  };
+  const native = nft === undefined ? [] : nftTables(nft, before?.nft, devices).flatMap(replaced);
   return [...native, ...texts.flat().filter((table) => !native.includes(table))];
 }
 
