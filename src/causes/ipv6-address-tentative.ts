@@ -111,6 +111,8 @@ Linux 6.18: \`addrconf_dad_begin()\`; \`ndisc_recv_ns()\` ignores solicitations 
       const address = `${server}/${serverPrefix.split('/')[1]}`;
       return {
         steps: [
+          // The router gives up after three seconds: the client must wait for that.
+          { on: 'client', sysctl: { 'net.ipv4.tcp_syn_retries': 3 } },
           {
             on: 'server',
             sysctl: {
@@ -122,6 +124,8 @@ Linux 6.18: \`addrconf_dad_begin()\`; \`ndisc_recv_ns()\` ignores solicitations 
           { on: 'router', run: [...ip, 'neigh', 'flush', 'all'] },
           { on: 'server', run: [...ip, 'addr', 'add', address, 'dev', serverDevice] },
         ],
+        // The client can see that the last router finds nobody, not why.
+        expect: { client: ['router-neighbour-unresolved'] },
       };
     },
   },

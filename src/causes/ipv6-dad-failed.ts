@@ -119,6 +119,8 @@ own probes that were looped back.
       const address = `${server}/${serverPrefix.split('/')[1]}`;
       return {
         steps: [
+          // The router gives up after three seconds: the client must wait for that.
+          { on: 'client', sysctl: { 'net.ipv4.tcp_syn_retries': 3 } },
           { on: 'router', run: [...ip, 'addr', 'add', address, 'dev', routerServerDevice, 'nodad'] },
           { on: 'server', sysctl: { [`net.ipv6.conf.${serverDevice}.accept_dad`]: 1 } },
           { on: 'server', run: [...ip, 'addr', 'del', address, 'dev', serverDevice] },
@@ -127,6 +129,8 @@ own probes that were looped back.
           { on: 'router', run: [...ip, 'addr', 'del', address, 'dev', routerServerDevice] },
           { on: 'router', run: [...ip, 'neigh', 'flush', 'all'] },
         ],
+        // The client can see that the last router finds nobody, not why.
+        expect: { client: ['router-neighbour-unresolved'] },
       };
     },
   },
