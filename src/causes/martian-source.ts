@@ -119,7 +119,7 @@ export const cause: Cause = defineCause({
     }
     const own = ownSource(attempt, addresses);
     const where = own === undefined ? '' : ` (on ${own.device})`;
-    return `The client uses ${client.address}, which is an address of the server itself${where}, so the kernel drops ${theSyns(attempt)} as martians`;
+    return `The client uses ${client.address}, which is an address of the server itself${where}, so the kernel drops ${theSyns(attempt)} for a martian source`;
   },
   remedies({ attempt, addresses }) {
     const own = ownSource(attempt, addresses);

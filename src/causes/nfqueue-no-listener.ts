@@ -53,7 +53,7 @@ export const cause: Cause = defineCause({
     if (hit === undefined) return `A rule of the server's packet filter queues ${syns} for a program`;
     const number = hit.queueNumber ?? 0;
     const program = nfQueues?.find((queue) => queue.number === number);
-    const why = program === undefined ? 'no program takes them' : `process ${program.pid} does not answer`;
+    const why = program === undefined ? 'no program reads that queue' : `process ${program.pid} does not answer`;
     return `The server's packet filter hands ${syns} to queue ${number} (${hitName(hit)}: "${hitText(hit)}"), and ${why}`;
   },
   remedies({ attempt, packetFilter }) {

@@ -100,7 +100,7 @@ function weightOf(hit: FilterHit, moved: boolean | undefined): WeighedHit['weigh
  * Whether the counter of a rule counts only what the rule ends. nft evaluates a rule from left to right: a counter in front of a
  * limit or set lookup counts what these let pass as well. A rule of iptables counts after all its matches.
  */
-function countsOnlyItsVictims({ tool, policy, text }: FilterHit): boolean {
+export function countsOnlyItsVictims({ tool, policy, text }: FilterHit): boolean {
   if (tool !== 'nft' || policy) return true;
   const behind = /\bcounter(?: packets \d+ bytes \d+| name \S+)?(.*)$/s.exec(text)?.[1];
   if (behind === undefined) return false;
