@@ -13,11 +13,14 @@ export class LabError extends Error {
   override readonly name: string = 'LabError';
 }
 
+/** Filling a connection tracking table takes a minute on a busy machine. */
+const LONGEST_COMMAND_MS = 180_000;
+
 /** Runs a command to its end. Its exit code is data. */
-export function run(argv: readonly string[], input = '', timeoutMs = 30_000): Promise<Ran> {
+export function run(argv: readonly string[], input = ''): Promise<Ran> {
   const [program = '', ...args] = argv;
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { timeout: timeoutMs, killSignal: 'SIGKILL' });
+    const child = spawn(program, args, { timeout: LONGEST_COMMAND_MS, killSignal: 'SIGKILL' });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
