@@ -236,6 +236,7 @@ const flagMatch: Maker = (chance) =>
     'tcp flags & (fin|rst) != 0',
   ]);
 
+// Not `ct protocol tcp`: nft does not list it where a port is matched as well, although it fails where nothing is tracked yet.
 const stateMatch: Maker = (chance) =>
   chance.pick([
     'ct state new',
@@ -252,7 +253,6 @@ const stateMatch: Maker = (chance) =>
     'ct mark 0x1',
     'ct mark & 0x1 != 0x1',
     'ct status dnat',
-    'ct protocol tcp',
   ]);
 
 const deviceMatch: Maker = (chance) =>
