@@ -1,6 +1,7 @@
 import type { CaptureSummary, Note } from './capture.ts';
 import type { Handshake, Outcome } from './handshake.ts';
 import type { PathVerdict } from './path.ts';
+import type { Proof } from './proof.ts';
 
 /** How sure a verdict on one cause is. */
 export type VerdictStatus = 'confirmed' | 'likely' | 'possible' | 'not-indicated' | 'ruled-out' | 'undetermined';
@@ -67,6 +68,8 @@ export interface Diagnosis {
   readonly capture?: string;
   /** Where between the captures it died; only when several were compared. */
   readonly path?: PathVerdict;
+  /** What a copy of the host showed; only of `prove`, and of `listen --prove`. */
+  readonly proof?: Proof;
   /** The same attempt at every capture in which it was found, in the order of the captures; only when compared. */
   readonly vantages?: readonly { readonly capture: string; readonly handshake: Handshake | null }[];
 }
@@ -96,7 +99,7 @@ export interface NotSeen {
 
 /** What a command found; every report is made from this. */
 export interface CaptureReport {
-  readonly command: 'read' | 'compare' | 'listen' | 'connect';
+  readonly command: 'read' | 'compare' | 'listen' | 'connect' | 'trace' | 'prove';
   /** The host that was asked, as `--on` names it; only of `listen` and `connect`. */
   readonly host?: string;
   /** What could not be seen on that host. */
