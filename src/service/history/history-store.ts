@@ -1,0 +1,46 @@
+import type { HandshakeCounts, Incident, IncidentService } from '../../model/incident.ts';
+
+/** Which incidents are asked for. */
+export interface IncidentQuery {
+  /** Last seen at or after. */
+  readonly sinceNs?: bigint;
+  /** First seen at or before. */
+  readonly untilNs?: bigint;
+  readonly state?: Incident['state'];
+  readonly kind?: Incident['kind'];
+  readonly causeId?: string;
+  readonly port?: number;
+  /** Words that sentence, cause, service or client networks contain. */
+  readonly text?: string;
+  /** Newest first; 100 unless given. */
+  readonly limit?: number;
+  readonly offset?: number;
+}
+
+/** Counts of all services together in one step of the time line. */
+export interface TimelineStep {
+  readonly atNs: bigint;
+  readonly answered: number;
+  readonly refused: number;
+  readonly failed: number;
+}
+
+/** Form of an export. */
+export type ExportFormat = 'jsonl' | 'csv' | 'parquet';
+
+/** Where a watch keeps what it saw. What a promise of `save` or `add` acknowledged survives the death of the process. */
+export interface HistoryStore {
+  /** Adds an incident, or replaces the one with its id. */
+  saveIncident(incident: Incident): Promise<void>;
+  addCounts(counts: readonly HandshakeCounts[]): Promise<void>;
+  incident(id: number): Promise<Incident | undefined>;
+  incidents(query: IncidentQuery): Promise<readonly Incident[]>;
+  /** The largest id that was given; 0 when none was. */
+  lastIncidentId(): Promise<number>;
+  timeline(fromNs: bigint, toNs: bigint, stepMs: number, service?: IncidentService): Promise<readonly TimelineStep[]>;
+  /** Writes everything that matches to a file. */
+  export(format: ExportFormat, query: IncidentQuery, path: string): Promise<void>;
+  /** Removes what is older or too much; says what went. */
+  retain(limits: { readonly maxAgeMs: number; readonly maxBytes: number }): Promise<{ readonly incidents: number }>;
+  close(): Promise<void>;
+}
