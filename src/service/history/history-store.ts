@@ -1,3 +1,4 @@
+import type { NotSeen } from '../../model/diagnosis.ts';
 import type { HandshakeCounts, Incident, IncidentService } from '../../model/incident.ts';
 
 /** Which incidents are asked for. */
@@ -28,6 +29,18 @@ export interface TimelineStep {
 /** Form of an export. */
 export type ExportFormat = 'jsonl' | 'csv' | 'parquet';
 
+/** How a history is. */
+export interface HistoryState {
+  readonly kind: 'duckdb' | 'memory';
+  /** Of the file. */
+  readonly path?: string;
+  readonly bytes?: number;
+  /** What happened at the start, for example that a damaged file was moved aside. */
+  readonly notes: readonly NotSeen[];
+  /** Why nothing can be written at the moment; the store tries again by itself, and keeps meanwhile what it can. */
+  readonly trouble?: NotSeen;
+}
+
 /** Where a watch keeps what it saw. What a promise of `save` or `add` acknowledged survives the death of the process. */
 export interface HistoryStore {
   /** Adds an incident, or replaces the one with its id. */
@@ -42,5 +55,6 @@ export interface HistoryStore {
   export(format: ExportFormat, query: IncidentQuery, path: string): Promise<void>;
   /** Removes what is older or too much; says what went. */
   retain(limits: { readonly maxAgeMs: number; readonly maxBytes: number }): Promise<{ readonly incidents: number }>;
+  state(): HistoryState;
   close(): Promise<void>;
 }
