@@ -42,6 +42,9 @@ function predicate(outcome: AttemptGroup['outcome'], example: Handshake | undefi
       return icmp === undefined ? 'were answered with ICMP errors.' : `got ICMP "${icmp.name}" from ${from}.`;
     }
     case 'half-open':
+      if (example?.stage === 'ack' && example.synAckRetransmissions === 0) {
+        return 'were answered with a SYN-ACK, and the data that followed never.';
+      }
       return example?.stage === 'ack'
         ? 'were acknowledged by the client, but the server went on repeating its SYN-ACK.'
         : 'were answered with a SYN-ACK that the client never acknowledged.';

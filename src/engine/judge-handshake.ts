@@ -92,6 +92,9 @@ function halfOpen(handshake: Handshake): string {
   const client = handshake.client.address;
   const times = handshake.synAckRetransmissions + 1;
   const sent = times === 1 ? 'its SYN-ACK' : `its SYN-ACK ${times === 2 ? 'twice' : `${times} times`}`;
+  if (handshake.stage === 'ack' && times === 1) {
+    return `${server} sent its SYN-ACK and then nothing more, although ${client} acknowledged it and repeats its data: the server ignores them, or its answers are lost.`;
+  }
   return handshake.stage === 'ack'
     ? `${server} sent ${sent} although ${client} had acknowledged it: the final ACK was lost or ignored.`
     : `${server} sent ${sent} and ${client} never acknowledged it.`;

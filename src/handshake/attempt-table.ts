@@ -135,6 +135,10 @@ export const STATE_SERVER_SEEN = 0x200000;
 export const STATE_FAST_OPEN = 0x400000;
 /** A RST of the server came before any valid answer: it answers the SYN. */
 export const STATE_REFUSED = 0x800000;
+/** The client repeated the first of its data, and the server has not acknowledged any. */
+export const STATE_DATA_REPEATED = 0x1000000;
+/** The same, twice or more: more than a single loss. */
+export const STATE_DATA_UNHEARD = 0x2000000;
 
 /**
  * Makes a table for at most `capacity` attempts at once, which may borrow `borrowed` further events between them.

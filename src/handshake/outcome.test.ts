@@ -34,6 +34,26 @@ describe.each([
       'refused at ack',
       '0 > S 1000\n0.02 < S. 9000 ack 1001\n0.021 > . 1001 ack 9001\n0.04 < R 9001',
     ],
+    [
+      'data that is repeated, and the server says nothing more',
+      'half-open at ack',
+      '0 > S 1000\n0.02 < S. 9000 ack 1001\n0.021 > P. 1001:1011(10) ack 9001\n0.22 > P. 1001:1011(10) ack 9001\n0.6 > P. 1001:1011(10) ack 9001',
+    ],
+    [
+      'data that is lost once, and the capture ends',
+      'established at established',
+      '0 > S 1000\n0.02 < S. 9000 ack 1001\n0.021 > P. 1001:1011(10) ack 9001\n0.22 > P. 1001:1011(10) ack 9001',
+    ],
+    [
+      'data that is repeated once, and acknowledged',
+      'established at established',
+      '0 > S 1000\n0.02 < S. 9000 ack 1001\n0.021 > P. 1001:1011(10) ack 9001\n0.22 > P. 1001:1011(10) ack 9001\n0.23 < . 9001 ack 1011',
+    ],
+    [
+      'bare ACKs of a server that goes on repeating its SYN-ACK',
+      'half-open at ack',
+      '0 > S 1000\n0.02 < S. 9000 ack 1001\n0.021 > P. 1001:1011(10) ack 9001\n0.03 < . 9001 ack 1001\n1.02 < S. 9000 ack 1001',
+    ],
     ['a SYN-ACK that is never acknowledged', 'half-open at syn-ack', '0 > S 1000\n0.02 < S. 9000 ack 1001'],
     [
       'a SYN-ACK that is repeated until the server gives up',

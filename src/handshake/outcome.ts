@@ -7,6 +7,7 @@ import {
   STATE_CHALLENGED,
   STATE_CUT_OFF,
   STATE_DATA_CLIENT,
+  STATE_DATA_UNHEARD,
   STATE_ICMP,
   STATE_PROVED,
   STATE_REFUSED,
@@ -30,6 +31,7 @@ const RULES: readonly OutcomeRule[] = [
   { outcome: 'established', all: STATE_PROVED, none: 0 },
   { outcome: 'refused', all: STATE_ANSWERED | STATE_ACKED | STATE_RST_AFTER_ACK, none: STATE_DATA_CLIENT },
   { outcome: 'half-open', all: STATE_ANSWERED | STATE_ACKED | STATE_REPEATED_AFTER_ACK, none: 0 },
+  { outcome: 'half-open', all: STATE_ANSWERED | STATE_ACKED | STATE_DATA_UNHEARD, none: 0 },
   { outcome: 'established', all: STATE_ANSWERED | STATE_ACKED, none: 0 },
   // A forged RST can overtake the SYN-ACK, which the client then resets because it has given up.
   { outcome: 'refused', all: STATE_ANSWERED | STATE_RST_CLIENT | STATE_REFUSED, none: 0 },

@@ -202,7 +202,7 @@ describe('the limit of open attempts', () => {
   it('finds attempts again after their rows were used by others', () => {
     const rounds = Array.from({ length: 30 }, (_, round) =>
       Array.from({ length: 8 }, (_, i) =>
-        conversation('0 > S 1000\n0.02 < S. 9000 ack 1001\n0.021 > . 1001 ack 9001\n0.03 < . 9001 ack 1001', {
+        conversation('0 > S 1000\n0.02 < S. 9000 ack 1001\n0.021 > P. 1001:1011(10) ack 9001\n0.03 < . 9001 ack 1011', {
           client: `10.0.${round}.${i}:${1024 + round}`,
           shift: round + i / 1000,
         }),

@@ -33,6 +33,8 @@ import {
   STATE_CLOSED,
   STATE_CUT_OFF,
   STATE_DATA_CLIENT,
+  STATE_DATA_REPEATED,
+  STATE_DATA_UNHEARD,
   STATE_DISPLACED,
   STATE_FAST_OPEN,
   STATE_ICMP,
@@ -318,9 +320,13 @@ export class HandshakeTracker {
     if (afterIsn < 1) return;
     if (answered && ((input.ack - rows[base + ROW_SERVER_ISN]!) | 0) < 1) return;
     const kind = (input.flags & TCP_FIN) !== 0 ? KIND_FIN : input.payloadBytes > 0 ? KIND_DATA : KIND_ACK;
-    if ((state & STATE_DATA_CLIENT) !== 0 && kind === KIND_DATA && (state & STATE_REPEATED_AFTER_ACK) === 0) return;
+    const moreData = (state & STATE_DATA_CLIENT) !== 0 && kind === KIND_DATA;
+    if (moreData && afterIsn !== 1 && (state & STATE_REPEATED_AFTER_ACK) === 0) return;
     if (!addSegmentEvent(this.table, row, input, kind, true)) return;
     let gained = answered ? STATE_ACKED : STATE_ANSWER_MISSING;
+    if (moreData && afterIsn === 1) {
+      gained |= (state & STATE_DATA_REPEATED) === 0 ? STATE_DATA_REPEATED : STATE_DATA_UNHEARD;
+    }
     if (kind !== KIND_ACK) gained |= STATE_DATA_CLIENT;
     rows[base + ROW_STATE]! |= gained;
     this.touch(row, input.timeNs);
@@ -333,6 +339,12 @@ export class HandshakeTracker {
     if ((input.flags & TCP_ACK) === 0) return;
     const ahead = (input.ack - rows[base + ROW_CLIENT_ISN]!) | 0;
     const answered = (state & STATE_ANSWERED) !== 0;
+    // In SYN-RECEIVED a server answers an ACK that it does not take with a bare one of its own (tcp_check_req, Linux 6.18).
+    const isBare = input.payloadBytes === 0 && (input.flags & TCP_FIN) === 0;
+    if (answered && ahead === 1 && isBare) {
+      if (addSegmentEvent(this.table, row, input, KIND_ACK, false)) this.touch(row, input.timeNs);
+      return;
+    }
     if (answered ? ahead >= 1 : ahead === 1 || (ahead > 1 && (state & STATE_ANSWER_MISSING) !== 0)) {
       const fastOpen = (state & STATE_FAST_OPEN) !== 0 && (state & STATE_ACKED) === 0;
       rows[base + ROW_STATE]! |= STATE_SERVER_SEEN | (fastOpen ? 0 : STATE_PROVED);

@@ -94,7 +94,7 @@ export const OUTCOME_EXPLANATIONS: Readonly<Record<Outcome, Explanation>> = {
     title: 'the server answered and never got the final ACK, or ignored it',
     meaning:
       'The SYN-ACK is repeated: the server still waits for the ACK that completes the handshake, while the client may believe that it is connected.',
-    wire: 'SYN, SYN-ACK, and the same SYN-ACK again (on Linux up to 5 times, tcp_synack_retries); with or without an ACK in between.',
+    wire: 'SYN, SYN-ACK, and the same SYN-ACK again (on Linux up to 5 times, tcp_synack_retries); with or without an ACK in between. Or the ACK, and data that is repeated and never acknowledged.',
     application:
       'connect() succeeds when the SYN-ACK reached the client; then its data is not acknowledged, and the connection stalls. Otherwise ETIMEDOUT.',
     causes: [
