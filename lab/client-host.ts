@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type {
   CaptureSpec,
   CommandResult,
@@ -31,6 +32,10 @@ export class LabClientHost implements Host {
   }
 
   readFile(path: string): Promise<string> {
+    const { cgroup } = this.#attempt;
+    if (path === '/proc/self/cgroup' && cgroup !== undefined) {
+      return Promise.resolve(`0::/${basename(this.#setting.lab.cgroup(cgroup))}\n`);
+    }
     const own = this.#setting.lab.ownEtcFile('client', path);
     return this.#host.readFile(own ?? path);
   }
