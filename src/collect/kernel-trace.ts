@@ -1,11 +1,11 @@
 import { parseUptime } from '../formats/procfs/pressure.ts';
 import { parseEventFields, parseEventSymbols } from '../formats/tracefs/event-fields.ts';
 import { type Host, HostError, type HostStream } from '../host/host.ts';
+import { readFileIfAny, readFiles } from '../host/read-files.ts';
 import type { Attempt } from '../model/facts/attempt.ts';
 import type { Fact, Unavailable } from '../model/facts/fact.ts';
 import type { KernelTrace } from '../model/facts/kernel-events.ts';
 import { unavailableFrom } from './facts/collector.ts';
-import { readFileIfAny, readFiles } from './facts/read-files.ts';
 import { type PlannedEvent, planEvents, WATCHED_EVENTS } from './kernel-trace-events.ts';
 import { KernelTraceLog } from './kernel-trace-log.ts';
 import type { TraceWindow } from './kernel-trace-match.ts';

@@ -42,6 +42,18 @@ export interface SystemCalls {
   recv(fd: number, buffer: Uint8Array, flags: number): number;
   /** sendto(2): returns how many bytes went. */
   sendto(fd: number, bytes: Uint8Array, flags: number, address?: Uint8Array): number;
+  /** listen(2). */
+  listen(fd: number, backlog: number): void;
+  /** accept4(2) of a socket that does not wait: undefined when nobody waits to be accepted. */
+  accept(fd: number): number | undefined;
+  /** ioctl(2) with a structure, which the kernel may fill. */
+  ioctl(fd: number, request: number, value: Uint8Array): void;
+  /** read(2) of a descriptor that does not wait: 0 when there is nothing. Does not throw: it is called very often. */
+  readReady(fd: number, buffer: Uint8Array): number;
+  /** write(2) of something that is taken whole or not at all, as a frame is; false when it was not. */
+  writeWhole(fd: number, bytes: Uint8Array): boolean;
+  /** Has the kernel kill this process when the one that started it is gone: prctl(2), PR_SET_PDEATHSIG. */
+  dieWithParent(): void;
   /** close(2). */
   close(fd: number): void;
   /** close(2) of a descriptor whose end takes the kernel a while, in another thread. */
@@ -118,6 +130,12 @@ function bindCalls(koffi: Koffi): SystemCalls {
   const sendto = libc.func(
     'intptr_t sendto(int fd, const void *bytes, size_t length, int flags, const void *address, uint32_t addressLength)',
   );
+  const listen = libc.func('int listen(int fd, int backlog)');
+  const accept = libc.func('int accept4(int fd, void *address, void *length, int flags)');
+  const ioctl = libc.func('int ioctl(int fd, unsigned long request, void *value)');
+  const read = libc.func('intptr_t read(int fd, void *buffer, size_t length)');
+  const write = libc.func('intptr_t write(int fd, const void *bytes, size_t length)');
+  const prctl = libc.func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)');
   const close = libc.func('int close(int fd)');
   const mmap = libc.func('void *mmap(void *at, size_t length, int access, int flags, int fd, long offset)');
   const madvise = libc.func('int madvise(void *at, size_t length, int advice)');
@@ -162,6 +180,24 @@ function bindCalls(koffi: Koffi): SystemCalls {
     recv: (fd, buffer, flags) => checked('recv', recv(fd, buffer, buffer.length, flags)),
     sendto: (fd, bytes, flags, address) =>
       checked('sendto', sendto(fd, bytes, bytes.length, flags, address ?? null, address?.length ?? 0)),
+    listen(fd, backlog) {
+      checked('listen', listen(fd, backlog));
+    },
+    accept(fd) {
+      const accepted = accept(fd, null, null, SOCK_CLOEXEC) as number;
+      if (accepted >= 0) return accepted;
+      const errno = koffi.errno();
+      if (errno === constants.errno.EAGAIN) return undefined;
+      throw systemError('accept4', errno);
+    },
+    ioctl(fd, request, value) {
+      checked('ioctl', ioctl(fd, request, value));
+    },
+    readReady: (fd, buffer) => Math.max(0, Number(read(fd, buffer, buffer.length))),
+    writeWhole: (fd, bytes) => Number(write(fd, bytes, bytes.length)) === bytes.length,
+    dieWithParent() {
+      checked('prctl', prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
+    },
     close(fd) {
       checked('close', close(fd));
     },
@@ -232,6 +268,8 @@ function systemError(syscall: string, errno: number): NodeJS.ErrnoException {
 }
 
 const SOCK_CLOEXEC = 0o2000000;
+const PR_SET_PDEATHSIG = 1;
+const SIGKILL = 9;
 const PROT_READ = 1;
 const PROT_WRITE = 2;
 const MAP_SHARED = 1;

@@ -9,10 +9,10 @@ import {
   parseBpfPrograms,
 } from '../../formats/bpftool/bpftool.ts';
 import { type Host, HostError } from '../../host/host.ts';
+import { readFileIfAny } from '../../host/read-files.ts';
 import type { BpfAttachment } from '../../model/facts/links.ts';
 import { type AttemptScope, type Collector, defineCollector, hasAttempt, known } from './collector.ts';
 import { pathDevices } from './path-devices.ts';
-import { readFileIfAny } from './read-files.ts';
 import { listWith, unreadable } from './run-tool.ts';
 
 interface Reading {

@@ -1,9 +1,9 @@
 import { type ConntrackEntry, parseConntrackEntries } from '../../formats/procfs/conntrack-entries.ts';
 import { type Host, HostError } from '../../host/host.ts';
+import { readFileIfAny, readFiles } from '../../host/read-files.ts';
 import type { Attempt } from '../../model/facts/attempt.ts';
 import type { Conntrack } from '../../model/facts/packet-filter.ts';
 import { type Collector, defineCollector, hasAttempt } from './collector.ts';
-import { readFileIfAny, readFiles } from './read-files.ts';
 
 const COUNT = '/proc/sys/net/netfilter/nf_conntrack_count';
 const MAX = '/proc/sys/net/netfilter/nf_conntrack_max';

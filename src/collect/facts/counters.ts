@@ -5,9 +5,9 @@ import {
   parseProtocolCounters,
 } from '../../formats/procfs/protocol-counters.ts';
 import { HostError } from '../../host/host.ts';
+import { readFiles } from '../../host/read-files.ts';
 import { type Collector, defineCollector } from './collector.ts';
 import { type CounterFiles, type CounterValues, countersOf, withPrefix } from './counter-growth.ts';
-import { readFiles } from './read-files.ts';
 
 const PARSERS: ReadonlyMap<string, (text: string) => CounterValues> = new Map([
   ['/proc/net/netstat', (text: string) => single(parseProtocolCounters(text))],

@@ -1,8 +1,8 @@
 import { parsePerCpuCounters, parseSoftnet } from '../../formats/procfs/per-cpu-counters.ts';
 import { HostError } from '../../host/host.ts';
+import { readFiles } from '../../host/read-files.ts';
 import { type Collector, defineCollector } from './collector.ts';
 import { type CounterFiles, countersOf, withPrefix } from './counter-growth.ts';
-import { readFiles } from './read-files.ts';
 
 const TABLES = ['arp_cache', 'ndisc_cache', 'rt_cache'] as const;
 

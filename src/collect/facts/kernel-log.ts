@@ -6,8 +6,8 @@ import {
 } from '../../formats/procfs/kernel-log.ts';
 import { parseUptime } from '../../formats/procfs/pressure.ts';
 import { type Host, HostError } from '../../host/host.ts';
+import { readFileIfAny } from '../../host/read-files.ts';
 import { type AttemptScope, type Collector, defineCollector } from './collector.ts';
-import { readFileIfAny } from './read-files.ts';
 
 /** How long before the watch a message may be and still belong to it. */
 const BEFORE_MS = 60_000;

@@ -1,9 +1,9 @@
 import { parseSomePressure, parseUptime } from '../../formats/procfs/pressure.ts';
 import { parseRights } from '../../formats/procfs/process.ts';
 import { HostError } from '../../host/host.ts';
+import { readFiles } from '../../host/read-files.ts';
 import type { Machine } from '../../model/facts/facts.ts';
 import { type Collector, defineCollector } from './collector.ts';
-import { readFiles } from './read-files.ts';
 
 const RELEASE = '/proc/sys/kernel/osrelease';
 const HOSTNAME = '/proc/sys/kernel/hostname';

@@ -1,8 +1,8 @@
 import { parseTcpTable } from '../../formats/procfs/tcp-table.ts';
 import { type Host, HostError } from '../../host/host.ts';
+import { readFileIfAny } from '../../host/read-files.ts';
 import type { OtherNamespace } from '../../model/facts/sockets.ts';
 import { type Collector, defineCollector, hasAttempt, known } from './collector.ts';
-import { readFileIfAny } from './read-files.ts';
 import { runTool } from './run-tool.ts';
 
 /** Namespaces that are looked into. */

@@ -5,7 +5,7 @@ import { type ChainDevices, lacksDevices, parseChainDevices } from '../../format
 import { type NftDump, parseNftDump } from '../../formats/nft/dump.ts';
 import { foreignFamilies } from '../../formats/nft/foreign.ts';
 import { type CommandResult, type Host, HostError, type RunOptions } from '../../host/host.ts';
-import { readFileIfAny } from './read-files.ts';
+import { readFileIfAny } from '../../host/read-files.ts';
 
 /** Tables of one variant of iptables. */
 export interface IptablesReading {

@@ -1,8 +1,8 @@
 import { type IpLink, type IpLinkAddress, parseAddr } from '../../formats/iproute/addr.ts';
 import { parseTableNames, TABLE_NAME_FILES } from '../../formats/iproute/table-names.ts';
 import type { Host } from '../../host/host.ts';
+import { readFileIfAny } from '../../host/read-files.ts';
 import type { AttemptScope, BaselineScope } from './collector.ts';
-import { readFileIfAny } from './read-files.ts';
 import { listWith, unreadable } from './run-tool.ts';
 import { shareReading } from './share-reading.ts';
 

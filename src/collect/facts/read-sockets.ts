@@ -2,9 +2,9 @@ import { parseTcpTable } from '../../formats/procfs/tcp-table.ts';
 import { parseSockets } from '../../formats/ss/parse-sockets.ts';
 import type { SocketRow } from '../../formats/ss/socket-row.ts';
 import { type Host, HostError } from '../../host/host.ts';
+import { readFileIfAny } from '../../host/read-files.ts';
 import type { Attempt } from '../../model/facts/attempt.ts';
 import { formatHost } from '../../model/flow.ts';
-import { readFileIfAny } from './read-files.ts';
 
 /** Sockets of a host around one attempt. */
 export interface Sockets {

@@ -8,8 +8,8 @@ import {
 } from '../../formats/procfs/process.ts';
 import type { SocketUser } from '../../formats/ss/socket-row.ts';
 import { type Host, HostError } from '../../host/host.ts';
+import { readFiles } from '../../host/read-files.ts';
 import type { SocketOwner } from '../../model/facts/sockets.ts';
-import { readFiles } from './read-files.ts';
 
 /** Processes that are looked at closely. */
 const PROCESSES = 32;

@@ -1,6 +1,6 @@
 import { type Host, HostError } from '../../host/host.ts';
+import { readFiles } from '../../host/read-files.ts';
 import { type AttemptScope, type BaselineScope, type Collector, defineCollector, hasAttempt } from './collector.ts';
-import { readFiles } from './read-files.ts';
 import { DEVICE_FILES_V4, DEVICE_FILES_V6, SYSCTL_FILES } from './sysctl-keys.ts';
 
 const ROOT = '/proc/sys/net';

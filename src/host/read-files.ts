@@ -1,5 +1,5 @@
-import { parseFilesInLines } from '../../formats/procfs/files-in-lines.ts';
-import { type Host, HostError } from '../../host/host.ts';
+import { parseFilesInLines } from '../formats/procfs/files-in-lines.ts';
+import { type Host, HostError } from './host.ts';
 
 /** Bytes of paths in one command: a remote shell takes a command line of 128 KiB at most (MAX_ARG_STRLEN). */
 const PATH_BYTES = 60_000;
