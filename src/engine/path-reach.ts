@@ -41,6 +41,8 @@ export function coveredBy(
 
 /** Whether what a capture does not show of a server was not there: does it show answers at all, and all of them? */
 export function answerTrust({ comparison }: PathStory, point: PathPoint): Trust {
+  const { complete } = comparison.columns[point.capture]!.capture;
+  if (complete !== undefined) return complete;
   const { answered, missedAnswers } = comparison.traits[point.capture]!;
   if (answered === 0) return missedAnswers > 0 ? 'none' : 'likely';
   if (missedAnswers * 5 > answered) return 'guess';

@@ -4,7 +4,7 @@ import { readProxies } from '../collect/client/proxies.ts';
 import { resolveTarget } from '../collect/client/resolve.ts';
 import { type Facts, gatherFacts } from '../collect/facts/gather.ts';
 import { unseenAttempt, unseenHandshake } from '../collect/watch/attempt-of.ts';
-import { diagnoseAttempt, notSeen } from '../engine/diagnose-attempt.ts';
+import { type AttemptCase, diagnoseAttempt, notSeen } from '../engine/diagnose-attempt.ts';
 import { hostReport } from '../engine/host-report.ts';
 import type { ConnectOutcome, Host } from '../host/host.ts';
 import type { CaptureReport, Diagnosis, NotSeen } from '../model/diagnosis.ts';
@@ -36,6 +36,14 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal;
   readonly onReady?: () => void;
   readonly onStep?: (text: string) => void;
+  /** Gets the capture as it comes; the bytes are good until it returns. */
+  readonly onPackets?: (chunk: Uint8Array) => void;
+  /** Awaited before the first address is tried, with those that will be. */
+  readonly gate?: (addresses: Resolution['addresses']) => Promise<void>;
+  /** Gets what each diagnosis was made of. */
+  readonly onCase?: (one: AttemptCase, diagnosis: Diagnosis) => void;
+  /** Whether others know enough by now, so that nothing more has to be waited for, and nothing probed. */
+  readonly isEnough?: () => Promise<boolean>;
 }
 
 /** Happy Eyeballs' delay before the next address is tried (RFC 8305 section 5). */
@@ -73,7 +81,7 @@ class Trial {
 
   constructor(options: ConnectOptions) {
     this.options = options;
-    this.watch = new HostWatch(options.host, { side: 'client', port: options.target.port });
+    this.watch = new HostWatch(options.host, { side: 'client', port: options.target.port }, options.onPackets);
   }
 
   async run(): Promise<CaptureReport> {
@@ -91,6 +99,7 @@ class Trial {
       const wanted = resolution.addresses.filter(
         ({ family }) => this.options.family === undefined || family === this.options.family,
       );
+      await this.options.gate?.(wanted);
       this.options.onReady?.();
       diagnoses =
         wanted.length === 0
@@ -132,7 +141,7 @@ class Trial {
     const undecided = (): boolean =>
       candidates.some(({ outcome }) => outcome === undefined) &&
       !diagnoses.some(({ cause }) => cause?.status === 'confirmed');
-    if (undecided()) {
+    if (undecided() && (await options.isEnough?.()) !== true) {
       await within(Math.min(PATIENCE_MS, options.timeoutMs));
       diagnoses = await this.judgeAll(candidates, resolution, proxies, true);
     }
@@ -258,7 +267,7 @@ class Trial {
       : await this.watch.facts(attempt, known);
     if (!healthy) this.missing = notSeen(facts);
     const { CAUSES } = await import('../causes/index.ts');
-    return diagnoseAttempt(CAUSES, {
+    const one: AttemptCase = {
       attempt,
       handshake: connected(handshake, connect),
       facts,
@@ -270,7 +279,10 @@ class Trial {
         server: { attempts: 1, established: 0 },
       },
       ...(host.spec === 'local' ? {} : { on: host.spec }),
-    });
+    };
+    const diagnosis = diagnoseAttempt(CAUSES, one);
+    this.options.onCase?.(one, diagnosis);
+    return diagnosis;
   }
 
   /** No address to try: the name is the problem. */

@@ -32,6 +32,7 @@ export class HostWatch {
   uncaptured: NotSeen | undefined;
   private readonly host: Host;
   private readonly scope: BaselineScope;
+  private readonly onPackets: ((chunk: Uint8Array) => void) | undefined;
   private names: InterfaceNames = new Map();
   private baseline: Baseline | undefined;
   private capture: HostCapture | undefined;
@@ -42,9 +43,11 @@ export class HostWatch {
   private readonly pumping: Promise<void>[] = [];
   private pumpingPackets: Promise<void> = Promise.resolve();
 
-  constructor(host: Host, scope: BaselineScope) {
+  /** @param onPackets gets the capture as it comes; the bytes are good until it returns. */
+  constructor(host: Host, scope: BaselineScope, onPackets?: (chunk: Uint8Array) => void) {
     this.host = host;
     this.scope = scope;
+    this.onPackets = onPackets;
     this.live = new LiveHandshakes(scope.port);
   }
 
@@ -103,8 +106,7 @@ export class HostWatch {
   }
 
   /** The attempt of a watched handshake, with how its packets passed the interfaces. */
-  attemptOf(handshake: Handshake, connect?: ConnectResult): Attempt {
-    const { side } = this.scope;
+  attemptOf(handshake: Handshake, connect?: ConnectResult, side: Attempt['side'] = this.scope.side): Attempt {
     const attempt = watchedAttempt(handshake, side, sightingsOf(this.live.history, handshake, this.names), connect);
     const foreign = side === 'client' ? foreignAnswers(this.live.history, handshake) : [];
     return foreign.length === 0 ? attempt : { ...attempt, foreignAnswers: foreign };
@@ -126,7 +128,7 @@ export class HostWatch {
       ...(this.trace === undefined ? {} : { kernelTrace: this.trace.trace(attempt) }),
       ...known,
     };
-    const scope = { ...this.scope, server: attempt.server.address, attempt, known: watched };
+    const scope = { ...this.scope, side: attempt.side, server: attempt.server.address, attempt, known: watched };
     const facts = await gatherFacts(this.host, HOST_COLLECTORS, scope, this.baseline);
     this.addChanges(facts, attempt);
     return facts;
@@ -150,7 +152,10 @@ export class HostWatch {
   }
 
   private async pumpCapture(capture: HostCapture): Promise<void> {
-    for await (const chunk of capture.chunks) this.live.push(chunk);
+    for await (const chunk of capture.chunks) {
+      this.live.push(chunk);
+      this.onPackets?.(chunk);
+    }
     this.packetsEnded = true;
   }
 

@@ -37,8 +37,11 @@ export interface Comparison {
   readonly copies: readonly number[];
 }
 
-/** Matches the attempts of two or more captures, finds how their clocks relate and in which order they lie on the path. */
-export function compareTracked(captures: readonly TrackedCapture[]): Comparison {
+/**
+ * Matches the attempts of two or more captures, finds how their clocks relate and in which order they lie on the path.
+ * @param inOrder whether that order is known to be the one given.
+ */
+export function compareTracked(captures: readonly TrackedCapture[], inOrder: boolean = false): Comparison {
   const baseNs = captures[0]?.baseNs ?? 0n;
   const columns = captures.map((capture) => columnsOf(capture, baseNs));
   const chains = columns.map(chainByIsn);
@@ -67,9 +70,9 @@ export function compareTracked(captures: readonly TrackedCapture[]): Comparison 
   }
   const traits = columns.map((column, k) => traitsOf(column, sharedRows(column.count, k, rowOf, stories)));
   shareEnds(columns, rowOf, stories, traits);
-  const { order, reordered } = orderPoints(captures, pairs, traits, (a, b) =>
-    wholeMatch(columns, rowOf, stories, a, b),
-  );
+  const { order, reordered } = inOrder
+    ? { order: captures.map((_, k) => k), reordered: [] }
+    : orderPoints(captures, pairs, traits, (a, b) => wholeMatch(columns, rowOf, stories, a, b));
   return {
     columns,
     order,

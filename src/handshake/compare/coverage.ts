@@ -61,6 +61,7 @@ export function clockBasis({ clocks }: Comparison, capture: number): 'both-ways'
 
 /** Whether a capture covers the moment at which a packet that was seen elsewhere at `ns` passed it. */
 export function covers(comparison: Comparison, capture: number, ns: number, from: number): boolean {
+  if (comparison.columns[capture]!.capture.complete !== undefined) return true;
   const { firstNs, lastNs } = windowOf(comparison, capture);
   const unsure = uncertaintyNs(comparison, capture) + uncertaintyNs(comparison, from);
   const early = Math.min(unsure, 1e9);
@@ -81,6 +82,13 @@ export function absenceAt(
   expectedNs: readonly number[],
 ): Absence {
   const traits = comparison.traits[capture]!;
+  const { complete } = comparison.columns[capture]!.capture;
+  if (complete !== undefined) {
+    const missing = comparison.rowOf[capture]![story]! < 0;
+    if (missing && isnRewritten(comparison, capture))
+      return { trust: 'guess', reason: 'rewritten', covered: expectedNs.length };
+    return { trust: complete, covered: expectedNs.length };
+  }
   const { rows } = comparison.columns[anchor]!;
   const base = comparison.rowOf[anchor]![story]! * ROW;
   const covered = expectedNs.filter((ns) => covers(comparison, capture, ns, anchor)).length;

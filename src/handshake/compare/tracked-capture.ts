@@ -14,4 +14,9 @@ export interface TrackedCapture {
   readonly lastNs: bigint;
   /** Bytes of each packet that were kept; 0 or absent when unlimited. */
   readonly snapLength?: number;
+  /**
+   * It ran on every interface of its host, from before the attempts until after them, and lost nothing: what it does not show did
+   * not come by. `likely` where the host need not lie on the way of each packet.
+   */
+  readonly complete?: 'certain' | 'likely';
 }
