@@ -82,6 +82,8 @@ export interface TrackerCounts {
 export interface TrackerOptions {
   /** Called once for each attempt when it is over; its row is still complete. */
   readonly onClose?: (row: number) => void;
+  /** Called once for each attempt when its first packet came; the row knows its two ends, and no packet yet. */
+  readonly onBegin?: (row: number, timeNs: number) => void;
   /** Keeps every row, for a comparison, instead of recycling it after `onClose`. */
   readonly keep?: boolean;
   /** Most attempts open at once (with `keep`: in all). */
@@ -98,6 +100,7 @@ export class HandshakeTracker {
   readonly index: FlowIndex = createFlowIndex();
   readonly counts: TrackerCounts = { attempts: 0, evicted: 0, strayIcmp: 0, peakOpen: 0 };
   private readonly onClose: ((row: number) => void) | undefined;
+  private readonly onBegin: ((row: number, timeNs: number) => void) | undefined;
   private readonly keep: boolean;
   private readonly capacity: number;
   private nextSweepNs: number = Number.NEGATIVE_INFINITY;
@@ -106,10 +109,11 @@ export class HandshakeTracker {
   /** Grows to {@link SWEEP_NS}: an engine that sees a few sweeps early compiles the code around them once. */
   private sweepEveryNs = 1e6 + 0.5;
 
-  constructor({ onClose, keep = false, capacity = keep ? 4_000_000 : 1_000_000 }: TrackerOptions = {}) {
+  constructor({ onClose, onBegin, keep = false, capacity = keep ? 4_000_000 : 1_000_000 }: TrackerOptions = {}) {
     this.table = createLargeTable(Math.min(capacity, MAX_INDEXED_ROWS));
     this.capacity = this.table.capacity;
     this.onClose = onClose;
+    this.onBegin = onBegin;
     this.keep = keep;
   }
 
@@ -160,6 +164,11 @@ export class HandshakeTracker {
       if (idle < patienceNs(rows, base)) rows[base + ROW_STATE]! |= STATE_CUT_OFF;
       this.close(row);
     }
+  }
+
+  /** Ends one open attempt: whoever watches it has seen enough. */
+  end(row: number): void {
+    this.close(row);
   }
 
   /** Attempts that are open now. */
@@ -388,6 +397,7 @@ export class HandshakeTracker {
     indexRow(this.index, this.table, row, input.hash);
     this.counts.attempts++;
     if (this.index.used > this.counts.peakOpen) this.counts.peakOpen = this.index.used;
+    this.onBegin?.(row, input.timeNs);
     return row;
   }
 
