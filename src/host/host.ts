@@ -40,6 +40,13 @@ export interface CaptureSpec {
   readonly snapLengthBytes?: number;
   /** Memory for packets that wait to be read, where it can be chosen; 16 MiB unless given. */
   readonly bufferBytes?: number;
+  /**
+   * Classic BPF program for a SOCK_DGRAM packet socket, instead of the one that follows from the rest; where packets are captured by a ring
+   * of this process. It may be replaced later, see {@link HostCapture.setFilter}.
+   */
+  readonly filter?: Uint8Array;
+  /** Packets are handed over after so long, where it can be chosen: rarer is cheaper. */
+  readonly handOverMs?: number;
 }
 
 /** A running command whose output is read as it comes. */
@@ -57,6 +64,8 @@ export interface HostCapture extends HostStream {
   stop(atOnce?: boolean): void;
   /** Packets that were lost because they came too fast, as far as known. */
   lost(): number;
+  /** Replaces the filter of a capture that was begun with one of its own. */
+  setFilter?(program: Uint8Array): void;
 }
 
 /** One connect() to be made from a host. */
@@ -85,6 +94,8 @@ export interface ConnectOutcome {
 export interface Host {
   /** What `--on` names it: `local`, `netns:web`, `ssh:root@web7`, `bundle:FILE`. */
   readonly spec: string;
+  /** From which address the one who asks is connected to the host, as the host sees it; absent when there is no such connection. */
+  readonly operator?: string | undefined;
   /** Reads a whole text file. @throws HostError */
   readFile(path: string): Promise<string>;
   /**

@@ -53,14 +53,14 @@ const LINK_TYPE = 58;
  * @throws HostError `no-permission` without CAP_NET_RAW.
  */
 export async function captureWithRing(spec: CaptureSpec, enter: Enter): Promise<HostCapture> {
-  const filter = handshakeFilter(spec);
+  const filter = spec.filter ?? handshakeFilter(spec);
   const blocks = Math.max(2, Math.ceil((spec.bufferBytes ?? BUFFER_BYTES) / BLOCK_BYTES));
   try {
     const calls = systemCalls();
     // Protocol 0: no packet comes before the filter stands and the socket is bound.
     const fd = enter(() => calls.socket(AF_PACKET, SOCK_DGRAM, 0));
     try {
-      await attachRing(calls, fd, filter, blocks);
+      await attachRing(calls, fd, filter, blocks, spec);
       return new PacketRing(calls, fd, blocks, spec.snapLengthBytes ?? DEFAULT_SNAP_LENGTH_BYTES);
     } catch (error) {
       calls.close(fd);
@@ -77,17 +77,28 @@ export async function captureWithRing(spec: CaptureSpec, enter: Enter): Promise<
 }
 
 /** Sets the filter of a packet socket and makes its ring. */
-async function attachRing(calls: SystemCalls, fd: number, filter: Uint8Array, blocks: number): Promise<void> {
+async function attachRing(
+  calls: SystemCalls,
+  fd: number,
+  filter: Uint8Array,
+  blocks: number,
+  spec: CaptureSpec,
+): Promise<void> {
   calls.setsockopt(fd, SOL_PACKET, PACKET_VERSION, uint32s(TPACKET_V3));
+  attachFilter(calls, fd, filter);
+  // A filter that comes from elsewhere may be replaced.
+  if (spec.filter === undefined) calls.setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, uint32s(1));
+  const frames = (BLOCK_BYTES / FRAME_BYTES) * blocks;
+  const request = uint32s(BLOCK_BYTES, blocks, FRAME_BYTES, frames, spec.handOverMs ?? RETIRE_MS, 0, 0);
+  // The kernel clears the memory, and waits until no processor uses the socket as it was.
+  await calls.setsockoptSlowly(fd, SOL_PACKET, PACKET_RX_RING, request);
+}
+
+function attachFilter(calls: SystemCalls, fd: number, filter: Uint8Array): void {
   const program = Buffer.alloc(16);
   program.writeUInt16LE(filter.length / 8, 0);
   program.writeBigUInt64LE(calls.addressOf(filter), 8);
   calls.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program);
-  calls.setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, uint32s(1));
-  const frames = (BLOCK_BYTES / FRAME_BYTES) * blocks;
-  const request = uint32s(BLOCK_BYTES, blocks, FRAME_BYTES, frames, RETIRE_MS, 0, 0);
-  // The kernel clears the memory, and waits until no processor uses the socket as it was.
-  await calls.setsockoptSlowly(fd, SOL_PACKET, PACKET_RX_RING, request);
 }
 
 class PacketRing implements HostCapture {
@@ -132,6 +143,10 @@ class PacketRing implements HostCapture {
   lost(): number {
     if (!this.stopped) this.countLost();
     return this.lostPackets;
+  }
+
+  setFilter(program: Uint8Array): void {
+    if (!this.stopped) attachFilter(this.calls, this.fd, program);
   }
 
   stop(atOnce: boolean = false): void {
