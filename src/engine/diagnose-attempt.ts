@@ -162,8 +162,15 @@ function ruledOut(judged: readonly JudgedCause[], lead: JudgedCause | undefined)
     }));
 }
 
-function offerOf({ id, title, risk, changes }: Remedy): RemedyOffer {
-  return { id, title, risk, changes, commands: changes.flatMap(changeCommands).map((words) => quoteCommand(words)) };
+function offerOf({ id, title, risk, auto, changes }: Remedy): RemedyOffer {
+  return {
+    id,
+    title,
+    risk,
+    auto,
+    changes,
+    commands: changes.flatMap(changeCommands).map((words) => quoteCommand(words)),
+  };
 }
 
 function nextSteps(

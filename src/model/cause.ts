@@ -59,6 +59,8 @@ export type Change =
       readonly device?: string;
       readonly table?: string;
       readonly metric?: number;
+      /** Who put it there (`static`, `ra`, `dhcp`), as ip-route(8) names it. */
+      readonly protocol?: string;
     }
   | {
       readonly kind: 'rule';

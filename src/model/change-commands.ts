@@ -4,7 +4,7 @@ import type { Change } from './cause.ts';
 export function changeCommands(change: Change): (readonly string[])[] {
   switch (change.kind) {
     case 'sysctl':
-      return [['sysctl', '-w', `${change.key}=${change.value}`]];
+      return [['sysctl', '-w', `${sysctlName(change.key)}=${change.value}`]];
     case 'route':
       return [routeCommand(change)];
     case 'rule':
@@ -79,12 +79,27 @@ export function changeCommands(change: Change): (readonly string[])[] {
   }
 }
 
+/**
+ * The name of a setting as sysctl(8) takes it: with slashes where the name of an interface in it has dots of its own
+ * (`net/ipv4/conf/eth0.100/rp_filter`).
+ */
+function sysctlName(key: string): string {
+  const path = sysctlPath(key);
+  return path.includes('.') ? path : key;
+}
+
+/** Path of a setting below /proc/sys; `net.ipv4.conf.eth0.100.rp_filter` gives `net/ipv4/conf/eth0.100/rp_filter`. */
+export function sysctlPath(key: string): string {
+  const [, before, device, name] = /^(net\.ipv[46]\.(?:conf|neigh))\.(.+)\.([^.]+)$/.exec(key) ?? [];
+  return before === undefined ? key.replaceAll('.', '/') : `${before.replaceAll('.', '/')}/${device}/${name}`;
+}
+
 function ip(family: 4 | 6): string[] {
   return family === 6 ? ['ip', '-6'] : ['ip'];
 }
 
 function routeCommand(change: Extract<Change, { kind: 'route' }>): string[] {
-  const { action, family, type, destination, via, device, table, metric } = change;
+  const { action, family, type, destination, via, device, table, metric, protocol } = change;
   return [
     ...ip(family),
     'route',
@@ -95,5 +110,6 @@ function routeCommand(change: Extract<Change, { kind: 'route' }>): string[] {
     ...(device === undefined ? [] : ['dev', device]),
     ...(table === undefined || table === 'main' ? [] : ['table', table]),
     ...(metric === undefined ? [] : ['metric', String(metric)]),
+    ...(protocol === undefined ? [] : ['proto', protocol]),
   ];
 }

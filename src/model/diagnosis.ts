@@ -38,6 +38,8 @@ export interface RemedyOffer {
   readonly id: string;
   readonly title: string;
   readonly risk: 'low' | 'medium' | 'high';
+  /** Whether a program may do it unattended. */
+  readonly auto?: 'safe' | 'with-consent' | 'never';
   readonly changes: readonly unknown[];
   readonly commands: readonly string[];
 }

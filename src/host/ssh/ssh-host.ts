@@ -43,6 +43,10 @@ export class SshHost implements Host {
     this.ownEnd = ownEnd;
   }
 
+  get operator(): string | undefined {
+    return this.ownEnd?.address;
+  }
+
   /**
    * Connects to a host.
    * @param target as `--on ssh:` takes it.
