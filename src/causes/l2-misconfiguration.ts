@@ -91,6 +91,8 @@ capture on each port. Linux 6.18: \`br_handle_frame()\`.
       const length = serverPrefix.split('/')[1] ?? '';
       return {
         steps: [
+          // The router gives up after three seconds: the client must wait for that.
+          { on: 'client', sysctl: { 'net.ipv4.tcp_syn_retries': 3 } },
           { on: 'server', run: ['ip', 'link', 'add', 'br0', 'type', 'bridge'] },
           { on: 'server', run: ['ip', 'link', 'set', 'br0', 'up'] },
           { on: 'server', run: ['ip', 'link', 'set', serverDevice, 'master', 'br0'] },
