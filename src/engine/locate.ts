@@ -15,13 +15,18 @@ export interface Located {
 export function locate(attempt: Attempt, standing: readonly JudgedCause[]): Located {
   const [first] = standing;
   if (first !== undefined && first.status !== 'possible') {
-    return { place: placeOf(first.cause.place), sentence: '' };
+    const alike = first.status === 'confirmed' ? [first] : standing.filter(({ status }) => status === first.status);
+    return { place: placeOf(alike.map(({ cause }) => cause.place)), sentence: '' };
   }
   return attempt.side === 'client' ? fromClient(attempt) : fromServer(attempt);
 }
 
-function placeOf(place: CausePlace): DiagnosisPlace {
-  return place;
+/** The parts of the way in which any of several causes lies, where such a stretch has a name. */
+function placeOf(places: readonly CausePlace[]): DiagnosisPlace {
+  const [client, path, server] = (['client', 'path', 'server'] as const).map((part) => places.includes(part));
+  if (client && server) return 'unknown';
+  if (path) return client ? 'client-or-path' : server ? 'path-or-server' : 'path';
+  return client ? 'client' : 'server';
 }
 
 /** What a client can tell by itself: an errno, packets out, packets in. */
