@@ -76,6 +76,8 @@ Be sure, on the translating host: \`conntrack -L -d ADDRESS\` shows the backend 
   scenario: {
     plan: ({ port, nftFamily, unusedOnServerLink, family }) => ({
       steps: [
+        // The translating host gives up after three seconds: the client must wait for that.
+        { on: 'client', sysctl: { 'net.ipv4.tcp_syn_retries': 3 } },
         {
           on: 'server',
           nft: `table ${nftFamily} nat { chain pre { type nat hook prerouting priority -100; tcp dport ${port} dnat to ${family === 6 ? `[${unusedOnServerLink}]` : unusedOnServerLink}:${port}; }; }`,
