@@ -68,8 +68,8 @@ export function parseRoutes(json: string): readonly IpRoute[] | undefined {
   });
 }
 
-/** One route of {@link parseRoutes}; undefined for what is not an IP route (MPLS labels), or the kernel's own mark for none. */
-function parseRoute(entry: IpRecord): IpRoute | undefined {
+/** One entry of {@link parseRoutes}; undefined for what is not an IP route (MPLS labels), or the kernel's own mark for none. */
+export function parseRoute(entry: IpRecord): IpRoute | undefined {
   const destination = text(entry, 'destination') ?? text(entry, 'dst');
   const type = text(entry, 'type') ?? 'unicast';
   if (destination === undefined || !TYPES.has(type) || isNullRoute(entry, type)) return undefined;

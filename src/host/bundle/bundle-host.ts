@@ -1,4 +1,5 @@
 import { runBpf } from '../../formats/bpf/classic-bpf.ts';
+import { parseFilesInLines } from '../../formats/procfs/files-in-lines.ts';
 import { parseAddress } from '../../formats/wire/address.ts';
 import { handshakeFilter } from '../handshake-filter.ts';
 import {
@@ -98,6 +99,22 @@ export class BundleHost implements Host {
     const entry = this.next(question, `no connection to ${address} port ${port} was opened when this was recorded`);
     if (entry.answer === undefined) throw refusal(entry);
     return 'outcome' in entry.answer ? entry.answer.outcome : wrong();
+  }
+
+  /** All files below a directory that were read, whatever the question; the latest reading of each. */
+  recordedFiles(directory: string): ReadonlyMap<string, string> {
+    const files = new Map<string, string>();
+    for (const { before, watching } of this.recorded.values()) {
+      for (const { question, answer } of [...before, ...watching]) {
+        if (question.op === 'readFile' && answer !== undefined && 'text' in answer) {
+          if (question.path.startsWith(directory)) files.set(question.path, answer.text.replace(/\n$/, ''));
+        } else if (question.op === 'run' && question.argv[0] === 'grep' && answer !== undefined && 'stdout' in answer) {
+          const paths = question.argv.filter((word) => word.startsWith(directory));
+          for (const [path, text] of parseFilesInLines(answer.stdout, paths)) files.set(path, text);
+        }
+      }
+    }
+    return files;
   }
 
   async nowNs(): Promise<bigint> {
