@@ -6,8 +6,8 @@ import { runCli } from './run-cli.ts';
 /** So many parts make the whole campaign; each takes about a minute. */
 const PARTS = 20;
 /** The part that every run of the tests does; `LAB_SHARD=7` takes another, `--full` takes all. */
-const chosen = process.env['LAB_SHARD'] ?? '1';
-const parts = process.env['FULL'] === '1' ? Array.from({ length: PARTS }, (_, i) => String(i + 1)) : [chosen];
+const chosen = process.env.LAB_SHARD ?? '1';
+const parts = process.env.FULL === '1' ? Array.from({ length: PARTS }, (_, i) => String(i + 1)) : [chosen];
 
 const missing = labMissing();
 if (missing !== undefined) console.log(`skipped: the campaign of the lab (${missing})`);
