@@ -28,7 +28,7 @@ export interface HostFindings {
 
 /** Makes the report of one host: like diagnoses become one group, the most telling first. */
 export function hostReport(
-  command: 'listen' | 'connect',
+  command: 'listen' | 'connect' | 'trace',
   host: string,
   { diagnoses, notSeen, watched, outcomes }: HostFindings,
 ): CaptureReport {
@@ -74,8 +74,14 @@ function outcomesOf(diagnoses: readonly Diagnosis[]): Partial<Record<Outcome, nu
 function groupsOf(diagnoses: readonly Diagnosis[]): Group[] {
   const byKey = new Map<string, Diagnosis[]>();
   for (const diagnosis of diagnoses) {
-    const { handshake, cause } = diagnosis;
-    const key = [handshake.server.address, handshake.server.port, handshake.outcome, cause?.id ?? ''].join(' ');
+    const { handshake, cause, path } = diagnosis;
+    const key = [
+      handshake.server.address,
+      handshake.server.port,
+      handshake.outcome,
+      cause?.id ?? '',
+      path?.location ?? '',
+    ].join(' ');
     const group = byKey.get(key);
     if (group === undefined) byKey.set(key, [diagnosis]);
     else group.push(diagnosis);
@@ -84,13 +90,14 @@ function groupsOf(diagnoses: readonly Diagnosis[]): Group[] {
     .sort((a, b) => b.length - a.length)
     .map((alike): Group => {
       const [first] = alike as [Diagnosis, ...Diagnosis[]];
-      const { handshake, cause, sentence } = first;
+      const { handshake, cause, sentence, path } = first;
       return {
         sentence,
         kind: 'alike',
         server: handshake.server,
         outcome: handshake.outcome,
         ...(cause === null ? {} : { causeId: cause.id }),
+        ...(path === undefined ? {} : { location: path.location }),
         count: alike.length,
         clients: new Set(alike.map(({ handshake: { client } }) => client.address)).size,
         firstNs: alike.reduce(

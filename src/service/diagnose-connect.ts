@@ -36,8 +36,8 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal;
   readonly onReady?: () => void;
   readonly onStep?: (text: string) => void;
-  /** Gets the capture as it comes; the bytes are good until it returns. */
-  readonly onPackets?: (chunk: Uint8Array) => void;
+  /** Watches the host; one of its own unless given. It is started, and stopped at the end. */
+  readonly watch?: HostWatch;
   /** Awaited before the first address is tried, with those that will be. */
   readonly gate?: (addresses: Resolution['addresses']) => Promise<void>;
   /** Gets what each diagnosis was made of. */
@@ -81,7 +81,7 @@ class Trial {
 
   constructor(options: ConnectOptions) {
     this.options = options;
-    this.watch = new HostWatch(options.host, { side: 'client', port: options.target.port }, options.onPackets);
+    this.watch = options.watch ?? new HostWatch(options.host, { side: 'client', port: options.target.port });
   }
 
   async run(): Promise<CaptureReport> {

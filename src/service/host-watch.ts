@@ -30,10 +30,13 @@ export class HostWatch {
   readonly surroundings: SurroundingsLog = new SurroundingsLog();
   /** Why no packets are seen; undefined when they are. */
   uncaptured: NotSeen | undefined;
+  /** Why packets are not seen any more: the capture broke. {@link stop} throws it. */
+  broken: HostError | undefined;
   private readonly host: Host;
   private readonly scope: BaselineScope;
   private readonly onPackets: ((chunk: Uint8Array) => void) | undefined;
-  private names: InterfaceNames = new Map();
+  /** Names of interfaces by index. */
+  names: InterfaceNames = new Map();
   private baseline: Baseline | undefined;
   private capture: HostCapture | undefined;
   private trace: KernelTraceWatch | undefined;
@@ -103,6 +106,7 @@ export class HostWatch {
     this.monitor?.stop();
     await this.trace?.stop();
     await Promise.all(this.pumping);
+    if (this.broken !== undefined) throw this.broken;
   }
 
   /** The attempt of a watched handshake, with how its packets passed the interfaces. */
@@ -152,9 +156,14 @@ export class HostWatch {
   }
 
   private async pumpCapture(capture: HostCapture): Promise<void> {
-    for await (const chunk of capture.chunks) {
-      this.live.push(chunk);
-      this.onPackets?.(chunk);
+    try {
+      for await (const chunk of capture.chunks) {
+        this.live.push(chunk);
+        this.onPackets?.(chunk);
+      }
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      this.broken = error;
     }
     this.packetsEnded = true;
   }

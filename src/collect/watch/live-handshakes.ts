@@ -164,6 +164,11 @@ export class LiveHandshakes {
     return this.open(1000).findLast(fits) ?? this.closed.findLast(fits);
   }
 
+  /** The latest attempts that ended, and those that are open. */
+  recent(): Handshake[] {
+    return [...this.closed, ...this.open(1000)];
+  }
+
   /** Every attempt that is open, oldest first: what is left when the watch ends. */
   open(limit: number): Handshake[] {
     const { table } = this.tracker;
