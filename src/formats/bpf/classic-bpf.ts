@@ -14,10 +14,21 @@ export const JGT = 0x25;
 export const JGE = 0x35;
 /** Jumps when any of the bits is set. */
 export const JSET = 0x45;
+export const LD_W_IND = 0x40;
+/** A = A - k, A * k, A >> k. */
+export const SUB = 0x14;
+export const MUL = 0x24;
+export const RSH = 0x74;
+/** Writes A to a word of the scratch memory, and reads it. */
+export const ST = 0x02;
+export const LD_MEM = 0x60;
 export const RET = 0x06;
 
 /** Where the kernel keeps the EtherType of a packet for filters: SKF_AD_OFF + SKF_AD_PROTOCOL. */
 export const AD_PROTOCOL = 0xffff_f000;
+/** In the same way the packet type (`PACKET_OUTGOING` and the like) and the ARPHRD_ type of the interface. */
+export const AD_PACKET_TYPE = 0xffff_f004;
+export const AD_HARDWARE_TYPE = 0xffff_f01c;
 
 /** Where a jump goes: to a label, or on to the next instruction. */
 export type Target = string | undefined;
@@ -68,16 +79,23 @@ export function assembleBpf(source: Source): Uint8Array {
  * Runs a program of these operations on one packet, as the kernel does.
  * @param packet from its network header on, as a SOCK_DGRAM packet socket sees it.
  * @param protocol its EtherType.
+ * @param ancillary what {@link AD_PACKET_TYPE} and {@link AD_HARDWARE_TYPE} give: a packet that came to this host by Ethernet unless given.
  * @returns how many bytes of the packet are wanted; 0 drops it. A load beyond the end drops it, too.
  */
-export function runBpf(program: Uint8Array, packet: DataView, protocol: number): number {
+export function runBpf(
+  program: Uint8Array,
+  packet: DataView,
+  protocol: number,
+  ancillary: { readonly packetType: number; readonly hardwareType: number } = { packetType: 0, hardwareType: 1 },
+): number {
   const code = new DataView(program.buffer, program.byteOffset, program.byteLength);
+  const scratch = new Uint32Array(16);
   let a = 0;
   let x = 0;
   for (let at = 0; at < code.byteLength; at += INSTRUCTION_BYTES) {
     const operation = code.getUint16(at, true);
     const k = code.getUint32(at + 4, true);
-    const indexed = operation === LD_H_IND || operation === LD_B_IND;
+    const indexed = operation === LD_W_IND || operation === LD_H_IND || operation === LD_B_IND;
     const offset = indexed ? x + k : k;
     switch (operation) {
       case RET:
@@ -85,9 +103,25 @@ export function runBpf(program: Uint8Array, packet: DataView, protocol: number):
       case LDX_IMM:
         x = k;
         continue;
+      case SUB:
+        a = (a - k) >>> 0;
+        continue;
+      case MUL:
+        a = Math.imul(a, k) >>> 0;
+        continue;
+      case RSH:
+        a >>>= k;
+        continue;
+      case ST:
+        scratch[k] = a;
+        continue;
+      case LD_MEM:
+        a = scratch[k]!;
+        continue;
       case LD_W_ABS:
-        if (k === AD_PROTOCOL) {
-          a = protocol;
+      case LD_W_IND:
+        if (k === AD_PROTOCOL || k === AD_PACKET_TYPE || k === AD_HARDWARE_TYPE) {
+          a = k === AD_PROTOCOL ? protocol : k === AD_PACKET_TYPE ? ancillary.packetType : ancillary.hardwareType;
           continue;
         }
         if (offset + 4 > packet.byteLength) return 0;
