@@ -34,6 +34,7 @@ describe('the gateway of a host without a route', () => {
       destination: 'default',
       gateway: 'fe80::1',
       device: 'eth0',
+      metric: 100,
       reason: 'it was deleted 14 s before the first SYN',
     });
   });

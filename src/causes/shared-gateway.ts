@@ -9,6 +9,8 @@ export interface WayBack {
   readonly destination: string;
   readonly gateway: string;
   readonly device?: string;
+  /** Of the route that was there; absent when it is not known. */
+  readonly metric?: number;
   /** Why just this one, as the end of a title: `it was deleted 14 s before the first SYN`. */
   readonly reason: string;
   /** Nothing on this host says that it is a router: somebody must look before it is used. */
@@ -47,6 +49,7 @@ export function addRoute({ attempt, routes }: GatewayFacts, way: WayBack | undef
     destination: way === undefined || prefixBits(way.destination) === 0 ? 'default' : way.destination,
     via: way?.gateway ?? 'GATEWAY',
     ...(device === undefined ? {} : { device }),
+    ...(way?.metric === undefined ? {} : { metric: way.metric }),
   };
 }
 
@@ -67,6 +70,7 @@ function deletedRoute({ attempt, networkChanges }: GatewayFacts): WayBack | unde
       destination,
       gateway,
       ...(device === undefined ? {} : { device }),
+      ...metricOf(/\bmetric (\d+)/.exec(text)?.[1]),
       reason: seconds > 0 ? `it was deleted ${seconds} s before the first SYN` : 'it was deleted during the watch',
     };
   }
@@ -94,6 +98,7 @@ function routerOnLink({ attempt, routes }: GatewayFacts): WayBack | undefined {
       gateway: hop.gateway,
       ...deviceOf(hop.device),
       reason: `${destination} goes through this router as well`,
+      guessed: true,
     };
   }
   return undefined;
@@ -120,6 +125,7 @@ function routerOfOtherFamily({ attempt, routes, neighbours }: GatewayFacts): Way
     gateway: found.address,
     ...deviceOf(hop.device),
     reason: `the default route of IPv${attempt.family === 4 ? 6 : 4} goes through the same router (${linkAddress})`,
+    guessed: true,
   };
 }
 
@@ -148,4 +154,8 @@ function onlyNeighbour({ attempt, neighbours }: GatewayFacts): WayBack | undefin
 
 function deviceOf(device: string | undefined): { readonly device?: string } {
   return device === undefined ? {} : { device };
+}
+
+function metricOf(metric: string | undefined): { readonly metric?: number } {
+  return metric === undefined ? {} : { metric: Number(metric) };
 }
