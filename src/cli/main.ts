@@ -16,8 +16,9 @@ import { packageVersion } from './package-version.ts';
 import { plannedMessage } from './planned.ts';
 import { command as read } from './read.ts';
 import { command as record } from './record.ts';
+import { command as trace } from './trace.ts';
 
-const COMMANDS: readonly Command[] = [connect, listen, read, compare, record, explain, causes, lab];
+const COMMANDS: readonly Command[] = [connect, listen, trace, read, compare, record, explain, causes, lab];
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;

@@ -14,13 +14,6 @@ const LISTENER: Planned = {
 const WATCH: Planned = { where: 'watch one port of one host', instead: ['sudo synscope listen PORT --for 1h --keep'] };
 
 const PLANNED: Readonly<Record<string, Planned>> = {
-  trace: {
-    where: 'capture on both ends at the same time, and compare',
-    instead: [
-      "sudo tcpdump -i any -s 160 -w FILE.pcap 'tcp port PORT or icmp or icmp6'",
-      'synscope compare client.pcap server.pcap',
-    ],
-  },
   prove: LISTENER,
   fix: LISTENER,
   watch: WATCH,

@@ -1,0 +1,125 @@
+import { join } from 'node:path';
+import { readBundle } from '../host/bundle/bundle-file.ts';
+import { BundleHost } from '../host/bundle/bundle-host.ts';
+import { RecordingHost } from '../host/bundle/recording-host.ts';
+import type { CaptureReport } from '../model/diagnosis.ts';
+import { InputError } from '../model/errors.ts';
+import type { ConnectTarget } from '../service/diagnose-connect.ts';
+import { diagnoseTrace } from '../service/trace/diagnose-trace.ts';
+import {
+  checkTraceFolder,
+  type KeptPoint,
+  readTraceFolder,
+  stemOf,
+  writeTraceFolder,
+} from '../service/trace/trace-folder.ts';
+import type { TraceManifest } from '../service/trace/trace-manifest.ts';
+import type { TraceHost, TraceOptions } from '../service/trace/trace-target.ts';
+import { OutputBuffer } from './output.ts';
+import { packageVersion } from './package-version.ts';
+import { statusLine } from './status-line.ts';
+import { closeTraceHosts, openTraceHosts, type TraceHostSpec } from './trace-hosts.ts';
+import { DEFAULT_WAIT_MS, type TraceCommandOptions } from './trace-options.ts';
+import { TraceProgress } from './trace-progress.ts';
+import { writeReports } from './write-reports.ts';
+
+/** Opens all hosts, traces, and prints the report. */
+export async function runTrace(
+  options: TraceCommandOptions & { readonly server: string },
+  target: ConnectTarget,
+  signal: AbortSignal,
+): Promise<CaptureReport> {
+  const { pcap } = options;
+  if (pcap !== undefined) checkTraceFolder(pcap);
+  const specs: TraceHostSpec[] = [
+    { role: 'client', spec: options.client },
+    ...(options.via ?? []).map((spec): TraceHostSpec => ({ role: 'via', spec })),
+    { role: 'server', spec: options.server },
+  ];
+  const progress = new TraceProgress(statusLine());
+  const opened = await openTraceHosts(specs, { sudo: options.sudo ?? false, onState: progress.state }).finally(
+    progress.clear,
+  );
+  const kept = opened.map((one, index): KeptPoint => keptPoint(one, specs[index]?.spec ?? ''));
+  const hosts = pcap === undefined ? opened : opened.map((one, index) => recorded(one, kept, index, pcap));
+  try {
+    const how = howOf(options, target);
+    const report = await traceHosts(hosts, { ...how, signal, onState: progress.state, onStep: progress.step });
+    progress.clear();
+    if (pcap !== undefined) {
+      const manifest = {
+        format: 'synscope-trace' as const,
+        version: 1 as const,
+        synscope: packageVersion(),
+        recordedAt: new Date().toISOString(),
+        ...how,
+      };
+      await writeTraceFolder(pcap, manifest, kept);
+    }
+    await writeReports(report, options, new OutputBuffer());
+    return report;
+  } finally {
+    progress.clear();
+    await closeTraceHosts(opened);
+  }
+}
+
+/** Diagnoses what an earlier trace kept, and prints the report. */
+export async function runTraceFrom(
+  options: TraceCommandOptions,
+  folder: string,
+  signal: AbortSignal,
+): Promise<CaptureReport> {
+  const manifest = readTraceFolder(folder);
+  const hosts = await Promise.all(
+    manifest.points.map(async ({ role, name, spec, bundle, pcap, missing }): Promise<TraceHost> => {
+      if (bundle === undefined)
+        return { role, name, host: { missing: missing ?? { reason: `${name} was not reached` } } };
+      const host = new BundleHost(await readBundle(join(folder, bundle)), spec);
+      return { role, name, host, ...(pcap === undefined ? {} : { path: join(folder, pcap) }) };
+    }),
+  );
+  const { points: _, format: __, version: ___, synscope: ____, recordedAt: _____, ...how } = manifest;
+  const report = await traceHosts(hosts, { ...how, signal });
+  await writeReports(report, options, new OutputBuffer());
+  return report;
+}
+
+type How = Omit<TraceOptions, 'client' | 'server' | 'vias'>;
+
+function howOf(
+  options: TraceCommandOptions,
+  target: ConnectTarget,
+): Omit<TraceManifest, 'format' | 'version' | 'synscope' | 'recordedAt' | 'points'> {
+  const { wait, serverPort, ipv4, ipv6 } = options;
+  return {
+    target,
+    attempts: options.attempts,
+    timeoutMs: options.for,
+    holdMs: options.hold,
+    ...(wait === undefined ? {} : { waitMs: wait === true ? DEFAULT_WAIT_MS : wait }),
+    ...(serverPort === undefined ? {} : { serverPort }),
+    ...(ipv4 ? { family: 4 as const } : ipv6 ? { family: 6 as const } : {}),
+  };
+}
+
+function traceHosts(hosts: readonly TraceHost[], how: How): Promise<CaptureReport> {
+  const [client, ...vias] = hosts as [TraceHost, ...TraceHost[]];
+  const server = vias.pop() as TraceHost;
+  if ('missing' in client.host) {
+    throw new InputError({ code: 'unreachable', message: `${client.host.missing.reason}.` });
+  }
+  return diagnoseTrace({ ...how, client, server, vias });
+}
+
+function keptPoint({ role, name, host }: TraceHost, spec: string): KeptPoint {
+  return 'missing' in host
+    ? { point: { role, name, spec, missing: host.missing } }
+    : { point: { role, name, spec }, recording: new RecordingHost(host) };
+}
+
+/** The host as it is asked when everything is to be kept. */
+function recorded(one: TraceHost, kept: readonly KeptPoint[], index: number, folder: string): TraceHost {
+  const { recording } = kept[index] as KeptPoint;
+  return recording === undefined ? one : { ...one, host: recording, path: join(folder, `${stemOf(kept, index)}.pcap`) };
+}

@@ -1,0 +1,305 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { hostReport } from '../../engine/host-report.ts';
+import { joinAttempt } from '../../engine/join-attempt.ts';
+import { isFailure } from '../../handshake/outcome.ts';
+import { type ConnectOutcome, type Host, HostError } from '../../host/host.ts';
+import type { CaptureReport, Diagnosis, NotSeen } from '../../model/diagnosis.ts';
+import type { Handshake } from '../../model/handshake.ts';
+import { diagnoseConnect } from '../diagnose-connect.ts';
+import { askRouters } from './ask-routers.ts';
+import type { EndCase } from './trace-case.ts';
+import { compareSoFar, type Traced, type TracedAttempt } from './trace-stories.ts';
+import { type TraceHost, type TraceOptions, targetAddresses } from './trace-target.ts';
+import { waitForServer } from './wait-for-server.ts';
+import { WatchedEnd } from './watched-end.ts';
+import { WatchedPoint } from './watched-point.ts';
+
+/** A further attempt is made as soon as the one before it has succeeded, or has been silent for so long. */
+const QUICK_MS = 200;
+const EXTRA_TIMEOUT_MS = 1200;
+/** How often a wait looks whether an attempt has failed. */
+const WAIT_TICK_MS = 50;
+/** After the first failure of the application: what the other end makes of it. */
+const SETTLE_MS = 1200;
+/** Failed attempts that are diagnosed one by one. */
+const MAX_ATTEMPTS = 20;
+
+/** Captures on both ends of a connection and between them, lets the client connect, and says where and why it does not work. */
+export function diagnoseTrace(options: TraceOptions): Promise<CaptureReport> {
+  return new Trace(options).run();
+}
+
+class Trace {
+  private readonly options: TraceOptions;
+  private readonly client: WatchedEnd;
+  private readonly server: WatchedEnd | undefined;
+  private readonly vias: readonly WatchedPoint[];
+  private readonly missing: NotSeen[] = [];
+  /** What the client says of its own attempts by itself; the latest word on each address of the server. */
+  private readonly clientCases = new Map<string, EndCase>();
+  /** Local ports of the attempts that were made. */
+  private readonly ports = new Set<number>();
+  private addresses: readonly string[] = [];
+
+  constructor(options: TraceOptions) {
+    this.options = options;
+    const { client, server, vias, target, serverPort = target.port } = options;
+    const opened = this.open(client);
+    if (opened === undefined) throw new TypeError('a trace needs a client that can be asked');
+    this.client = new WatchedEnd(planOf(client, opened), target.port, (handshake) => this.isMeant(handshake));
+    const far = this.open(server);
+    this.server =
+      far === undefined
+        ? undefined
+        : new WatchedEnd(planOf(server, far), serverPort, (handshake) => this.isOurs(handshake));
+    this.vias = vias.flatMap((via) => {
+      const host = this.open(via);
+      return host === undefined ? [] : [new WatchedPoint(planOf(via, host), target.port)];
+    });
+  }
+
+  async run(): Promise<CaptureReport> {
+    const others = this.server === undefined ? this.vias : [this.server, ...this.vias];
+    const starting = Promise.all(others.map((point) => this.start(point)));
+    try {
+      const alone =
+        this.options.waitMs === undefined
+          ? await this.tryIt(starting)
+          : await this.waitForIt(this.options.waitMs, starting);
+      await this.waitForAcks();
+      const traced = await this.compare();
+      await this.server?.rest();
+      const diagnoses = await this.judge(traced);
+      return this.report(diagnoses, traced, alone);
+    } finally {
+      await starting.catch(() => {});
+      await this.server?.rest();
+      await this.client.rest();
+      await Promise.all([this.client, ...others].map((point) => point.stop()));
+    }
+  }
+
+  private open({ host }: TraceHost): Host | undefined {
+    if (!('missing' in host)) return host;
+    this.missing.push(host.missing);
+    return undefined;
+  }
+
+  private async start(point: WatchedPoint): Promise<void> {
+    const { onState } = this.options;
+    const { name } = point.plan;
+    onState?.(name, 'starting');
+    await point.start();
+    onState?.(name, point.lost !== undefined ? 'lost' : point.captures ? 'captures' : 'no packets');
+  }
+
+  /** Lets the client connect; what it says of that by itself. */
+  private async tryIt(starting: Promise<unknown>): Promise<CaptureReport> {
+    const { target, timeoutMs, holdMs, family, signal, onStep, onState, onReady } = this.options;
+    const { watch, plan } = this.client;
+    onState?.(plan.name, 'starting');
+    return diagnoseConnect({
+      host: plan.host,
+      target,
+      timeoutMs,
+      holdMs,
+      watch,
+      ...(family === undefined ? {} : { family }),
+      ...(signal === undefined ? {} : { signal }),
+      ...(onStep === undefined ? {} : { onStep }),
+      gate: async (addresses) => {
+        this.addresses = addresses.map(({ address }) => address.split('%')[0] ?? address);
+        await starting;
+        onState?.(plan.name, watch.captures ? 'captures' : 'no packets');
+        onReady?.();
+        onStep?.(`connecting to ${target.name} port ${target.port}`);
+        const [first] = addresses;
+        if (first !== undefined) await this.tryMore(first.address);
+      },
+      onCase: (given, diagnosis) => {
+        const { server, client } = given.handshake;
+        this.ports.add(client.port);
+        this.clientCases.set(server.address, { given, diagnosis });
+      },
+      isEnough: () => this.isEnough(),
+    });
+  }
+
+  /** All but the last of several attempts: as long as they work, one after the other. */
+  private async tryMore(address: string): Promise<void> {
+    const { attempts, target, holdMs, signal } = this.options;
+    for (let made = 1; made < attempts && signal?.aborted !== true; made++) {
+      const trying = this.client.plan.host
+        .connect({ address, port: target.port, timeoutMs: EXTRA_TIMEOUT_MS, holdMs })
+        .then((outcome) => {
+          if (outcome.local !== undefined) this.ports.add(outcome.local.port);
+          return outcome;
+        })
+        .catch((error: unknown): undefined => {
+          if (!(error instanceof HostError)) throw error;
+        });
+      const outcome = await Promise.race([trying, sleep(QUICK_MS + holdMs)]);
+      if ((outcome as ConnectOutcome | undefined)?.errno !== undefined || outcome === undefined) return;
+    }
+  }
+
+  /** Waits until an attempt of the application has failed, or the time is over. */
+  private async waitForIt(waitMs: number, starting: Promise<unknown>): Promise<undefined> {
+    const { client, options } = this;
+    this.addresses = (await client.attempt(() => targetAddresses(client.plan.host, options))) ?? [];
+    await Promise.all([this.start(client), starting]);
+    options.onReady?.();
+    const endMs = performance.now() + waitMs;
+    let settleMs = Number.POSITIVE_INFINITY;
+    while (
+      performance.now() < Math.min(endMs, settleMs) &&
+      options.signal?.aborted !== true &&
+      client.lost === undefined
+    ) {
+      await sleep(WAIT_TICK_MS);
+      const failed = client.failed + (this.server?.failed ?? 0);
+      if (failed > 0 && settleMs === Number.POSITIVE_INFINITY) settleMs = performance.now() + SETTLE_MS;
+      const { counts, attempts } = client.watch.live;
+      options.onStep?.(`waiting: ${attempts} attempts, ${counts.synAcks} answered, ${failed} failed`);
+    }
+    await client.rest();
+  }
+
+  /** Whether an attempt, as the client has it, is one that the trace is about. */
+  private isMeant({ client, server }: Handshake): boolean {
+    const { target, waitMs } = this.options;
+    if (server.port !== target.port || !this.addresses.includes(server.address)) return false;
+    return waitMs !== undefined || this.ports.has(client.port);
+  }
+
+  /** Whether an attempt, as the server has it, is one of the client's: recognised by what translation leaves alone. */
+  private isOurs({ client, clientIsn }: Handshake): boolean {
+    const { target } = this.options;
+    const sent = this.client.watch.live.recent().filter(({ server }) => server.port === target.port);
+    if (this.client.watch.captures) return clientIsn !== undefined && sent.some((one) => one.clientIsn === clientIsn);
+    return this.ports.size === 0 || this.ports.has(client.port);
+  }
+
+  /** What came so far is enough: a cause is certain. */
+  private async isEnough(): Promise<boolean> {
+    if (this.server === undefined && this.vias.length === 0) return false;
+    const diagnoses = await this.judge(await this.compare());
+    return diagnoses.some(({ cause }) => cause?.status === 'confirmed');
+  }
+
+  /** Where the client believes that it is connected, the server may still ignore its ACK: that shows a second later. */
+  private async waitForAcks(): Promise<void> {
+    if (this.server === undefined || this.options.signal?.aborted === true) return;
+    const { attempts } = await this.compare();
+    await waitForServer(this.server, attempts, this.options.signal);
+  }
+
+  private compare(): Promise<Traced> {
+    const { client, vias, server } = this;
+    return compareSoFar([client, ...vias, ...(server === undefined ? [] : [server])], (one) => this.isMeant(one));
+  }
+
+  /** Joins what all hosts say of each attempt. */
+  private async judge({ attempts }: Traced): Promise<readonly Diagnosis[]> {
+    const worse = attempts.toSorted((a, b) => Number(isFine(a)) - Number(isFine(b)));
+    const judged: { startedAtNs: bigint; diagnosis: Diagnosis }[] = [];
+    const told = new Set<string>();
+    for (const attempt of worse.slice(0, MAX_ATTEMPTS)) {
+      const { handshake } = attempt;
+      told.add(handshake.server.address);
+      judged.push({ startedAtNs: handshake.startedAtNs, diagnosis: await this.joinTraced(attempt) });
+    }
+    for (const [address, one] of this.clientCases) {
+      if (told.has(address)) continue;
+      const { startedAtNs } = one.given.handshake;
+      judged.push({ startedAtNs, diagnosis: await this.joinUnseen(one) });
+    }
+    return judged.toSorted((a, b) => Number(a.startedAtNs - b.startedAtNs)).map(({ diagnosis }) => diagnosis);
+  }
+
+  private async joinTraced(attempt: TracedAttempt): Promise<Diagnosis> {
+    const { story, path, handshake } = attempt;
+    const { client, server } = this;
+    const own = this.clientCases.get(handshake.server.address);
+    const isOwn = own !== undefined && own.given.handshake.client.port === handshake.client.port;
+    const fine = isFine(attempt);
+    const here = isOwn ? own : fine || this.options.waitMs === undefined ? undefined : await client.caseOf(handshake);
+    const arrived =
+      server === undefined ? undefined : story.points.find(({ name }) => name === server.plan.name)?.sighting;
+    const there =
+      server === undefined || fine
+        ? undefined
+        : arrived === undefined
+          ? await server.caseOfUnseen({ client: handshake.client, server: handshake.server })
+          : await server.caseOf(arrived.handshake);
+    return this.join({
+      story,
+      path,
+      here,
+      there,
+      routers: fine ? [] : await askRouters(this.vias, attempt),
+    });
+  }
+
+  /** An attempt that no two captures have: nothing left the client, or one end captures nothing. */
+  private async joinUnseen(here: EndCase): Promise<Diagnosis> {
+    const { given, diagnosis } = here;
+    const { server, client } = this;
+    const left = given.attempt.syns > 0 || !client.captures;
+    const fine =
+      !isFailure(given.handshake.outcome) && diagnosis.cause === null && given.attempt.connect?.errno === undefined;
+    const there = server === undefined || fine || !left ? undefined : await this.serverAlone(server, given.handshake);
+    return this.join({ here, there, routers: [] });
+  }
+
+  private async serverAlone(server: WatchedEnd, handshake: Handshake): Promise<EndCase | undefined> {
+    const seen = server.watch.live
+      .recent()
+      .findLast((one) => this.isOurs(one) && one.client.port === handshake.client.port);
+    return seen === undefined
+      ? server.caseOfUnseen({ client: handshake.client, server: handshake.server })
+      : server.caseOf(seen);
+  }
+
+  private async join({
+    here,
+    there,
+    ...rest
+  }: Pick<Parameters<typeof joinAttempt>[1], 'story' | 'path' | 'routers'> & {
+    readonly here?: EndCase | undefined;
+    readonly there?: EndCase | undefined;
+  }): Promise<Diagnosis> {
+    const { CAUSES } = await import('../../causes/index.ts');
+    const { client, server } = this;
+    return joinAttempt(CAUSES, {
+      ...rest,
+      ...(here === undefined
+        ? {}
+        : { client: { side: 'client', name: client.plan.name, given: here.given, alone: here.diagnosis } }),
+      ...(there === undefined || server === undefined
+        ? {}
+        : { server: { side: 'server', name: server.plan.name, given: there.given, alone: there.diagnosis } }),
+    });
+  }
+
+  private report(diagnoses: readonly Diagnosis[], traced: Traced, alone: CaptureReport | undefined): CaptureReport {
+    const points = [this.client, ...this.vias, ...(this.server === undefined ? [] : [this.server])];
+    const all = diagnoses.length > 0 ? diagnoses : (alone?.diagnoses ?? []);
+    const { host: _, ...report } = hostReport('trace', this.client.plan.host.spec, {
+      diagnoses: all,
+      notSeen: [...this.missing, ...points.flatMap((point) => point.notSeen()), ...(alone?.notSeen ?? [])],
+      watched: undefined,
+      outcomes: {},
+    });
+    return { ...report, captures: traced.summaries, clocks: traced.clocks };
+  }
+}
+
+function planOf({ role, name, path }: TraceHost, host: Host): WatchedPoint['plan'] {
+  return { role, name, host, ...(path === undefined ? {} : { path }) };
+}
+
+/** Nothing was wrong with it: no host has to be asked. */
+function isFine({ path, story }: TracedAttempt): boolean {
+  return path.verdict.location === 'established' && story.near.syns.length <= 1;
+}
