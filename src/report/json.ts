@@ -26,18 +26,18 @@ export function jsonStream(write: (text: string) => void): JsonStream {
   let count = 0;
   return {
     begin(command) {
-      write(`{\n  "schemaVersion": ${SCHEMA_VERSION},\n  "command": ${encode(command)},\n  "diagnoses": [`);
+      write(`{\n  "schemaVersion": ${SCHEMA_VERSION},\n  "command": ${encodeJson(command)},\n  "diagnoses": [`);
     },
     diagnosis(diagnosis) {
-      write(`${count === 0 ? '' : ','}\n    ${encode(diagnosisValue(diagnosis))}`);
+      write(`${count === 0 ? '' : ','}\n    ${encodeJson(diagnosisValue(diagnosis))}`);
       count += 1;
     },
     end(rest) {
       write(`${count === 0 ? '' : '\n  '}],\n`);
-      if (rest.host !== undefined) write(`  "host": ${encode(rest.host)},\n`);
-      write(`  "omittedDiagnoses": ${encode(rest.omittedDiagnoses)},\n`);
-      write(`  "headline": ${encode(rest.headline)},\n`);
-      write(`  "summary": ${encode(summaryValue(rest.summary))},\n`);
+      if (rest.host !== undefined) write(`  "host": ${encodeJson(rest.host)},\n`);
+      write(`  "omittedDiagnoses": ${encodeJson(rest.omittedDiagnoses)},\n`);
+      write(`  "headline": ${encodeJson(rest.headline)},\n`);
+      write(`  "summary": ${encodeJson(summaryValue(rest.summary))},\n`);
       write(`  "groups": ${encodeList(rest.groups.map(groupValue))},\n`);
       write(`  "captures": ${encodeList(rest.captures.map(captureValue))},\n`);
       if (rest.clocks !== undefined) write(`  "clocks": ${encodeList(rest.clocks.map(clockValue))},\n`);
@@ -71,13 +71,14 @@ function summaryValue({ handshakes, failed, outcomes, late }: CaptureReport['sum
 
 function encodeList(values: readonly JsonValue[]): string {
   if (values.length === 0) return '[]';
-  return `[\n    ${values.map(encode).join(',\n    ')}\n  ]`;
+  return `[\n    ${values.map(encodeJson).join(',\n    ')}\n  ]`;
 }
 
 /** Controls and invisible characters stand in strings only, where JSON can escape them without loss. */
 const UNSAFE: RegExp = /[\p{Cf}\u007f-\u009f\u2028\u2029]/gu;
 
-function encode(value: JsonValue): string {
+/** Writes a value as JSON on one line, safe to print. */
+export function encodeJson(value: JsonValue): string {
   const text = JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? Number(part) : part));
   return text.replace(UNSAFE, (character) =>
     character

@@ -16,6 +16,8 @@ export interface IncidentQuery {
   /** Newest first; 100 unless given. */
   readonly limit?: number;
   readonly offset?: number;
+  /** False leaves the samples out: they are most of an incident, and lists do not show them. */
+  readonly samples?: false;
 }
 
 /** Counts of all services together in one step of the time line. */
@@ -41,7 +43,11 @@ export interface HistoryState {
   readonly trouble?: NotSeen;
 }
 
-/** Where a watch keeps what it saw. What a promise of `save` or `add` acknowledged survives the death of the process. */
+/**
+ * Where a watch keeps what it saw. What a promise of `saveIncident` or `addCounts` acknowledged survives the death of the process. Both
+ * reject with a `HistoryError` while nothing can be written; the store then keeps what it was given, up to a bound, and writes it when
+ * it can again: the caller need not come back.
+ */
 export interface HistoryStore {
   /** Adds an incident, or replaces the one with its id. */
   saveIncident(incident: Incident): Promise<void>;
@@ -50,7 +56,13 @@ export interface HistoryStore {
   incidents(query: IncidentQuery): Promise<readonly Incident[]>;
   /** The largest id that was given; 0 when none was. */
   lastIncidentId(): Promise<number>;
-  timeline(fromNs: bigint, toNs: bigint, stepMs: number, service?: IncidentService): Promise<readonly TimelineStep[]>;
+  /** Every step, also empty ones. Of `service`, what is given must be equal. */
+  timeline(
+    fromNs: bigint,
+    toNs: bigint,
+    stepMs: number,
+    service?: Partial<IncidentService>,
+  ): Promise<readonly TimelineStep[]>;
   /** Writes everything that matches to a file. */
   export(format: ExportFormat, query: IncidentQuery, path: string): Promise<void>;
   /** Removes what is older or too much; says what went. */
