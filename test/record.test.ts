@@ -70,7 +70,10 @@ describe('synscope record', () => {
       'There is no network namespace no-such-namespace. See: ip netns list',
       ['-o', 'FOLDER/x', '--on', 'netns:no-such-namespace'],
     ],
-    ['--on takes local, netns:NAME, ssh:[user@]host[:port] or bundle:FILE', ['-o', 'FOLDER/x', '--on', 'nowhere']],
+    [
+      '--on takes local, netns:NAME, pid:NUMBER, docker:NAME, pod:NAMESPACE/NAME, ssh:',
+      ['-o', 'FOLDER/x', '--on', 'nowhere'],
+    ],
   ])('%s', (says, args) => {
     const { status, stderr, stdout } = cli.run(['record', ...args.map((word) => word.replace('FOLDER', folder))]);
     expect([status, stdout]).toEqual([2, '']);

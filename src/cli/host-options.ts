@@ -13,7 +13,7 @@ export interface HostCommandOptions {
 export const HOST_OPTIONS: readonly CommandOption[] = [
   {
     flags: '--on <host>',
-    description: 'local, netns:NAME, ssh:[user@]host[:port] or bundle:FILE (docs/hosts.md)',
+    description: 'local, netns:, pid:, docker:, pod:, ssh:[user@]host[:port] or bundle:FILE (docs/hosts.md)',
     initial: 'local',
     parse: (text) => text,
   },
@@ -27,6 +27,12 @@ export const HOST_OPTIONS: readonly CommandOption[] = [
     initial: 0,
   },
 ];
+
+/** Of the commands that watch packets: what they may do to see more. */
+export const ALLOW_CHANGES: CommandOption = {
+  flags: '--allow-changes',
+  description: 'let it put a rule into nftables that traces the packets of this port, and is removed when it ends',
+};
 
 /** Milliseconds of `30s`, `2m`, `500ms`, or a number of seconds. @throws UsageError */
 export function parseDuration(option: string, text: string): number {

@@ -36,7 +36,7 @@ export const command: Command = {
     { flags: '-o, --output <file>', description: 'the file to write (docs/hosts.md says what is in it)' },
     {
       flags: '--on <host>',
-      description: 'local, netns:NAME or ssh:[user@]host[:port] (docs/hosts.md)',
+      description: 'local, netns:, pid:, docker:, pod: or ssh:[user@]host[:port] (docs/hosts.md)',
       initial: 'local',
       parse: (text) => text,
     },

@@ -5,10 +5,10 @@ import { hostFailure } from './host-failure.ts';
 import { systemCalls } from './system.ts';
 import { isSystemError, systemReason } from './system-error.ts';
 
-/** sched.h: the kind of namespace for setns(2). */
-const CLONE_NEWNET = 0x4000_0000;
+/** sched.h: kinds of namespaces for setns(2). */
+const KINDS = { net: 0x4000_0000, uts: 0x0400_0000 } as const;
 
-/** A network namespace of this machine that is held open. */
+/** A network namespace of this machine that is held open (and what else belongs to it). */
 export interface NetworkNamespace {
   /**
    * Runs a function with this thread inside the namespace. It must not wait: whatever else ran on the thread meanwhile would be
@@ -19,13 +19,17 @@ export interface NetworkNamespace {
   close(): void;
 }
 
+/** A file that stands for a namespace. */
+export interface NamespaceFile {
+  readonly kind: keyof typeof KINDS;
+  readonly path: string;
+}
+
 /**
- * Path of what `--on netns:` names: a name that `ip netns` knows, `/run/netns/NAME`, or `pid:1234` for the one of a process.
+ * The name that `ip netns` knows a namespace by, from what `--on netns:` takes: that name, or `/run/netns/NAME`.
  * @throws InputError when it is none of these.
  */
-function namespacePath(name: string): string {
-  const pid = /^pid:([1-9]\d{0,9})$/.exec(name)?.[1];
-  if (pid !== undefined) return `/proc/${pid}/ns/net`;
+export function namespaceName(name: string): string {
   const bare = /^\/(?:var\/)?run\/netns\/([^/]+)$/.exec(name)?.[1] ?? name;
   if (bare === '' || bare === '.' || bare === '..' || /[/\0]/.test(bare) || Buffer.byteLength(bare) > 255) {
     throw new InputError({
@@ -33,73 +37,99 @@ function namespacePath(name: string): string {
       message: `netns: takes a name that "ip netns list" shows, or pid:NUMBER, and "${name}" is neither.`,
     });
   }
-  return `/run/netns/${bare}`;
+  return bare;
 }
 
 /**
- * Opens a network namespace.
- * @param name as {@link namespacePath} takes it.
+ * Opens the network namespace of a name.
+ * @param name as {@link namespaceName} gives it.
  * @throws InputError when there is no such namespace.
  */
 export function openNamespace(name: string): NetworkNamespace {
-  const path = namespacePath(name);
-  const calls = systemCalls();
-  const own = openSync('/proc/thread-self/ns/net', 'r');
-  let fd: number;
   try {
-    fd = openSync(path, 'r');
+    return holdNamespaces(`network namespace ${name}`, [{ kind: 'net', path: `/run/netns/${name}` }]);
   } catch (error) {
-    closeSync(own);
-    throw isSystemError(error) ? cannotOpen(name, path, error) : error;
+    if (!isSystemError(error) || error.code !== 'ENOENT') throw cannotOpen(`Network namespace ${name}`, error);
+    throw new InputError({
+      code: 'not-found',
+      message: `There is no network namespace ${name}.`,
+      hint: 'See: ip netns list',
+    });
   }
-  const leave = (): void => {
+}
+
+/**
+ * Holds namespaces open, to be entered together.
+ * @param what they are called in messages: `network namespace web`.
+ * @throws NodeJS.ErrnoException when one cannot be opened.
+ */
+export function holdNamespaces(what: string, files: readonly NamespaceFile[]): NetworkNamespace {
+  const calls = systemCalls();
+  const held: { readonly kind: number; readonly own: number; readonly other: number }[] = [];
+  const close = (): void => {
+    for (const fd of held.flatMap(({ own, other }) => [own, other])) closeSync(fd);
+  };
+  try {
+    for (const { kind, path } of files) {
+      const own = openSync(`/proc/thread-self/ns/${kind}`, 'r');
+      try {
+        held.push({ kind: KINDS[kind], own, other: openSync(path, 'r') });
+      } catch (error) {
+        closeSync(own);
+        throw error;
+      }
+    }
+  } catch (error) {
+    close();
+    throw error;
+  }
+  const leave = (entered: typeof held): void => {
     try {
-      calls.setns(own, CLONE_NEWNET);
+      for (const { kind, own } of entered) calls.setns(own, kind);
     } catch (cause) {
       // Whatever followed would be seen in the wrong namespace: nobody may take this for a question that failed.
-      throw new Error(`cannot leave network namespace ${name}`, { cause });
+      throw new Error(`cannot leave ${what}`, { cause });
     }
   };
   return {
     enter(run) {
+      const entered: typeof held = [];
       try {
-        calls.setns(fd, CLONE_NEWNET);
+        for (const one of held) {
+          calls.setns(one.other, one.kind);
+          entered.push(one);
+        }
       } catch (error) {
-        throw enterFailure(name, error);
+        leave(entered);
+        throw enterFailure(what, error);
       }
       try {
         return run();
       } finally {
-        leave();
+        leave(entered);
       }
     },
-    close() {
-      closeSync(fd);
-      closeSync(own);
-    },
+    close,
   };
 }
 
-function cannotOpen(name: string, path: string, error: NodeJS.ErrnoException): InputError {
-  const isProcess = path.startsWith('/proc/');
-  if (error.code === 'ENOENT') {
-    return new InputError({
-      code: 'not-found',
-      message: isProcess ? `There is no process ${name.slice(4)}.` : `There is no network namespace ${name}.`,
-      ...(isProcess ? {} : { hint: 'See: ip netns list' }),
-    });
-  }
+/** Why a namespace cannot be opened; any error that is not of the system is handed back as it is. */
+export function cannotOpen(what: string, error: unknown): unknown {
+  if (!isSystemError(error)) return error;
   const denied = error.code === 'EACCES' || error.code === 'EPERM';
-  return new InputError({
-    code: denied ? 'no-permission' : 'not-readable',
-    message: `Network namespace ${name} cannot be opened: ${systemReason(error)}.`,
-    ...(denied ? { hint: 'Run as root.' } : {}),
-  });
+  return new InputError(
+    {
+      code: denied ? 'no-permission' : 'not-readable',
+      message: `${what} cannot be opened: ${systemReason(error)}.`,
+      ...(denied ? { hint: 'Run as root.' } : {}),
+    },
+    { cause: error },
+  );
 }
 
-function enterFailure(name: string, error: unknown): unknown {
-  const failure = hostFailure(error, `network namespace ${name} cannot be entered`);
+function enterFailure(what: string, error: unknown): unknown {
+  const failure = hostFailure(error, `${what} cannot be entered`);
   return failure instanceof HostError && isSystemError(error) && error.code === 'EINVAL'
-    ? new HostError('failed', `${name} is no network namespace`, { cause: error })
+    ? new HostError('failed', `${what} is none`, { cause: error })
     : failure;
 }

@@ -28,10 +28,18 @@ export async function openHost(spec: string, { sudo = false }: OpenHostOptions =
     const { SshHost } = await import('./ssh/ssh-host.ts');
     return SshHost.open(rest, sudo);
   }
-  if (kind === 'netns' && rest !== undefined) return new NetnsHost(rest);
+  if (kind === 'netns' && rest !== undefined) {
+    if (!rest.startsWith('pid:')) return new NetnsHost(rest);
+    const { openProcess, parsePid } = await import('./container/pid-host.ts');
+    return openProcess(parsePid(rest.slice('pid:'.length)), spec);
+  }
+  if ((kind === 'pid' || kind === 'docker' || kind === 'pod') && rest !== undefined) {
+    const { openContainer } = await import('./container/open-container.ts');
+    return openContainer(kind, rest, async (target) => (await import('./ssh/ssh-host.ts')).SshHost.open(target, sudo));
+  }
   throw new InputError({
     code: 'bad-host',
-    message: `--on takes local, netns:NAME, ssh:[user@]host[:port] or bundle:FILE, and "${spec}" is none of them.`,
+    message: `--on takes local, netns:NAME, pid:NUMBER, docker:NAME, pod:NAMESPACE/NAME, ssh:[user@]host[:port] or bundle:FILE, and "${spec}" is none of them.`,
   });
 }
 

@@ -16,6 +16,8 @@ export interface ProcessSettings {
   readonly enter?: <T>(start: () => T) => T;
   /** Keeps the process with the terminal (so that it can ask for a password) instead of in a group of its own. */
   readonly onTerminal?: boolean;
+  /** Variables that differ from those of this process; undefined takes one away. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** What the program is called in messages, when it is only the way to another one. */
   readonly name?: string;
 }
@@ -134,7 +136,7 @@ function startProcess(argv: readonly string[], stdin: 'ignore' | 'pipe', setting
     spawn(program, rest, {
       stdio: [stdin, 'pipe', 'pipe'],
       detached: settings.onTerminal !== true,
-      env: commandEnvironment(),
+      env: { ...commandEnvironment(), ...settings.environment },
     }),
   );
   if (settings.onTerminal !== true) liveGroups.add(child);

@@ -1,4 +1,4 @@
-import { close as closeInThread } from 'node:fs';
+import { close as closeInThread, constants as fileConstants } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
@@ -54,6 +54,11 @@ export interface SystemCalls {
   writeWhole(fd: number, bytes: Uint8Array): boolean;
   /** Has the kernel kill this process when the one that started it is gone: prctl(2), PR_SET_PDEATHSIG. */
   dieWithParent(): void;
+  /**
+   * openat2(2), for reading, without waiting: opens a file below a directory that is taken for the root, so that no symbolic link leads out
+   * of it.
+   */
+  openInRoot(root: number, path: string): number;
   /** close(2). */
   close(fd: number): void;
   /** close(2) of a descriptor whose end takes the kernel a while, in another thread. */
@@ -136,6 +141,7 @@ function bindCalls(koffi: Koffi): SystemCalls {
   const read = libc.func('intptr_t read(int fd, void *buffer, size_t length)');
   const write = libc.func('intptr_t write(int fd, const void *bytes, size_t length)');
   const prctl = libc.func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)');
+  const openat2 = libc.func('long syscall(long number, int root, const char *path, const void *how, size_t length)');
   const close = libc.func('int close(int fd)');
   const mmap = libc.func('void *mmap(void *at, size_t length, int access, int flags, int fd, long offset)');
   const madvise = libc.func('int madvise(void *at, size_t length, int advice)');
@@ -197,6 +203,11 @@ function bindCalls(koffi: Koffi): SystemCalls {
     writeWhole: (fd, bytes) => Number(write(fd, bytes, bytes.length)) === bytes.length,
     dieWithParent() {
       checked('prctl', prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
+    },
+    openInRoot(root, path) {
+      const flags = fileConstants.O_NONBLOCK | fileConstants.O_NOCTTY | SOCK_CLOEXEC;
+      const how = BigUint64Array.of(BigInt(flags), 0n, RESOLVE_IN_ROOT_WITHOUT_MAGIC_LINKS);
+      return checked('openat2', openat2(SYS_OPENAT2, root, path, how, how.byteLength));
     },
     close(fd) {
       checked('close', close(fd));
@@ -268,6 +279,9 @@ function systemError(syscall: string, errno: number): NodeJS.ErrnoException {
 }
 
 const SOCK_CLOEXEC = 0o2000000;
+/** The same number on all machines; linux/openat2.h. */
+const SYS_OPENAT2 = 437;
+const RESOLVE_IN_ROOT_WITHOUT_MAGIC_LINKS = 0x12n;
 const PR_SET_PDEATHSIG = 1;
 const SIGKILL = 9;
 const PROT_READ = 1;

@@ -48,13 +48,21 @@ export interface RemoteCommandOptions {
  * @throws HostError when it would be too long, or holds a byte that no argument can hold.
  */
 export function remoteCommand(argv: readonly string[], { stream = false, sudo = false }: RemoteCommandOptions): string {
-  const [program = ''] = argv;
-  if (program === '' || program.startsWith('-')) throw new TypeError(`"${program}" is no program`);
-  const words = ['sh', '-c', stream ? STREAM : RUN, 'sh', ...argv];
+  const words = remoteWords(argv, { stream });
   const line = [...(sudo ? ['sudo', '-n', '--'] : []), ...words].map(quoteForShell).join(' ');
   if (Buffer.byteLength(line) > MAX_COMMAND_BYTES)
-    throw new HostError('failed', `the command ${program} … is too long`);
+    throw new HostError('failed', `the command ${argv[0]} … is too long`);
   return line;
+}
+
+/**
+ * The arguments for a shell that runs a command with exactly these arguments, after which it says when there is no such program, and ends a
+ * stream when standard input ends.
+ */
+export function remoteWords(argv: readonly string[], { stream = false }: { readonly stream?: boolean }): string[] {
+  const [program = ''] = argv;
+  if (program === '' || program.startsWith('-')) throw new TypeError(`"${program}" is no program`);
+  return ['sh', '-c', stream ? STREAM : RUN, 'sh', ...argv];
 }
 
 /**

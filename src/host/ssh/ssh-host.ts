@@ -113,7 +113,8 @@ export class SshHost implements Host {
     this.connection.close();
   }
 
-  private startStream(argv: readonly string[], onStderr?: (text: string) => void): HostStream {
+  /** Starts a command, and tells what it says on standard error as well. */
+  startStream(argv: readonly string[], onStderr?: (text: string) => void): HostStream {
     const line = remoteCommand(argv, { stream: true, sudo: this.sudo });
     return streamProcess(this.connection.command(line), {
       holdStdin: true,
