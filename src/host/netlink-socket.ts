@@ -75,8 +75,7 @@ export interface NetlinkSocket {
   /** Sends many requests; the answers are in their order. */
   requestAll(requests: readonly NetlinkRequest[]): NetlinkAnswer[];
   /**
-   * Sends requests as one batch of nfnetlink: all are done, or none. `echoes` are the messages that NLM_F_ECHO asks for.
-   * @returns the answers that are errors, with the index of their request; none when it was done.
+   * Sends requests as one batch of nfnetlink: all are done, or none.
    */
   batch(begin: NetlinkRequest, requests: readonly NetlinkRequest[], end: NetlinkRequest): BatchResult;
   close(): void;
@@ -85,8 +84,8 @@ export interface NetlinkSocket {
 /** What came of a batch. */
 export interface BatchResult {
   readonly errors: readonly { readonly index: number; readonly answer: NetlinkAnswer }[];
-  /** By the index of the request that asked for it with NLM_F_ECHO. */
-  readonly echoes: ReadonlyMap<number, NetlinkMessage>;
+  /** What requests with NLM_F_ECHO led to, by their index. */
+  readonly echoes: ReadonlyMap<number, readonly NetlinkMessage[]>;
 }
 
 /**
@@ -204,26 +203,24 @@ class SyncSocket implements NetlinkSocket {
 
   batch(begin: NetlinkRequest, requests: readonly NetlinkRequest[], end: NetlinkRequest): BatchResult {
     const errors: { index: number; answer: NetlinkAnswer }[] = [];
-    const echoes = new Map<number, NetlinkMessage>();
+    const echoes = new Map<number, readonly NetlinkMessage[]>();
     if (requests.length === 0) return { errors, echoes };
-    // Errors are always answered; the acknowledgement of the last request says that the batch was read to its end.
+    // Errors are always answered. The acknowledgement of the last request comes after all else: what was done is told before.
     const last = requests.length - 1;
     const body = requests.map((one, index) => (index === last ? { ...one, flags: one.flags | NLM_F_ACK } : one));
     const sequence = this.send([begin, ...body, end]) + 1;
-    const wanted = requests.filter(({ flags }) => (flags & NLM_F_ECHO) !== 0).length;
-    let acknowledged = false;
-    while (!acknowledged || (errors.length === 0 && echoes.size < wanted)) {
+    for (let isOver = false; !isOver; ) {
       for (const message of this.receive()) {
         const index = message.sequence - sequence;
         if (index < -1 || index > requests.length) continue;
         const answer = message.type === NLMSG_ERROR ? decodeAnswer(message) : undefined;
         if (answer === undefined) {
-          if (message.type > NLMSG_MIN_TYPE) echoes.set(index, message);
+          if (message.type > NLMSG_MIN_TYPE) echoes.set(index, [...(echoes.get(index) ?? []), message]);
           continue;
         }
         if (answer.errno !== 0) errors.push({ index, answer });
-        // An error of the begin or the end is one of the whole batch, and the last that comes.
-        acknowledged ||= index === last || index === -1 || index === requests.length;
+        // An error of the begin or the end is one of the whole batch, and the only one.
+        isOver ||= index === last || index === -1 || index === requests.length;
       }
     }
     return { errors, echoes };
@@ -358,4 +355,3 @@ function seconds(value: number): Uint8Array {
 const KERNEL: Uint8Array = Uint8Array.of(AF_NETLINK, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 /** Types below belong to netlink itself. */
 const NLMSG_MIN_TYPE = 0x10;
-const NLM_F_ECHO = 0x08;

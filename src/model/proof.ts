@@ -6,6 +6,8 @@ export interface ProofElement {
   readonly element: string;
   /** `removed`, `added`, or the new value. */
   readonly change: string;
+  /** What it says, where the name alone does not tell: the words of a rule. */
+  readonly text?: string;
 }
 
 /** What the copy of a host showed. */

@@ -145,9 +145,9 @@ export function be32(value: number): Uint8Array {
 }
 
 /** The eight bytes of a number in network order. */
-export function be64(value: number): Uint8Array {
+export function be64(value: bigint): Uint8Array {
   const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
+  new DataView(bytes.buffer).setBigUint64(0, value);
   return bytes;
 }
 

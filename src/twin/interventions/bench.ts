@@ -1,0 +1,65 @@
+import { NETLINK_ROUTE, type NetlinkSocket, openNetlink } from '../../host/netlink-socket.ts';
+import type { Replay, SynSpec } from '../syn.ts';
+import type { Twin } from '../twin.ts';
+import { FilterSwitch } from './filters.ts';
+import type { Intervention } from './intervention.ts';
+import { LegacySwitch } from './legacy.ts';
+import { RouteBook } from './route-book.ts';
+
+/** A twin on which changes are tried, with the SYN that each is tried with. */
+export class Bench {
+  readonly twin: Twin;
+  /** As it came. */
+  readonly original: SynSpec;
+  /** What the next replay sends; interventions may change it. */
+  syn: SynSpec;
+  readonly filters: FilterSwitch;
+  readonly legacy: LegacySwitch;
+  readonly routing: NetlinkSocket;
+  readonly routes: RouteBook;
+  /** Changes that could not be made, with why: nothing is known of them. */
+  readonly refused: Map<Intervention, string> = new Map();
+
+  constructor(twin: Twin, syn: SynSpec) {
+    this.twin = twin;
+    this.original = syn;
+    this.syn = syn;
+    this.filters = new FilterSwitch();
+    this.legacy = new LegacySwitch(twin);
+    this.routing = openNetlink(NETLINK_ROUTE);
+    this.routes = new RouteBook(this.routing);
+    // Rules that remember packets forget them, and what is switched off stays off.
+    twin.resetFilters = () => this.filters.resetState();
+  }
+
+  /** Sends the SYN with some changes made, and takes them back. */
+  try(changes: readonly Intervention[]): Replay {
+    this.make(changes);
+    try {
+      return this.twin.replay(this.syn);
+    } finally {
+      this.takeBack(changes);
+    }
+  }
+
+  /** Makes changes that stay. */
+  make(changes: readonly Intervention[]): void {
+    for (const change of changes) change.apply(this);
+    const refusal = this.filters.sync() ?? this.legacy.sync();
+    if (refusal !== undefined && changes.length === 1) this.refused.set(changes[0]!, refusal);
+  }
+
+  /** Takes changes back, in the opposite order. */
+  takeBack(changes: readonly Intervention[]): void {
+    for (const change of [...changes].reverse()) change.revert(this);
+    this.filters.sync();
+    this.legacy.sync();
+    if (changes.some(({ disturbs }) => disturbs === true)) this.routes.restore();
+    this.twin.clean();
+  }
+
+  close(): void {
+    this.filters.close();
+    this.routing.close();
+  }
+}
