@@ -38,7 +38,7 @@ export async function findContainer(host: Host, name: string): Promise<DockerCon
     if (answer === undefined) continue;
     const [pid = '', id = ''] = answer.stdout.trim().split(' ');
     if (answer.exitCode !== 0) {
-      refusals.push(`${engine} says: ${lastLine(answer.stderr).replace(/^Error: /, '')}`);
+      refusals.push(`${engine} says: ${lastLine(answer.stderr).replace(/^Error: |[.?]$/g, '')}`);
     } else if (!isContainerId(id) || !/^\d{1,10}$/.test(pid)) {
       throw new InputError({ code: 'failed', message: `What ${engine} inspect says of ${name} cannot be read.` });
     } else if (pid === '0') {

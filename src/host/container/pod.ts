@@ -58,7 +58,7 @@ export async function findPod(host: Host, pod: PodName): Promise<PodContainer> {
   if (answer.exitCode !== 0) {
     throw new InputError({
       code: 'unreachable',
-      message: `There is no pod ${pod.name} to look at: kubectl says: ${lastLine(answer.stderr)}.`,
+      message: `There is no pod ${pod.name} to look at: kubectl says: ${lastLine(answer.stderr).replace(/[.?]$/, '')}.`,
     });
   }
   return readPod(answer.stdout, pod);
