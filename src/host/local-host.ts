@@ -18,6 +18,7 @@ export class LocalHost implements Host {
   readonly spec: string = 'local';
   /** Surrounds what depends on the network namespace of the thread. */
   protected readonly enter: Enter = (run) => run();
+  private readonly closing = new AbortController();
 
   async readFile(path: string): Promise<string> {
     return readText(path, this.enter);
@@ -44,12 +45,15 @@ export class LocalHost implements Host {
   }
 
   async connect(request: ConnectRequest): Promise<ConnectOutcome> {
-    return connectTcp(request, this.enter);
+    return connectTcp(request, this.enter, this.closing.signal);
   }
 
   async nowNs(): Promise<bigint> {
     return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e3)) * 1000n;
   }
 
-  async close(): Promise<void> {}
+  /** Ends connections that are still being opened. */
+  async close(): Promise<void> {
+    this.closing.abort();
+  }
 }

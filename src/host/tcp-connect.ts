@@ -20,9 +20,10 @@ type Afterwards = NonNullable<ConnectOutcome['afterwards']>;
 
 /**
  * Opens a TCP connection from the network namespace that `enter` leads into, waits for what becomes of it, and closes it.
+ * @param signal ends it before its time, as if the time were over.
  * @throws HostError when no socket can be made at all; what connect() itself answers is data.
  */
-export async function connectTcp(request: ConnectRequest, enter: Enter): Promise<ConnectOutcome> {
+export async function connectTcp(request: ConnectRequest, enter: Enter, signal?: AbortSignal): Promise<ConnectOutcome> {
   const [address = '', scope] = request.address.split('%');
   const isV6 = address.includes(':');
   let calls: SystemCalls;
@@ -43,7 +44,7 @@ export async function connectTcp(request: ConnectRequest, enter: Enter): Promise
       const value = new Uint8Array(Uint32Array.of(request.ttl).buffer);
       calls.setsockopt(fd, isV6 ? IPPROTO_IPV6 : IPPROTO_IP, isV6 ? IPV6_UNICAST_HOPS : IP_TTL, value);
     }
-    return await attempt(calls, fd, target, request);
+    return await attempt(calls, fd, target, request, signal);
   } finally {
     calls.close(fd);
   }
@@ -54,19 +55,20 @@ async function attempt(
   fd: number,
   target: Uint8Array,
   { timeoutMs, holdMs = 0 }: ConnectRequest,
+  signal: AbortSignal | undefined,
 ): Promise<ConnectOutcome> {
   const startedMs = performance.now();
   let errno = attemptErrno(() => calls.connect(fd, target));
   const local = ownAddress(calls, fd);
   if (errno === 'EINPROGRESS') {
-    const isDecided = await becomesReady(calls, fd, 'writable', timeoutMs, () => true);
+    const isDecided = await becomesReady(calls, fd, 'writable', timeoutMs, () => true, signal);
     errno = isDecided === undefined ? 'TIMEDOUT-LOCAL' : pendingErrno(calls, fd);
   }
   const elapsedMs = performance.now() - startedMs;
   const outcome = { ...(local === undefined ? {} : { local }), elapsedMs };
   if (errno !== undefined) return { ...outcome, errno };
   if (holdMs === 0) return outcome;
-  const seen = await becomesReady(calls, fd, 'readable', holdMs, () => afterwards(calls, fd));
+  const seen = await becomesReady(calls, fd, 'readable', holdMs, () => afterwards(calls, fd), signal);
   return { ...outcome, afterwards: seen ?? 'silent' };
 }
 
@@ -77,19 +79,24 @@ function becomesReady<T>(
   what: 'readable' | 'writable',
   timeoutMs: number,
   look: () => T | undefined,
+  signal: AbortSignal | undefined,
 ): Promise<T | undefined> {
   return new Promise((resolve) => {
     const end = (seen: T | undefined): void => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', giveUp);
       watch.close();
       resolve(seen);
     };
-    const timer = setTimeout(() => end(undefined), timeoutMs);
+    const giveUp = (): void => end(undefined);
+    const timer = setTimeout(giveUp, timeoutMs);
     const watch = calls.watch(fd, what, () => {
       const seen = look();
       if (seen !== undefined) end(seen);
     });
     watch.resume();
+    if (signal?.aborted === true) giveUp();
+    else signal?.addEventListener('abort', giveUp, { once: true });
   });
 }
 
