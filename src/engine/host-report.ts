@@ -75,13 +75,11 @@ function groupsOf(diagnoses: readonly Diagnosis[]): Group[] {
   const byKey = new Map<string, Diagnosis[]>();
   for (const diagnosis of diagnoses) {
     const { handshake, cause, path } = diagnosis;
-    const key = [
-      handshake.server.address,
-      handshake.server.port,
-      handshake.outcome,
-      cause?.id ?? '',
-      path?.location ?? '',
-    ].join(' ');
+    // With a cause and the place where it died, it matters no more how far the client had come with it.
+    const outcome = path !== undefined && cause !== null ? '' : handshake.outcome;
+    const key = [handshake.server.address, handshake.server.port, outcome, cause?.id ?? '', path?.location ?? ''].join(
+      ' ',
+    );
     const group = byKey.get(key);
     if (group === undefined) byKey.set(key, [diagnosis]);
     else group.push(diagnosis);

@@ -71,8 +71,7 @@ export function joinAttempt(causes: readonly Cause[], input: JoinInput): Diagnos
   const alone = bare === undefined ? (lead?.diagnosis ?? base) : bare;
   return {
     ...base,
-    sentence:
-      cause === null ? (withoutCause(input, alone, location) ?? alone.sentence) : sentenceOf(cause, phrase, location),
+    sentence: cause === null ? (withoutCause(input, alone, location) ?? alone.sentence) : sentenceOf(cause, phrase),
     cause,
     evidence: [
       ...pathEvidence.slice(0, cause === null ? undefined : 2),
@@ -112,11 +111,9 @@ function leadOf(voices: readonly Voice[], location: PathLocation | undefined): V
   return voices.filter(({ cause }) => cause !== null).toSorted((a, b) => order(a) - order(b))[0];
 }
 
-function sentenceOf(cause: CauseVerdict, phrase: string | undefined, location: PathLocation | undefined): string {
-  const said = location !== undefined && isSaidByLocation(cause.id, location);
+function sentenceOf(cause: CauseVerdict, phrase: string | undefined): string {
   const sentence = cause.status === 'confirmed' ? cause.sentence : `most likely ${lowerFirst(cause.sentence)}`;
-  // Where it says no more than the packets do, the packets alone say it better.
-  return joinSentence(phrase, said && phrase !== undefined ? lowerFirst(sentence) : sentence);
+  return joinSentence(phrase, phrase === undefined ? sentence : lowerFirst(sentence));
 }
 
 function lowerFirst(text: string): string {

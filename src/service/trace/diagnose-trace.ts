@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hostReport } from '../../engine/host-report.ts';
-import { joinAttempt } from '../../engine/join-attempt.ts';
+import { type JoinInput, joinAttempt } from '../../engine/join-attempt.ts';
 import { isFailure } from '../../handshake/outcome.ts';
 import { type ConnectOutcome, type Host, HostError } from '../../host/host.ts';
 import type { CaptureReport, Diagnosis, NotSeen } from '../../model/diagnosis.ts';
@@ -265,13 +265,13 @@ class Trace {
     here,
     there,
     ...rest
-  }: Pick<Parameters<typeof joinAttempt>[1], 'story' | 'path' | 'routers'> & {
+  }: Pick<JoinInput, 'story' | 'path' | 'routers'> & {
     readonly here?: EndCase | undefined;
     readonly there?: EndCase | undefined;
   }): Promise<Diagnosis> {
     const { CAUSES } = await import('../../causes/index.ts');
     const { client, server } = this;
-    return joinAttempt(CAUSES, {
+    const input: JoinInput = {
       ...rest,
       ...(here === undefined
         ? {}
@@ -279,7 +279,10 @@ class Trace {
       ...(there === undefined || server === undefined
         ? {}
         : { server: { side: 'server', name: server.plan.name, given: there.given, alone: there.diagnosis } }),
-    });
+    };
+    const diagnosis = joinAttempt(CAUSES, input);
+    this.options.onJoined?.(input, diagnosis);
+    return diagnosis;
   }
 
   private report(diagnoses: readonly Diagnosis[], traced: Traced, alone: CaptureReport | undefined): CaptureReport {

@@ -1,6 +1,7 @@
 import { resolveTarget } from '../../collect/client/resolve.ts';
+import type { JoinInput } from '../../engine/join-attempt.ts';
 import type { Host } from '../../host/host.ts';
-import type { NotSeen } from '../../model/diagnosis.ts';
+import type { Diagnosis, NotSeen } from '../../model/diagnosis.ts';
 import type { ConnectTarget } from '../diagnose-connect.ts';
 import type { PointRole } from './watched-point.ts';
 
@@ -37,6 +38,8 @@ export interface TraceOptions {
   readonly onStep?: (text: string) => void;
   /** Called when everything is watched: whatever is sent from now on is seen. */
   readonly onReady?: () => void;
+  /** Gets what each attempt is judged by, and what came of it: the last time counts. */
+  readonly onJoined?: (input: JoinInput, diagnosis: Diagnosis) => void;
 }
 
 /** Addresses of the target as the client's host resolves it. @throws HostError */
