@@ -69,7 +69,7 @@ export async function findPod(host: Host, pod: PodName): Promise<PodContainer> {
  * first that runs.
  * @throws InputError
  */
-export function readPod(json: string, asked: PodName): PodContainer {
+function readPod(json: string, asked: PodName): PodContainer {
   const pod = parse(json, asked.name);
   const { namespace, annotations } = record(pod.metadata);
   const node = record(pod.spec).nodeName;
