@@ -1,6 +1,7 @@
 /**
  * Builds src into dist: `npm run build`. What it leaves there is exactly what the package contains: the library, its types, and
- * the command line in a few files with all that it needs, because every file that is loaded adds to every start.
+ * the command line in a few files with all that it needs, because every file that is loaded adds to every start, and the page
+ * of a watch.
  *   node scripts/build.ts [FOLDER]   into that folder instead of dist
  */
 import { spawnSync } from 'node:child_process';
@@ -18,6 +19,7 @@ import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { build } from 'rolldown';
+import { buildPage } from './build-page.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = resolve(process.argv[2] ?? join(root, 'dist'));
@@ -38,9 +40,11 @@ if (status === 0) {
     main: 'src/cli/main.ts',
     'track-worker': 'src/collect/track-worker.ts',
     'lab-actor': 'lab/actors/actor.ts',
+    'twin-runner': 'src/twin/runner.ts',
   };
   await bundle(entries, join(dist, 'cli'), 'cjs', 'cjs');
   copyFileSync(join(root, 'node_modules/commander/LICENSE'), join(dist, 'cli', 'commander.LICENSE'));
+  await buildPage(join(dist, 'web'));
   removeOrphans();
   // The stamp bears the time of the start: a source that was saved during the build makes the next one build again.
   mkdirSync(dist, { recursive: true });

@@ -11,8 +11,11 @@ export interface SynSpec {
   readonly sourceMac?: string;
   /** TTL or hop limit with which it came in. */
   readonly ttl?: number;
-  /** The captured frame from its Ethernet header on, hexadecimal; made from the fields above when absent. */
+  /** The captured frame from its Ethernet header on, hexadecimal. */
   readonly frame?: string;
+  /** The captured packet from its IP header on, hexadecimal, where the capture has no Ethernet header. Made from the fields above
+   * when neither is there: then the SYN is only supposed, and the twin is asked as well whether it answers ARP or ND for its address. */
+  readonly packet?: string;
 }
 
 /** What the twin is of. */
@@ -38,6 +41,19 @@ export type ReplyKind =
   | 'icmp'
   | 'silence';
 
+/** What is odd about an answer. */
+export type ReplayRemark =
+  /** It was sent to a MAC address that nobody has. */
+  | 'dead-next-hop'
+  /** It bears another source address or port than the SYN was sent to: the client does not take it. */
+  | 'other-source'
+  /** The host does not answer ARP or ND for the address: no SYN would come. */
+  | 'no-arp-answer'
+  /** It left by another interface than the SYN came in by. That alone is no failure. */
+  | 'other-device'
+  /** A router sent it back by the interface that it came in by. That alone is no failure. */
+  | 'same-device';
+
 /** One SYN and what it led to. */
 export interface Replay {
   readonly reply: ReplyKind;
@@ -47,8 +63,7 @@ export interface Replay {
   readonly device?: string;
   /** MAC address that it was sent to. */
   readonly nextHop?: string;
-  /** Why an answer that left is none: `dead-next-hop`; or what is odd about a good one: `other-device`. */
-  readonly remark?: 'dead-next-hop' | 'other-device' | 'no-arp-answer' | 'same-device';
+  readonly remark?: ReplayRemark;
   /** Requests of ARP and neighbour discovery to which nobody answered: `eth0 192.0.2.1`. */
   readonly unanswered: readonly string[];
   /** What is assumed in it: `192.0.2.1 on eth0 answers ARP`. */

@@ -3,9 +3,9 @@ import { NLM_F_CREATE, NLM_F_EXCL } from '../../formats/netlink/message.ts';
 import { encodeRoute } from '../../formats/netlink/route.ts';
 import { RTM_DELADDR, RTM_DELROUTE, RTM_NEWADDR, RTM_NEWROUTE } from '../../formats/netlink/rtnetlink.ts';
 import { bytesOf, icmpv6Frame, macBytes } from '../frames.ts';
+import type { TwinListener } from '../listeners.ts';
 import { linkLocalOf } from '../neighbour-frames.ts';
 import type { SocketState } from '../state.ts';
-import type { TwinListener } from '../twin.ts';
 import type { Bench } from './bench.ts';
 import type { Intervention } from './intervention.ts';
 
@@ -37,8 +37,8 @@ function routesBack(bench: Bench): Intervention[] {
   return targets.flatMap((to) => gateways(bench, to).map((gateway) => routeVia(bench, to, gateway)));
 }
 
-function routeVia({ twin, original }: Bench, to: string, gateway: Gateway): Intervention {
-  const { family } = original;
+function routeVia({ twin, complete }: Bench, to: string, gateway: Gateway): Intervention {
+  const { family } = complete;
   const destination = bytesOf(to);
   const body = encodeRoute({
     family,
@@ -49,7 +49,7 @@ function routeVia({ twin, original }: Bench, to: string, gateway: Gateway): Inte
     onLink: true,
     metric: 1,
   });
-  const via = gateway.isNamed ? gateway.address : `the sender of the SYN (${original.sourceMac})`;
+  const via = gateway.isNamed ? gateway.address : `the sender of the SYN (${complete.sourceMac})`;
   return {
     element: { kind: 'route', element: `${to} via ${via} dev ${gateway.device}`, change: 'added' },
     rank: 'addition',
@@ -61,7 +61,7 @@ function routeVia({ twin, original }: Bench, to: string, gateway: Gateway): Inte
 }
 
 /** Neighbours that live, the one who delivered the SYN first. */
-function gateways({ twin, original }: Bench, to: string): Gateway[] {
+function gateways({ twin, original, complete, device: own }: Bench, to: string): Gateway[] {
   const { neighbours } = twin.state;
   const dead = new Set(twin.deadNeighbours);
   const found = neighbours.flatMap(({ address, device, linkAddress, states }): Gateway[] => {
@@ -73,14 +73,13 @@ function gateways({ twin, original }: Bench, to: string): Gateway[] {
       address !== to &&
       !dead.has(`${device} ${address}`);
     if (!isUsable) return [];
-    const isSender = device === original.device && linkAddress === original.sourceMac;
+    const isSender = device === own && linkAddress === complete.sourceMac;
     return [{ address, device, isSender, isNamed: true }];
   });
   found.sort((a, b) => Number(b.isSender) - Number(a.isSender) || linkLocalLast(a) - linkLocalLast(b));
   const isSenderKnown = found.some(({ isSender }) => isSender);
-  const { device, sourceMac } = original;
-  if (!isSenderKnown && device !== undefined && sourceMac !== undefined) {
-    found.unshift({ address: NAMELESS[original.family], device, isSender: true, isNamed: false });
+  if (!isSenderKnown && twin.role !== 'client') {
+    found.unshift({ address: NAMELESS[original.family], device: own, isSender: true, isNamed: false });
   }
   return found.slice(0, MAX_GATEWAYS);
 }
@@ -90,12 +89,12 @@ function linkLocalLast({ address }: Gateway): number {
 }
 
 /** Routers announce themselves; a host that takes no announcements, or gets none, has no route. */
-function advertisements({ twin, original }: Bench): Intervention[] {
-  const { device, sourceMac } = original;
-  if (original.family !== 6 || device === undefined || sourceMac === undefined || twin.role !== 'server') return [];
+function advertisements({ twin, complete, device }: Bench): Intervention[] {
+  const { sourceMac, family, device: port } = complete;
+  if (family !== 6 || twin.role !== 'server') return [];
   const setting = `ipv6/conf/${device}/accept_ra`;
   const accepted = twin.state.sysctls[setting];
-  const announce = (bench: Bench, seconds: number): void => bench.twin.send(device, advertisement(sourceMac, seconds));
+  const announce = (bench: Bench, seconds: number): void => bench.twin.send(port, advertisement(sourceMac, seconds));
   const element = `router ${sourceMac} on ${device}`;
   const found: Intervention[] = [
     {
@@ -171,13 +170,12 @@ function listener({ twin, original }: Bench): Intervention[] {
   ];
 }
 
-function address({ twin, original }: Bench): Intervention[] {
-  const { destination, device } = original;
-  const link = device === undefined ? undefined : twin.links.get(device);
-  if (link === undefined || twin.role !== 'server') return [];
-  if (twin.state.addresses.some((one) => one.address === destination && one.device === link.name)) return [];
+function address({ twin, original, device }: Bench): Intervention[] {
+  const { destination } = original;
+  const on = twin.links.get(device);
+  if (on === undefined || twin.role !== 'server') return [];
+  if (twin.state.addresses.some((one) => one.address === destination && one.device === device)) return [];
   const bytes = bytesOf(destination);
-  const on = link.master === undefined ? link : (twin.links.get(link.master) ?? link);
   const body = encodeAddress({
     linkIndex: on.index,
     address: bytes,

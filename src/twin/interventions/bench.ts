@@ -1,4 +1,5 @@
 import { NETLINK_ROUTE, type NetlinkSocket, openNetlink } from '../../host/netlink-socket.ts';
+import type { CompleteSyn } from '../complete-syn.ts';
 import type { Replay, SynSpec } from '../syn.ts';
 import type { Twin } from '../twin.ts';
 import { FilterSwitch } from './filters.ts';
@@ -11,6 +12,10 @@ export class Bench {
   readonly twin: Twin;
   /** As it came. */
   readonly original: SynSpec;
+  /** With everything decided that it leaves open. */
+  readonly complete: CompleteSyn;
+  /** The interface that has the addresses: a bridge where the SYN came in by a port of one. */
+  readonly device: string;
   /** What the next replay sends; interventions may change it. */
   syn: SynSpec;
   readonly filters: FilterSwitch;
@@ -24,6 +29,10 @@ export class Bench {
     this.twin = twin;
     this.original = syn;
     this.syn = syn;
+    this.complete = twin.complete(syn);
+    const { master } = twin.links.get(this.complete.device) ?? {};
+    const isJoined = master !== undefined && ['bridge', 'bond', 'team'].includes(twin.links.get(master)?.kind ?? '');
+    this.device = isJoined ? master : this.complete.device;
     this.filters = new FilterSwitch();
     this.legacy = new LegacySwitch(twin);
     this.routing = openNetlink(NETLINK_ROUTE);
@@ -34,9 +43,14 @@ export class Bench {
 
   /** Sends the SYN with some changes made, and takes them back. */
   try(changes: readonly Intervention[]): Replay {
+    return this.trial(changes, () => this.twin.replay(this.syn));
+  }
+
+  /** Looks at something with some changes made, and takes them back. */
+  trial<T>(changes: readonly Intervention[], look: () => T): T {
     this.make(changes);
     try {
-      return this.twin.replay(this.syn);
+      return look();
     } finally {
       this.takeBack(changes);
     }

@@ -7,9 +7,9 @@ import type { Intervention } from './intervention.ts';
 const ELSEWHERE: Readonly<Record<4 | 6, string>> = { 4: '198.51.100.77', 6: '2001:db8:77::77' };
 
 /** The same SYN with one thing different: what flips then lies in the packet, or is about its sender. */
-export function packetInterventions({ twin, original }: Bench): Intervention[] {
-  const isV4 = original.family === 4;
-  const bytes = Buffer.from(twin.frameOf(original));
+export function packetInterventions({ twin, complete, device }: Bench): Intervention[] {
+  const isV4 = complete.family === 4;
+  const bytes = complete.frame;
   const { transport } = shapeOf(bytes);
   const found: Intervention[] = [];
   const packet = (
@@ -34,8 +34,7 @@ export function packetInterventions({ twin, original }: Bench): Intervention[] {
       },
     });
   };
-  const link = original.device === undefined ? undefined : twin.links.get(original.device);
-  const own = (link?.master === undefined ? link : twin.links.get(link.master))?.linkAddress;
+  const own = twin.links.get(device)?.linkAddress;
   if (own !== undefined && !bytes.subarray(0, 6).equals(macBytes(own))) {
     packet('destination MAC address', own, (frame) => frame.set(macBytes(own), 0));
   }
@@ -51,7 +50,8 @@ export function packetInterventions({ twin, original }: Bench): Intervention[] {
   packet(isV4 ? 'TTL' : 'hop limit', '255', (frame) => {
     frame[isV4 ? 22 : 21] = 255;
   });
-  const source = ELSEWHERE[original.family];
+  const source = ELSEWHERE[complete.family];
   packet('source address', source, (frame) => frame.set(bytesOf(source), isV4 ? 26 : 22), { source });
+  found.push({ ...found.pop()!, isDetour: true });
   return found;
 }

@@ -33,7 +33,7 @@ export function routingInterventions(bench: Bench): Intervention[] {
   return [...routes(bench), ...rules(bench)];
 }
 
-function routes({ twin: { state, role }, original, routes: book }: Bench): Intervention[] {
+function routes({ twin: { state, role }, original, complete, routes: book }: Bench): Intervention[] {
   const booked = new Map<string, BookedRoute>();
   for (const one of book.routes) booked.set(bookedKey(one, state.links), one);
   const both = role === 'client' ? [original.destination] : [original.source, original.destination];
@@ -49,6 +49,8 @@ function routes({ twin: { state, role }, original, routes: book }: Bench): Inter
           element: { kind: 'route', element: line, change: 'removed' },
           rank: 'existing',
           breadth: REJECTING.has(route.type) ? 0 : route.destination === 'default' ? 4 : 2,
+          // Its sender is on the link: to reach it past the link is a way around whatever is wrong with it.
+          ...(route.protocol === 'kernel' && !complete.isRouted ? { isDetour: true as const } : {}),
           apply: ({ routes }) => void routes.set(there, false),
           revert: ({ routes }) => void routes.set(there, true),
         },

@@ -1,5 +1,5 @@
+import type { TwinListener } from '../listeners.ts';
 import type { SocketState } from '../state.ts';
-import type { TwinListener } from '../twin.ts';
 import type { Bench } from './bench.ts';
 import type { Intervention, Rank } from './intervention.ts';
 

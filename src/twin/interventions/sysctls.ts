@@ -25,9 +25,8 @@ function defaults({ twin, original }: Bench): Intervention[] {
 }
 
 /** What lets more pass than the default does. */
-function permissive({ twin, original }: Bench): Intervention[] {
+function permissive({ twin, original, device }: Bench): Intervention[] {
   const { state, role } = twin;
-  const device = original.device ?? '';
   const all = (name: string, family: 4 | 6): string[] =>
     state.links.map((link) => `ipv${family}/conf/${link.name}/${name}`);
   const own = (name: string, family: 4 | 6): string => `ipv${family}/conf/${device}/${name}`;

@@ -1,0 +1,104 @@
+import { type CompleteSyn, completeSyn } from './complete-syn.ts';
+import { SYN_OPTIONS, TCP_SYN, tcpFrame } from './frames.ts';
+import type { Notes } from './notes.ts';
+import type { Residue } from './residue.ts';
+import type { HostState, SocketState } from './state.ts';
+import type { SynSpec } from './syn.ts';
+import type { Taps } from './tap.ts';
+import type { World } from './world.ts';
+
+/** Half-open connections that are made again at most: queues are not longer as a rule. */
+const MAX_HALF_OPEN = 8192;
+
+/** The half-open connections of a host, made again in its twin by SYNs of the same clients. */
+export class HalfOpen {
+  /** How many the kernel has taken. */
+  count = 0;
+  private readonly taps: Taps;
+  private readonly residue: Residue;
+  private readonly frames: readonly { readonly device: string; readonly frame: Buffer; readonly socket: SocketState }[];
+  private readonly keys: ReadonlySet<string>;
+
+  /** @param own the SYN under test: its own half-open connection is left out, or it would be a retransmission. */
+  constructor(state: HostState, world: World, taps: Taps, residue: Residue, notes: Notes, own: SynSpec | undefined) {
+    this.taps = taps;
+    this.residue = residue;
+    const listening = new Set(state.sockets.filter((one) => one.state === 'LISTEN').map(({ local }) => local.port));
+    const sockets = state.sockets.filter(
+      (socket) => socket.state === 'SYN-RECV' && listening.has(socket.local.port) && !isOf(socket, own),
+    );
+    if (sockets.length > MAX_HALF_OPEN)
+      notes.missing(`${sockets.length - MAX_HALF_OPEN} of ${sockets.length} half-open connections`);
+    this.frames = sockets.slice(0, MAX_HALF_OPEN).map((socket, index) => {
+      const syn = describe(socket, state, world, taps.names, own);
+      const frame = tcpFrame({
+        ...syn,
+        destinationMac: syn.frame
+          .subarray(0, 6)
+          .toString('hex')
+          .replace(/(..)(?!$)/g, '$1:'),
+        flags: TCP_SYN,
+        sequence: 1000 + index,
+        options: SYN_OPTIONS,
+      });
+      return { device: syn.device, frame, socket };
+    });
+    this.keys = new Set(sockets.map(keyOf));
+  }
+
+  /** Sends the SYNs; nobody answers what comes of them. */
+  make(port?: number): void {
+    for (const { device, frame, socket } of this.frames) {
+      if (port === undefined || socket.local.port === port) this.taps.send(device, frame);
+    }
+    this.taps.drain();
+    this.count = this.frames.length;
+  }
+
+  /** Removes them. */
+  drop(port?: number): void {
+    if (this.frames.length === 0) return;
+    this.residue.destroySockets(
+      ({ local, remote }) =>
+        (port === undefined || local.port === port) && this.keys.has(`${remote.address} ${remote.port} ${local.port}`),
+    );
+  }
+}
+
+function describe(
+  socket: SocketState,
+  state: HostState,
+  world: World,
+  devices: readonly string[],
+  own: SynSpec | undefined,
+): CompleteSyn {
+  const device = socket.device ?? own?.device;
+  const family = socket.remote.address.includes(':') ? 6 : 4;
+  return completeSyn(
+    {
+      family,
+      source: socket.remote.address,
+      sourcePort: socket.remote.port,
+      destination: socket.local.address,
+      destinationPort: socket.local.port,
+      ...(device === undefined ? {} : { device }),
+      ...(own?.sourceMac === undefined ? {} : { sourceMac: own.sourceMac }),
+    },
+    state,
+    world,
+    devices,
+  );
+}
+
+function keyOf({ remote, local }: SocketState): string {
+  return `${remote.address} ${remote.port} ${local.port}`;
+}
+
+function isOf({ remote, local }: SocketState, syn: SynSpec | undefined): boolean {
+  return (
+    syn !== undefined &&
+    remote.address === syn.source &&
+    remote.port === syn.sourcePort &&
+    local.port === syn.destinationPort
+  );
+}

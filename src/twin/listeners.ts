@@ -1,0 +1,174 @@
+import { encodeSocketAddress } from '../host/socket-address.ts';
+import { type SystemCalls, systemCalls } from '../host/system.ts';
+import { isSystemError, systemReason } from '../host/system-error.ts';
+import { formatHost } from '../model/flow.ts';
+import type { Notes } from './notes.ts';
+import { DEFAULT_BACKLOG, setListenerOptions, setOption } from './socket-options.ts';
+import type { HostState, SocketState } from './state.ts';
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_STREAM = 1;
+const SOCK_NONBLOCK = 0o4000;
+/** Connections that wait to be accepted: more than this are not made. */
+const MAX_WAITING = 4096;
+
+/** A socket that listens in the twin. */
+export interface TwinListener {
+  /** What it was made from; of a listener that an experiment added, what it was asked for. */
+  readonly socket: SocketState;
+  readonly fd: number;
+}
+
+interface Listener extends TwinListener {
+  /** Connections that wait in its accept queue. */
+  readonly waiting: number[];
+}
+
+/** The sockets that listen in the twin, and what waits in their queues. */
+export class Listeners {
+  private open: Listener[] = [];
+  private readonly state: HostState;
+  private readonly notes: Notes;
+  private readonly calls: SystemCalls = systemCalls();
+  /** Rules tell sockets by the user that they belong to. */
+  private readonly needsUsers: boolean;
+
+  constructor(state: HostState, notes: Notes) {
+    this.state = state;
+    this.notes = notes;
+    this.needsUsers =
+      state.rules.some(({ line }) => line.includes('uidrange')) ||
+      /skuid|skgid/.test(state.nft?.text ?? '') ||
+      state.iptables.some(({ text }) => text.includes('--uid-owner'));
+  }
+
+  get all(): readonly TwinListener[] {
+    return this.open;
+  }
+
+  /** Makes those of the state, of one port or all. */
+  make(port?: number): void {
+    for (const socket of this.state.sockets) {
+      if (socket.state !== 'LISTEN' || (port !== undefined && socket.local.port !== port)) continue;
+      this.listen(socket);
+    }
+  }
+
+  /** Closes all of a port and makes those of the state anew: the order within a group of SO_REUSEPORT decides who gets what. */
+  restore(port: number): void {
+    for (const listener of this.open.filter(({ socket }) => socket.local.port === port)) this.close(listener);
+    this.make(port);
+  }
+
+  /** Undefined when the kernel refuses it. */
+  listen(socket: SocketState): TwinListener | undefined {
+    const fd = this.create(socket);
+    try {
+      setListenerOptions(this.calls, fd, socket, this.isShared(socket));
+      this.calls.bind(fd, this.addressOf(socket));
+      this.calls.listen(fd, socket.sendQueue ?? DEFAULT_BACKLOG);
+    } catch (error) {
+      this.calls.close(fd);
+      if (!isSystemError(error)) throw error;
+      this.notes.missing(`the listener ${nameOf(socket)}: ${systemReason(error)}`);
+      return undefined;
+    }
+    const listener: Listener = { socket, fd, waiting: [] };
+    this.open.push(listener);
+    if (socket.receiveQueue > 0) this.fill(listener);
+    return listener;
+  }
+
+  close(listener: TwinListener): void {
+    const known = this.open.find((one) => one === listener);
+    if (known === undefined) return;
+    this.open = this.open.filter((one) => one !== known);
+    this.calls.close(known.fd);
+    for (const fd of known.waiting) this.calls.close(fd);
+  }
+
+  /** Accepts everything that waits, and closes it. */
+  empty(listener: TwinListener): void {
+    for (let count = 0; count < 2 * MAX_WAITING; count++) {
+      const fd = this.calls.accept(listener.fd);
+      if (fd === undefined) break;
+      this.calls.close(fd);
+    }
+    const known = this.open.find((one) => one === listener);
+    for (const fd of known?.waiting.splice(0) ?? []) this.calls.close(fd);
+  }
+
+  private create({ family, uid }: SocketState): number {
+    const make = (): number => this.calls.socket(family === 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    if (!this.needsUsers || uid === undefined || uid === 0 || process.seteuid === undefined) return make();
+    try {
+      process.seteuid(uid);
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      this.notes.missing(`the user ${uid} of listeners: without root all belong to one user`);
+      return make();
+    }
+    try {
+      return make();
+    } finally {
+      process.seteuid(0);
+    }
+  }
+
+  /** Several sockets of one address and port can only be a group of SO_REUSEPORT. */
+  private isShared(socket: SocketState): boolean {
+    if (socket.options?.reuseport === true) return true;
+    const key = nameOf(socket);
+    return this.state.sockets.filter((one) => one.state === 'LISTEN' && nameOf(one) === key).length > 1;
+  }
+
+  private addressOf({ local, family, device }: SocketState): Uint8Array {
+    const isMapped = family === 6 && !local.address.includes(':');
+    const scope = this.state.links.find(({ name }) => name === device)?.index ?? 0;
+    const encoded = encodeSocketAddress(isMapped ? '::' : local.address, local.port, scope);
+    if (encoded === undefined) throw new TypeError(`${local.address} is no address`);
+    if (isMapped) {
+      const plain = encodeSocketAddress(local.address, local.port, 0);
+      // ::ffff:192.0.2.1
+      encoded.set([0xff, 0xff, ...(plain?.subarray(4, 8) ?? [])], 18);
+    }
+    return encoded;
+  }
+
+  /** Fills the accept queue as far as it was on the host, by connections over the loopback interface that nobody accepts. */
+  private fill(listener: Listener): void {
+    const { socket } = listener;
+    const wanted = Math.min(socket.receiveQueue, MAX_WAITING);
+    const target = this.loopbackOf(socket);
+    for (let count = 0; target !== undefined && count < wanted; count++) {
+      const fd = this.calls.socket(socket.family === 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
+      listener.waiting.push(fd);
+      try {
+        if (socket.device !== undefined) setOption(this.calls, fd, 'device', socket.device);
+        this.calls.connect(fd, target);
+      } catch (error) {
+        if (!isSystemError(error)) throw error;
+        if (error.code !== 'EINPROGRESS') break;
+      }
+    }
+    if (target === undefined || socket.receiveQueue > wanted) {
+      this.notes.missing(
+        `the accept queue of ${nameOf(socket)} (${socket.receiveQueue} of ${socket.sendQueue ?? '?'})`,
+      );
+    }
+  }
+
+  private loopbackOf(socket: SocketState): Uint8Array | undefined {
+    const { address, port } = socket.local;
+    if (address === '0.0.0.0') return encodeSocketAddress('127.0.0.1', port, 0);
+    return address === '::' ? encodeSocketAddress('::1', port, 0) : this.addressOf(socket);
+  }
+}
+
+/** What a report calls a listener. */
+export function nameOf({ local, device, family, v6only }: SocketState): string {
+  const scope = device === undefined ? '' : `%${device}`;
+  const only = family === 6 && local.address === '::' && v6only === true ? ' (IPv6 only)' : '';
+  return `${formatHost(local.address)}${scope}:${local.port}${only}`;
+}

@@ -1,0 +1,224 @@
+import type { ProofElement } from '../model/proof.ts';
+import { Bench } from './interventions/bench.ts';
+import { type Intervention, keyOf, RANKS, type Rank } from './interventions/intervention.ts';
+import { listInterventions } from './interventions/list.ts';
+import { findAlone } from './search-minimal.ts';
+import { searchTogether } from './search-together.ts';
+import type { Explanation, Replay, SynSpec } from './syn.ts';
+import type { Twin } from './twin.ts';
+
+/** What a search is asked. */
+export interface SearchQuestion {
+  readonly syn: SynSpec;
+  /** No new change is tried after so long. */
+  readonly timeoutMs: number;
+  /** When the SYN is answered: send so many from other ports, and look for what stops them. 0 for not at all. */
+  readonly burst: number;
+}
+
+/** A set of changes with which the SYN is answered; without any of them it is not. */
+export interface Flip {
+  readonly elements: readonly ProofElement[];
+  readonly rank: Rank;
+  readonly breadth: number;
+  readonly isDetour: boolean;
+  /** What the answer relies on. */
+  readonly assumed: readonly string[];
+  readonly remark?: Replay['remark'];
+}
+
+/** What a search found. */
+export interface SearchResult {
+  readonly baseline: Replay;
+  readonly explanation?: Explanation;
+  /** Best first. */
+  readonly flips: readonly Flip[];
+  /** Changes that were tried alone, or in groups that made no difference. */
+  readonly tried: number;
+  /** Of these, the ones that were tried only in groups. */
+  readonly inGroups: number;
+  /** Changes that could not be made, with why. */
+  readonly refused: readonly string[];
+  /** The time was over before everything was tried. */
+  readonly isCut: boolean;
+  /** After all changes were taken back the twin no longer behaved as before: what was found has to be verified on a fresh one. */
+  readonly isWorn: boolean;
+  /** Only when the SYN was answered at first: how many of a burst were. */
+  readonly burst?: { readonly sent: number; readonly answered: number };
+}
+
+/** Groups of kinds of which a host can have thousands are tried together first. */
+const MANY = 48;
+const GROUPED: ReadonlySet<string> = new Set(['nft-rule', 'iptables-rule', 'nft-element']);
+
+/** Finds what has to be different in a twin for its host to answer a SYN. */
+export function search(twin: Twin, { syn, timeoutMs, burst }: SearchQuestion): SearchResult {
+  const deadline = performance.now() + timeoutMs;
+  const baseline = twin.replay(syn);
+  const bench = new Bench(twin, syn);
+  try {
+    if (!baseline.isAnswered) return new Search(bench, deadline, (changes) => bench.try(changes)).run(baseline);
+    if (burst === 0) return unsearched(baseline);
+    const replays = twin.burst(syn, burst);
+    const counts = { sent: replays.length, answered: replays.filter(({ isAnswered }) => isAnswered).length };
+    const last = replays.at(-1);
+    if (last === undefined || last.isAnswered) return { ...unsearched(baseline), burst: counts };
+    const ofBurst = (changes: readonly Intervention[]): Replay =>
+      bench.trial(changes, () => twin.burst(bench.syn, burst).at(-1) ?? last);
+    return { ...new Search(bench, deadline, ofBurst, isOfLimits).run(last), baseline, burst: counts };
+  } finally {
+    bench.close();
+  }
+}
+
+/**
+ * Whether some changes, made alone, bring the answer in a twin in which nothing else was tried.
+ * @returns undefined when the twin has no such elements.
+ */
+export function verify(
+  twin: Twin,
+  syn: SynSpec,
+  elements: readonly ProofElement[],
+  burst: number,
+): { readonly before: Replay; readonly after: Replay } | undefined {
+  const ask = (one: SynSpec): Replay => (burst === 0 ? twin.replay(one) : twin.burst(one, burst).at(-1)!);
+  const before = ask(syn);
+  const bench = new Bench(twin, syn);
+  try {
+    const chosen = choose(listInterventions(bench), elements);
+    if (chosen === undefined) return undefined;
+    bench.make(chosen);
+    return { before, after: ask(bench.syn) };
+  } finally {
+    bench.close();
+  }
+}
+
+/** The interventions that elements stand for, in the order of `all`. */
+export function choose(
+  all: readonly Intervention[],
+  elements: readonly ProofElement[],
+): readonly Intervention[] | undefined {
+  const keys = new Set(elements.map(keyOf));
+  const chosen = all.filter(({ element }) => keys.has(keyOf(element)));
+  return chosen.length === keys.size ? chosen : undefined;
+}
+
+function unsearched(baseline: Replay): SearchResult {
+  return { baseline, flips: [], tried: 0, inGroups: 0, refused: [], isCut: false, isWorn: false };
+}
+
+/** What a burst can use up: what rules count, and the queues of the listener. */
+function isOfLimits({ element: { kind } }: Intervention): boolean {
+  return /^(nft|iptables)-/.test(kind);
+}
+
+class Search {
+  private readonly bench: Bench;
+  private readonly deadline: number;
+  private readonly attempt: (changes: readonly Intervention[]) => Replay;
+  private readonly concerns: (change: Intervention) => boolean;
+  private readonly answers: Map<Intervention, Replay> = new Map();
+  private inGroups = 0;
+  private tried = 0;
+  private isCut = false;
+
+  constructor(
+    bench: Bench,
+    deadline: number,
+    attempt: (changes: readonly Intervention[]) => Replay,
+    concerns: (change: Intervention) => boolean = () => true,
+  ) {
+    this.bench = bench;
+    this.deadline = deadline;
+    this.attempt = attempt;
+    this.concerns = concerns;
+  }
+
+  run(baseline: Replay): SearchResult {
+    const { bench } = this;
+    const explanation = bench.twin.explain(bench.syn);
+    // Had nobody asked for the address, no packet would have come: another packet would not, either.
+    const isUnasked = baseline.remark === 'no-arp-answer';
+    const concerned = listInterventions(bench).filter(
+      (one) => this.concerns(one) && !(isUnasked && one.rank === 'packet'),
+    );
+    const all = guided(concerned, explanation);
+    const alone = this.alone(all).map((change) => flipOf([change], this.answers.get(change)));
+    const isCausedAlone = alone.some(({ isDetour, rank }) => !isDetour && rank !== 'packet');
+    const together = isCausedAlone || this.isCut ? undefined : searchTogether(all, (set) => this.does(set));
+    const joint = together === undefined || together.length < 2 ? [] : [flipOf(together, this.attempt(together))];
+    return {
+      baseline,
+      explanation,
+      flips: [...alone, ...joint].sort(byBlame),
+      tried: this.tried,
+      inGroups: this.inGroups,
+      refused: [...bench.refused].map(([{ element }, why]) => `${element.kind} ${element.element}: ${why}`),
+      isCut: this.isCut,
+      isWorn: this.attempt([]).reply !== baseline.reply,
+    };
+  }
+
+  /** Changes that bring the answer alone. */
+  private alone(all: readonly Intervention[]): Intervention[] {
+    const found: Intervention[] = [];
+    const kinds = new Map<string, Intervention[]>();
+    for (const change of all) {
+      const { kind } = change.element;
+      const group = GROUPED.has(kind) ? `${kind} ${change.breadth}` : '';
+      kinds.set(group, [...(kinds.get(group) ?? []), change]);
+    }
+    for (const [group, changes] of kinds) {
+      // The trace points to the first ones: these are tried alone in any case.
+      const [first, rest] = group === '' ? [changes, []] : [changes.slice(0, MANY), changes.slice(MANY)];
+      const result = findAlone(rest, (part) => this.does(part), MANY);
+      found.push(...first.filter((change) => this.does([change])), ...result.found);
+      this.inGroups += result.inGroups;
+      this.tried += changes.length;
+    }
+    return found;
+  }
+
+  private does(changes: readonly Intervention[]): boolean {
+    if (performance.now() > this.deadline) {
+      this.isCut = true;
+      return false;
+    }
+    const replay = this.attempt(changes);
+    const [change] = changes;
+    if (replay.isAnswered && changes.length === 1 && change !== undefined && !this.bench.refused.has(change)) {
+      this.answers.set(change, replay);
+    }
+    return replay.isAnswered;
+  }
+}
+
+/** What the trace of the replay speaks of comes first. */
+function guided(all: readonly Intervention[], { rules }: Explanation): readonly Intervention[] {
+  const isHinted = ({ hints = [] }: Intervention): boolean =>
+    hints.some((hint) => rules.some((rule) => `${rule} `.startsWith(hint)));
+  return [...all].sort((a, b) => Number(isHinted(b)) - Number(isHinted(a)));
+}
+
+function flipOf(changes: readonly Intervention[], replay: Replay | undefined): Flip {
+  const worst = Math.max(...changes.map(({ rank }) => RANKS.indexOf(rank)));
+  return {
+    elements: changes.map(({ element }) => element),
+    rank: RANKS[worst] ?? 'addition',
+    breadth: changes.reduce((sum, { breadth }) => sum + breadth, 0),
+    isDetour: changes.some(({ isDetour }) => isDetour === true),
+    assumed: replay?.assumed ?? [],
+    ...(replay?.remark === undefined ? {} : { remark: replay.remark }),
+  };
+}
+
+/** The best to blame first: what is there before what is missing, few before many, narrow before wide. */
+function byBlame(a: Flip, b: Flip): number {
+  return (
+    Number(a.isDetour) - Number(b.isDetour) ||
+    a.elements.length - b.elements.length ||
+    RANKS.indexOf(a.rank) - RANKS.indexOf(b.rank) ||
+    a.breadth - b.breadth
+  );
+}
