@@ -9,6 +9,7 @@ import { type Command, EXIT_BUG, EXIT_NOTHING_WRONG, EXIT_UNDECIDED, EXIT_USAGE,
 import { command as compare } from './compare.ts';
 import { command as connect } from './connect.ts';
 import { command as explain } from './explain.ts';
+import { command as fix } from './fix.ts';
 import { interrupt } from './interrupt.ts';
 import { command as lab } from './lab.ts';
 import { command as listen } from './listen.ts';
@@ -18,7 +19,7 @@ import { command as read } from './read.ts';
 import { command as record } from './record.ts';
 import { command as trace } from './trace.ts';
 
-const COMMANDS: readonly Command[] = [connect, listen, trace, read, compare, record, explain, causes, lab];
+const COMMANDS: readonly Command[] = [connect, listen, trace, fix, read, compare, record, explain, causes, lab];
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;

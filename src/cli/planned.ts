@@ -15,7 +15,6 @@ const WATCH: Planned = { where: 'watch one port of one host', instead: ['sudo sy
 
 const PLANNED: Readonly<Record<string, Planned>> = {
   prove: LISTENER,
-  fix: LISTENER,
   watch: WATCH,
   fleet: WATCH,
 };

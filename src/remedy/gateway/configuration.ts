@@ -10,18 +10,19 @@ const MAX_FILES = 200;
  */
 export class Configuration {
   private readonly host: Host;
+  /** Undefined for a host that has its /etc to itself. */
   private readonly namespace: string | undefined;
   private readonly texts = new Map<string, Promise<string | undefined>>();
 
   constructor(host: Host) {
     this.host = host;
-    this.namespace = host.spec.startsWith('netns:') ? host.spec.slice('netns:'.length) : undefined;
+    this.namespace = /^(?:netns|pid):(.*)$/s.exec(host.spec)?.[1];
   }
 
   /** Where a file of the configuration lies on the machine; undefined when the host has none of its own. */
   pathOf(path: string): string | undefined {
     if (this.namespace === undefined) return path;
-    if (!path.startsWith('/etc/') || /[/:]/.test(this.namespace)) return undefined;
+    if (!path.startsWith('/etc/') || /[/:]|^\d+$/.test(this.namespace)) return undefined;
     return `/etc/netns/${this.namespace}/${path.slice('/etc/'.length)}`;
   }
 

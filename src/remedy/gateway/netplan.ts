@@ -26,16 +26,16 @@ export const netplan: GatewaySource = async ({ configuration, family, devices })
 
 /** The interfaces that a file of netplan defines; none when it is not YAML. */
 export function definitionsOf(text: string): [id: string, definition: Values][] {
-  let parsed: unknown;
-  try {
-    parsed = parse(text, { maxAliasCount: 100 });
-  } catch {
-    return [];
-  }
-  const network = valuesOf(valuesOf(parsed).network);
+  const network = valuesOf(valuesOf(parseYaml(text)).network);
   return KINDS.flatMap((kind) =>
     Object.entries(valuesOf(network[kind])).map(([id, value]): [string, Values] => [id, valuesOf(value)]),
   );
+}
+
+/** The kind under which a file defines an interface: `ethernets`, `bonds`, ... */
+export function kindOfDefinition(text: string, id: string): string {
+  const network = valuesOf(valuesOf(parseYaml(text)).network);
+  return KINDS.find((kind) => Object.hasOwn(valuesOf(network[kind]), id)) ?? 'ethernets';
 }
 
 /** Whether a definition is about an interface. */
@@ -79,4 +79,12 @@ function evidence(
 
 function valuesOf(value: unknown): Values {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Values) : {};
+}
+
+function parseYaml(text: string): unknown {
+  try {
+    return parse(text, { maxAliasCount: 100 });
+  } catch {
+    return undefined;
+  }
 }

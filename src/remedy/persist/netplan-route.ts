@@ -1,0 +1,37 @@
+import { stringify } from 'yaml';
+import type { PersistentChange } from '../../model/repair.ts';
+import { definitionsOf, isAbout, kindOfDefinition } from '../gateway/netplan.ts';
+import type { PersistQuestion } from './propose.ts';
+import { readIfAny } from './write.ts';
+
+/** A file of its own for netplan, which adds the route to what others say of the interface. */
+export async function netplanRoute({
+  host,
+  configuration,
+  device,
+  route,
+}: PersistQuestion): Promise<PersistentChange | undefined> {
+  for (const directory of ['/etc/netplan', '/run/netplan']) {
+    for (const { text } of await configuration.readAll(directory, /\.yaml$/)) {
+      const found = definitionsOf(text).find(([id, definition]) => isAbout(id, definition, device));
+      if (found === undefined) continue;
+      const [id] = found;
+      const path = configuration.pathOf(`/etc/netplan/90-synscope-${device.name}.yaml`);
+      if (path === undefined) return undefined;
+      const { via, metric, destination } = route;
+      const entry = { to: destination, via, ...(metric === undefined ? {} : { metric }) };
+      const kind = kindOfDefinition(text, id);
+      const content = `# Written by synscope.\n${stringify({ network: { version: 2, [kind]: { [id]: { routes: [entry] } } } })}`;
+      const current = await readIfAny(host, path);
+      return {
+        system: 'netplan',
+        path,
+        content,
+        ...(current === undefined ? {} : { current }),
+        added: content.trimEnd().split('\n').slice(1),
+        statement: 'netplan adds it to what its other files say of the interface, at the next "netplan apply" or start',
+      };
+    }
+  }
+  return undefined;
+}

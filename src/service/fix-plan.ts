@@ -1,0 +1,187 @@
+import { type Host, HostError } from '../host/host.ts';
+import type { Change } from '../model/cause.ts';
+import type { RemedyOffer } from '../model/diagnosis.ts';
+import type { GatewayEvidence, RepairCheck, RepairPlan, RepairStep } from '../model/repair.ts';
+import { checkGateway, findGateway } from '../remedy/gateway/find-gateway.ts';
+import { kindOf } from '../remedy/kinds/index.ts';
+import { proposePersistent } from '../remedy/persist/propose.ts';
+import type { Fault } from './fix-fault.ts';
+
+/** What a person decided about a plan. */
+export interface PlanOptions {
+  /** Identity that the repair will have. */
+  readonly id: string;
+  readonly remedyId?: string;
+  readonly gateway?: string;
+  readonly device?: string;
+  /** Changes that widen a security policy are allowed. */
+  readonly ownsPolicy?: boolean;
+  /** How it will be seen whether it helped. */
+  readonly verification: string;
+}
+
+type Blocked = RepairPlan['blocked'][number];
+
+interface Refined {
+  readonly changes: readonly Change[];
+  readonly evidence?: GatewayEvidence;
+  readonly reasons: readonly string[];
+  readonly checks: readonly RepairCheck[];
+  readonly blocked: readonly Blocked[];
+}
+
+/**
+ * Makes the plan of a repair. Changes nothing, but asks the host, and begins a connection to a gateway.
+ * @returns undefined when the cause has no remedy, or none of that name. @throws HostError
+ */
+export async function planRepair(host: Host, fault: Fault, options: PlanOptions): Promise<RepairPlan | undefined> {
+  const offer = chooseRemedy(fault.remedies, options.remedyId);
+  if (offer === undefined) return undefined;
+  const { changes, evidence, reasons, checks, blocked } = await refine(host, offer, options);
+  const prepared = blocked.length > 0 ? { steps: [], blocked: [] } : await prepare(host, changes, options);
+  const steps = prepared.steps.filter(({ change }) => change.kind !== 'advice');
+  const advice = changes.flatMap((change) => (change.kind === 'advice' ? [change.text] : []));
+  const proposal = steps.length === 0 ? {} : await proposePersistent(host, fault.cause.id, steps, evidence);
+  return {
+    cause: { id: fault.cause.id, status: fault.cause.status, title: fault.cause.title },
+    sentence: fault.sentence,
+    host: host.spec,
+    remedy: { id: offer.id, title: offer.title, risk: offer.risk, auto: offer.auto ?? 'never' },
+    steps,
+    advice,
+    reasons,
+    checks,
+    blocked: [...blocked, ...prepared.blocked, ...(await blockedByKind(host, steps, changes, options))],
+    verification: options.verification,
+    ...(proposal.change === undefined ? {} : { persistent: proposal.change }),
+    ...(proposal.note === undefined ? {} : { persistentNote: proposal.note }),
+    alternatives: fault.remedies
+      .filter(({ id }) => id !== offer.id)
+      .map((other) => ({ id: other.id, title: other.title, applicable: isApplicable(other) })),
+  };
+}
+
+/** Whether a remedy changes anything by itself. */
+export function isApplicable({ changes }: RemedyOffer): boolean {
+  return (changes as readonly Change[]).some(({ kind }) => kind !== 'advice');
+}
+
+/** The remedy of this name, or the first that changes anything. */
+function chooseRemedy(remedies: readonly RemedyOffer[], id: string | undefined): RemedyOffer | undefined {
+  if (id !== undefined) return remedies.find((remedy) => remedy.id === id);
+  return remedies.find(isApplicable) ?? remedies[0];
+}
+
+/** Completes what the diagnosis could not know: which router a route is to lead through. */
+async function refine(host: Host, offer: RemedyOffer, options: PlanOptions): Promise<Refined> {
+  const changes = offer.changes as readonly Change[];
+  const at = changes.findIndex(
+    (change) => change.kind === 'route' && change.action !== 'delete' && change.via !== undefined,
+  );
+  const change = changes[at];
+  if (change?.kind !== 'route') return { changes, reasons: [], checks: [], blocked: [] };
+  const withChange = (changed: Change): readonly Change[] => changes.with(at, changed);
+  const { gateway, device = change.device } = options;
+  if (gateway !== undefined) {
+    const { device: placed, checks } = await checkGateway(host, gateway, device);
+    const { metric: _, ...rest } = change;
+    return {
+      changes: withChange({ ...rest, via: gateway, ...(placed === undefined ? {} : { device: placed }) }),
+      reasons: [`${gateway}: you named it`],
+      checks,
+      blocked: checks.flatMap(({ ok, statement }) => (ok ? [] : [{ reason: statement }])),
+    };
+  }
+  const found = await findGateway(host, {
+    family: change.family,
+    ...(device === undefined ? {} : { device }),
+    known: change.via === 'GATEWAY' ? [] : [fromDiagnosis(change, offer)],
+  });
+  const { chosen, evidence, checks, lookedAt } = found;
+  const reasons = evidence.map(
+    (one) => `${one.gateway}: ${one.statement}${one.strength === 'hint' ? ' (a hint only)' : ''}`,
+  );
+  if (chosen !== undefined) {
+    const { metric = change.metric } = chosen;
+    return {
+      changes: withChange({
+        ...change,
+        via: chosen.gateway,
+        device: chosen.device,
+        ...(metric === undefined ? {} : { metric }),
+      }),
+      evidence: chosen,
+      ...{ reasons, checks, blocked: [] },
+    };
+  }
+  const [hint] = evidence;
+  const name = hint === undefined ? 'ADDRESS' : hint.gateway;
+  return {
+    changes,
+    ...{ reasons, checks },
+    blocked: [
+      {
+        reason:
+          checks.length > 0
+            ? 'no router that is known answers'
+            : `which router the route led through is not known; looked at: ${lookedAt}`,
+        hint: `name it: --gateway ${name}${hint?.device === undefined ? ' [--device NAME]' : ` --device ${hint.device}`}`,
+      },
+    ],
+  };
+}
+
+function fromDiagnosis(change: Extract<Change, { kind: 'route' }>, offer: RemedyOffer): GatewayEvidence {
+  const { via = '', device, metric, table } = change;
+  const isGuess = offer.auto === 'never' && (table === undefined || table === 'main');
+  return {
+    gateway: via,
+    ...(device === undefined ? {} : { device }),
+    ...(metric === undefined ? {} : { metric }),
+    strength: isGuess ? 'hint' : 'known',
+    statement: /: (.*)$/s.exec(offer.title)?.[1] ?? 'the routes of this host name it',
+    source: 'diagnosis',
+  };
+}
+
+async function prepare(
+  host: Host,
+  changes: readonly Change[],
+  { id }: PlanOptions,
+): Promise<{ readonly steps: readonly RepairStep[]; readonly blocked: readonly Blocked[] }> {
+  const steps: RepairStep[] = [];
+  try {
+    for (const change of changes) steps.push(await kindOf(change).prepare(host, change, { id }));
+    return { steps, blocked: [] };
+  } catch (error) {
+    if (!(error instanceof HostError) || error.code === 'unreachable') throw error;
+    return { steps, blocked: [{ reason: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) }] };
+  }
+}
+
+async function blockedByKind(
+  host: Host,
+  steps: readonly RepairStep[],
+  changes: readonly Change[],
+  { ownsPolicy = false }: PlanOptions,
+): Promise<Blocked[]> {
+  const blocked: Blocked[] = [];
+  if (changes.every(({ kind }) => kind === 'advice')) blocked.push({ reason: 'only a person can do it' });
+  for (const { policy, alreadySo } of steps) {
+    if (policy === undefined || alreadySo || ownsPolicy) continue;
+    blocked.push({
+      reason: `it widens a security policy: ${policy}`,
+      hint: 'if the policy is yours to change: --i-own-this-policy',
+    });
+  }
+  if (host.spec.startsWith('bundle:')) {
+    blocked.push({
+      reason: 'a recording cannot be repaired',
+      hint: 'run it on the host itself, or with --on ssh:root@HOST',
+    });
+  } else if ((await host.run(['id', '-u'])).stdout.trim() !== '0') {
+    const hint = host.spec.startsWith('ssh:') ? 'use --sudo, or --on ssh:root@HOST' : 'run as root';
+    blocked.push({ reason: 'it needs root', hint });
+  }
+  return blocked;
+}

@@ -1,0 +1,190 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Host, HostError } from '../host/host.ts';
+import { formatEndpoint } from '../model/flow.ts';
+import type { Handshake } from '../model/handshake.ts';
+import { formatDuration } from '../model/text.ts';
+import type { Verification } from '../remedy/repair.ts';
+import { diagnoseListen } from './diagnose-listen.ts';
+import type { Fault } from './fix-fault.ts';
+import { HostWatch } from './host-watch.ts';
+
+/** How a repair is verified. */
+export interface VerifyOptions {
+  readonly host: Host;
+  readonly fault: Fault;
+  /** A host from which a real connection is made. */
+  readonly peer?: Host;
+  /** How long to wait for a real SYN of the client. */
+  readonly waitMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Linux repeats a SYN after one second: silence for so long is an answer. */
+const SILENCE_MS = 1300;
+const TICK_MS = 50;
+const CONNECT_MS = 5000;
+const PEER_TRIES = 2;
+/** What a lookup and the end of the watch may take. */
+const SPARE_SECONDS = 20;
+
+/** Sees by the signal that proved the cause whether a repair helped. */
+export class Verifier {
+  /** What will be looked at, as one sentence without a full stop. */
+  readonly how: string;
+  /** The longest time that it takes. */
+  readonly seconds: number;
+  private readonly options: VerifyOptions;
+  private watch: HostWatch | undefined;
+
+  constructor(options: VerifyOptions) {
+    this.options = options;
+    this.how = describe(options);
+    this.seconds = Math.ceil((options.waitMs + 2 * CONNECT_MS) / 1000) + SPARE_SECONDS;
+  }
+
+  /** Begins to watch, before anything is changed: an answer to a SYN that is repeated at once is seen as well. */
+  async start(): Promise<void> {
+    const { host, fault, peer } = this.options;
+    if (fault.side === 'client' || fault.client === undefined || peer !== undefined) return;
+    const watch = new HostWatch(host, { side: 'server', port: fault.server.port });
+    await watch.start();
+    this.watch = watch;
+  }
+
+  /** Ends the watch. */
+  async stop(): Promise<void> {
+    await this.watch?.stop(true);
+    this.watch = undefined;
+  }
+
+  /** Looks whether it helped. @throws HostError */
+  async verify(): Promise<Verification> {
+    const { host, fault, peer } = this.options;
+    if (fault.side === 'client') return connects(host, fault, 1);
+    const sinceNs = await host.nowNs();
+    const asked = fault.client === undefined ? undefined : await this.ask(fault.client);
+    if (asked?.helped === false) return asked;
+    if (peer !== undefined) return connects(peer, fault, PEER_TRIES);
+    const seen = await this.watchClient(sinceNs);
+    if (seen !== undefined) return seen;
+    const waited =
+      fault.client === undefined ? '' : `; no SYN of ${fault.client} came within ${formatDuration(this.waitMs * 1e6)}`;
+    if (asked?.helped === true) return { helped: true, statement: `${asked.statement}${waited}` };
+    if (fault.client === undefined) return this.lookAgain();
+    return { helped: false, statement: `it cannot be seen whether it helped${waited}` };
+  }
+
+  /** A supposed SYN needs no patience for a real one: its signal is the host's own answer. */
+  private get waitMs(): number {
+    return this.options.fault.supposed ? Math.min(this.options.waitMs, 2000) : this.options.waitMs;
+  }
+
+  /** Asks the host what it would do with a SYN of the client: undefined when that does not tell. */
+  private async ask(client: string): Promise<Verification | undefined> {
+    const { host, fault } = this.options;
+    const { server, cause, supposed } = fault;
+    const { diagnoses } = await diagnoseListen({
+      host,
+      port: server.port,
+      address: server.address,
+      from: client,
+      forMs: 0,
+    });
+    const [now] = diagnoses;
+    if (now?.cause?.id === cause.id)
+      return { helped: false, statement: `${now.sentence.replace(/\.$/, '')}, as before` };
+    const ruledOut = now?.ruledOut.find(({ id }) => id === cause.id);
+    const next =
+      now?.cause === null || now === undefined ? '' : `; next there is ${now.cause.id}: ${now.cause.sentence}`;
+    if (ruledOut !== undefined) return { helped: true, statement: `${ruledOut.statement}${next}` };
+    return supposed
+      ? { helped: true, statement: `the host says of a SYN from ${client}: ${now?.sentence.replace(/\.$/, '')}${next}` }
+      : undefined;
+  }
+
+  /** Nobody was seen to fail: the state of the host was the signal, so it is looked at again. */
+  private async lookAgain(): Promise<Verification> {
+    const { host, fault } = this.options;
+    const { diagnoses } = await diagnoseListen({ host, port: fault.server.port, forMs: 300 });
+    const still = diagnoses.find(({ cause }) => cause?.id === fault.cause.id);
+    return still === undefined
+      ? { helped: true, statement: 'the host shows no sign of it any more' }
+      : { helped: false, statement: `${still.sentence.replace(/\.$/, '')}, as before` };
+  }
+
+  /** Waits for a real SYN of the client, and for what becomes of it; undefined when none came. */
+  private async watchClient(sinceNs: bigint): Promise<Verification | undefined> {
+    const { watch, options } = this;
+    const { fault, signal } = options;
+    const { client } = fault;
+    if (watch?.captures !== true || client === undefined) return undefined;
+    const startMs = performance.now();
+    for (;;) {
+      const own = watch.live.recent().filter((one) => one.client.address === client);
+      const answered = own.find((one) => hasSegment(one, 'syn-ack', sinceNs));
+      if (answered !== undefined) return answer(answered, client);
+      const silent = own.find((one) => lastSynMs(one, sinceNs, performance.now(), startMs) > SILENCE_MS);
+      if (silent !== undefined) {
+        return { helped: false, statement: `a SYN of ${client} came after the change and was not answered` };
+      }
+      const asksStill = own.some((one) => hasSegment(one, 'syn', sinceNs));
+      if ((performance.now() - startMs > this.waitMs && !asksStill) || signal?.aborted) return undefined;
+      await sleep(TICK_MS);
+    }
+  }
+}
+
+function describe({ fault, peer, waitMs }: VerifyOptions): string {
+  const { side, server, client, supposed } = fault;
+  const target = formatEndpoint(server);
+  if (side === 'client') return `a connection to ${target} must come up`;
+  if (peer !== undefined) return `a connection from ${peer.spec} to ${target} must come up`;
+  if (client === undefined) return 'the host must show no sign of it any more';
+  const wait = formatDuration((supposed ? Math.min(waitMs, 2000) : waitMs) * 1e6);
+  return supposed
+    ? `the host must say that it would answer a SYN from ${client}; if one comes within ${wait}, it must be answered`
+    : `the next SYN of ${client} (within ${wait}) must be answered with a SYN-ACK`;
+}
+
+async function connects(from: Host, { server }: Fault, tries: number): Promise<Verification> {
+  let said = '';
+  for (let left = tries; left > 0; left -= 1) {
+    try {
+      const { errno, elapsedMs } = await from.connect({
+        address: server.address,
+        port: server.port,
+        timeoutMs: CONNECT_MS,
+      });
+      const who = from.spec === 'local' ? 'this host' : from.spec;
+      if (errno === undefined) {
+        return {
+          helped: true,
+          statement: `${who} connected to ${formatEndpoint(server)} in ${formatDuration(elapsedMs * 1e6)}`,
+        };
+      }
+      said = `${who} cannot connect to ${formatEndpoint(server)}: ${errno}`;
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      said = error.message;
+    }
+  }
+  return { helped: false, statement: said };
+}
+
+function hasSegment({ segments }: Handshake, kind: string, sinceNs: bigint): boolean {
+  return segments.some((segment) => segment.kind === kind && segment.timeNs >= sinceNs);
+}
+
+function answer(handshake: Handshake, client: string): Verification {
+  const isThere = handshake.outcome === 'established';
+  return {
+    helped: true,
+    statement: `a SYN-ACK to ${client} left${isThere ? ', and the handshake was completed' : ''}`,
+  };
+}
+
+/** How long the last SYN since the change waits for an answer, in milliseconds; -1 when there was none. */
+function lastSynMs({ segments }: Handshake, sinceNs: bigint, nowMs: number, startMs: number): number {
+  const last = segments.findLast(({ kind, timeNs }) => kind === 'syn' && timeNs >= sinceNs);
+  return last === undefined ? -1 : nowMs - startMs - Number(last.timeNs - sinceNs) / 1e6;
+}
