@@ -1,3 +1,4 @@
+import process from 'node:process';
 import type { Host } from '../host/host.ts';
 import { openHost } from '../host/open-host.ts';
 import { InputError } from '../model/errors.ts';
@@ -47,7 +48,7 @@ export async function openTraceHosts(specs: readonly TraceHostSpec[], options: O
       const name = names[index] as string;
       options.onState(name, 'opening');
       try {
-        const host = await openHost(spec, { sudo: options.sudo });
+        const host = await openQuietly(spec, options, () => options.onState(name, 'asks'));
         options.onState(name, 'open');
         return { role, name, host: options.wrap?.(host, role, index) ?? host };
       } catch (error) {
@@ -63,6 +64,26 @@ export async function openTraceHosts(specs: readonly TraceHostSpec[], options: O
   if (failed === undefined) return hosts;
   await closeTraceHosts(hosts);
   throw failed.reason;
+}
+
+/** Hosts that may ask for a password do so one after the other. */
+let asking: Promise<unknown> = Promise.resolve();
+
+/** Opens a host without a question; where that does not do, ssh may ask, when all others before it have. */
+async function openQuietly(spec: string, { sudo }: OpenTraceOptions, onAsk: () => void): Promise<Host> {
+  try {
+    return await openHost(spec, { sudo, mayAsk: false });
+  } catch (error) {
+    const canAsk = process.stdin.isTTY === true && process.stderr.isTTY === true;
+    if (!canAsk || !(error instanceof InputError) || !/Permission denied|verification failed/.test(error.message))
+      throw error;
+    const turn = asking.then(() => {
+      onAsk();
+      return openHost(spec, { sudo });
+    });
+    asking = turn.catch(() => {});
+    return turn;
+  }
 }
 
 /** Closes all that were opened. */

@@ -7,13 +7,15 @@ import { NetnsHost } from './netns-host.ts';
 export interface OpenHostOptions {
   /** Of `ssh:`: commands run there through `sudo -n`. */
   readonly sudo?: boolean;
+  /** Of `ssh:`: whether it may ask for a password or about a key, where there is a terminal to do so; it may unless told otherwise. */
+  readonly mayAsk?: boolean;
 }
 
 /**
  * Opens what `--on` names.
  * @throws InputError when it names nothing that can be opened.
  */
-export async function openHost(spec: string, { sudo = false }: OpenHostOptions = {}): Promise<Host> {
+export async function openHost(spec: string, { sudo = false, mayAsk = true }: OpenHostOptions = {}): Promise<Host> {
   if (spec === 'local') return new LocalHost();
   const [kind = '', rest] = splitAt(spec, ':');
   // What only some hosts need is not loaded for the others.
@@ -26,7 +28,7 @@ export async function openHost(spec: string, { sudo = false }: OpenHostOptions =
   }
   if (kind === 'ssh' && rest !== undefined) {
     const { SshHost } = await import('./ssh/ssh-host.ts');
-    return SshHost.open(rest, sudo);
+    return SshHost.open(rest, sudo, mayAsk);
   }
   if (kind === 'netns' && rest !== undefined) {
     if (!rest.startsWith('pid:')) return new NetnsHost(rest);
@@ -35,7 +37,9 @@ export async function openHost(spec: string, { sudo = false }: OpenHostOptions =
   }
   if ((kind === 'pid' || kind === 'docker' || kind === 'pod') && rest !== undefined) {
     const { openContainer } = await import('./container/open-container.ts');
-    return openContainer(kind, rest, async (target) => (await import('./ssh/ssh-host.ts')).SshHost.open(target, sudo));
+    return openContainer(kind, rest, async (target) =>
+      (await import('./ssh/ssh-host.ts')).SshHost.open(target, sudo, mayAsk),
+    );
   }
   throw new InputError({
     code: 'bad-host',

@@ -51,12 +51,13 @@ export class SshHost implements Host {
    * Connects to a host.
    * @param target as `--on ssh:` takes it.
    * @param sudo whether commands run as root through `sudo -n`.
+   * @param mayAsk whether ssh may ask for a password or about a key, where there is a terminal.
    * @throws InputError when it cannot be reached, or sudo asks for a password there.
    */
-  static async open(target: string, sudo: boolean): Promise<SshHost> {
+  static async open(target: string, sudo: boolean, mayAsk: boolean = true): Promise<SshHost> {
     const connection = new SshConnection(parseSshTarget(target));
     try {
-      const { ownEnd, isRoot } = await greet(connection, target);
+      const { ownEnd, isRoot } = await greet(connection, target, mayAsk);
       const host = new SshHost(`ssh:${target}`, connection, sudo && !isRoot, ownEnd);
       if (sudo) await host.run(['true']);
       return host;
@@ -158,8 +159,8 @@ interface Greeting {
 }
 
 /** Opens the connection, and asks who we are there and from where we come. */
-async function greet(connection: SshConnection, target: string): Promise<Greeting> {
-  const mayAsk = process.stdin.isTTY === true && process.stderr.isTTY === true;
+async function greet(connection: SshConnection, target: string, isAllowed: boolean): Promise<Greeting> {
+  const mayAsk = isAllowed && process.stdin.isTTY === true && process.stderr.isTTY === true;
   const line = remoteCommand(['sh', '-c', 'id -u; echo "$SSH_CONNECTION"'], {});
   let answer: CommandResult;
   try {
@@ -174,6 +175,7 @@ async function greet(connection: SshConnection, target: string): Promise<Greetin
   }
   const { exitCode, stdout, stderr } = answer;
   if (exitCode !== 0) {
+    if (/REMOTE HOST IDENTIFICATION HAS CHANGED/.test(stderr)) throw wrongKey(target, stderr);
     const denied = /Permission denied|Host key verification failed/.test(stderr);
     const message = `${target} cannot be reached: ${lastLine(stderr) || 'ssh failed'}`.replace(/\.$/, '');
     const hint = 'Make sure that ssh reaches it with a key, without a question.';
@@ -185,6 +187,15 @@ async function greet(connection: SshConnection, target: string): Promise<Greetin
     isRoot: uid === '0',
     ownEnd: address === undefined || port === undefined ? undefined : { address, port: Number(port) },
   };
+}
+
+/** Somebody else may answer in its place: that is for a person to decide. */
+function wrongKey(target: string, stderr: string): HostError {
+  const [, file, line] = /^Offending \S+ key in (\S+):(\d+)/m.exec(stderr) ?? [];
+  const known = file === undefined ? 'the known_hosts file' : `line ${line} of ${file}`;
+  return new HostError('unreachable', `${target} is not trusted: its host key is another than ${known} says`, {
+    hint: `Make sure that it is the right machine; if its key was really changed: ssh-keygen -R HOST${file === undefined ? '' : ` -f ${file}`}`,
+  });
 }
 
 function sudoRefused(host: string, stderr: string): HostError {
