@@ -16,7 +16,7 @@ needs_install() {
   [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]
 }
 needs_build() {
-  [ ! -f dist/.stamp ] || [ -n "$(find src lab scripts/build.ts tsconfig.json tsconfig.build.json -newer dist/.stamp)" ]
+  [ ! -f dist/.stamp ] || [ -n "$(find src lab web scripts/build.ts scripts/build-page.ts tsconfig.json tsconfig.build.json -newer dist/.stamp)" ]
 }
 
 is_alive() { kill -0 "$1" 2>/dev/null || [ -d "/proc/$1" ]; }

@@ -1,0 +1,107 @@
+import type { JSX } from 'preact';
+import { formatQuantity } from '../../../src/model/text.ts';
+import { listeners, openIncidents, status } from '../api/live.ts';
+import type { IncidentRow } from '../api/types.ts';
+import { toneOf } from '../lib/words.ts';
+import { Ago, Lasting } from '../parts/ago.tsx';
+import { ListenerTable } from '../parts/listener-table.tsx';
+import { CauseLink, ServiceName, StateTag } from '../parts/marks.tsx';
+import { Empty } from '../parts/notice.tsx';
+import { RatesBlock } from '../parts/rates-block.tsx';
+import { WatchState } from '../parts/watch-state.tsx';
+
+/** How everything is: what is wrong, handshakes over time, listeners, the watch itself. */
+export function Overview(): JSX.Element {
+  const open = openIncidents.use();
+  return (
+    <>
+      <Headline open={open} />
+      {open !== undefined && open.length > 0 && <OpenIncidents incidents={open} />}
+      <RatesBlock />
+      <Listeners />
+      <WatchState />
+    </>
+  );
+}
+
+/** The state of the host in one sentence. */
+function Headline({ open }: { readonly open: readonly IncidentRow[] | undefined }): JSX.Element {
+  const now = status.use();
+  if (open === undefined || now === undefined) return <h1 class="headline">Reading the state of the watch …</h1>;
+  const failures = open.filter(({ kind }) => kind === 'failure').length;
+  const warnings = open.length - failures;
+  const name = <bdi>{now.hostname}</bdi>;
+  if (failures > 0) {
+    return (
+      <h1 class="headline bad">
+        {formatQuantity(failures, 'thing')} {failures === 1 ? 'keeps' : 'keep'} connections to {name} from coming up
+        {warnings > 0 && `, and ${formatQuantity(warnings, 'warning')}`}
+      </h1>
+    );
+  }
+  if (warnings > 0) {
+    return (
+      <h1 class="headline warn">
+        {formatQuantity(warnings, 'warning')} on {name}; no connection fails
+      </h1>
+    );
+  }
+  return <h1 class="headline good">No connection to {name} fails</h1>;
+}
+
+function OpenIncidents({ incidents }: { readonly incidents: readonly IncidentRow[] }): JSX.Element {
+  const shown = incidents.slice(0, 6);
+  return (
+    <section aria-labelledby="open-now">
+      <h2 id="open-now" class="hidden">
+        Open incidents
+      </h2>
+      <ol class="open-incidents">
+        {shown.map((incident) => (
+          <li key={incident.id} class={toneOf(incident)}>
+            <a class="sentence" href={`/incidents/${incident.id}`}>
+              {incident.sentence}
+            </a>
+            <p class="meta">
+              <StateTag incident={incident} /> <span class="number">#{incident.id}</span>{' '}
+              <ServiceName service={incident.service} />{' '}
+              <span>
+                {formatQuantity(incident.attempts, 'attempt')} of {formatQuantity(incident.clients, 'client')}
+              </span>{' '}
+              <span>
+                for <Lasting from={incident.firstAt} />, last <Ago at={incident.lastAt} />
+              </span>{' '}
+              <CauseLink cause={incident.cause} />
+            </p>
+          </li>
+        ))}
+      </ol>
+      {incidents.length > shown.length && (
+        <p>
+          <a href="/incidents?state=open">All {incidents.length} open incidents</a>
+        </p>
+      )}
+    </section>
+  );
+}
+
+function Listeners(): JSX.Element {
+  const all = listeners.use();
+  return (
+    <section aria-labelledby="listeners">
+      <h2 id="listeners">Listeners</h2>
+      {all === undefined ? (
+        <p class="waiting">Reading listeners …</p>
+      ) : all.length === 0 ? (
+        <Empty title="Nothing listens on this host.">
+          <p>
+            Start a service, or let the watch see other network namespaces: <code>sudo synscope watch</code> sees them
+            all.
+          </p>
+        </Empty>
+      ) : (
+        <ListenerTable listeners={all} />
+      )}
+    </section>
+  );
+}
