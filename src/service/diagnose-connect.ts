@@ -33,6 +33,8 @@ export interface ConnectOptions {
   readonly holdMs: number;
   /** Only addresses of this family. */
   readonly family?: 4 | 6;
+  /** May put a trace rule into nftables while it watches. */
+  readonly allowChanges?: boolean;
   readonly signal?: AbortSignal;
   readonly onReady?: () => void;
   readonly onStep?: (text: string) => void;
@@ -81,7 +83,8 @@ class Trial {
 
   constructor(options: ConnectOptions) {
     this.options = options;
-    this.watch = options.watch ?? new HostWatch(options.host, { side: 'client', port: options.target.port });
+    const { host, target, allowChanges = false, watch } = options;
+    this.watch = watch ?? new HostWatch(host, { side: 'client', port: target.port }, undefined, { allowChanges });
   }
 
   async run(): Promise<CaptureReport> {
@@ -160,6 +163,8 @@ class Trial {
     candidate.done = host.connect({ address, port: target.port, timeoutMs, holdMs }).then((outcome) => {
       candidate.outcome = outcome;
     });
+    // Whoever waits for it is told; when nobody does any more, it does not matter.
+    candidate.done.catch(() => {});
     return candidate;
   }
 

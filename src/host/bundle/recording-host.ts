@@ -35,9 +35,15 @@ export class RecordingHost implements Host {
     this.spec = host.spec;
   }
 
-  /** Everything so far, in the order in which it was asked; what was not answered yet is left out. */
+  /**
+   * Everything so far, in the order in which it was asked; what was not answered yet is left out, but for connections that are still being
+   * opened: that is what became of them.
+   */
   get entries(): readonly Entry[] {
-    return this.kept.filter(({ answer, refusal }) => answer !== undefined || refusal !== undefined).map(redact);
+    return this.kept
+      .map((entry): Entry => (isOpening(entry) ? { ...entry, answer: STILL_OPENING } : entry))
+      .filter(({ answer, refusal }) => answer !== undefined || refusal !== undefined)
+      .map(redact);
   }
 
   readFile(path: string): Promise<string> {
@@ -138,6 +144,12 @@ export class RecordingHost implements Host {
       entry.answer = { packets: Buffer.concat(pieces), lost: capture.lost(), ...cut };
     }
   }
+}
+
+const STILL_OPENING: Answer = { outcome: { errno: 'EINPROGRESS', elapsedMs: 0 } };
+
+function isOpening({ question, answer, refusal }: Entry): boolean {
+  return question.op === 'connect' && answer === undefined && refusal === undefined;
 }
 
 async function* keepText(chunks: AsyncIterable<Uint8Array>, entry: Writable): AsyncGenerator<Uint8Array> {
