@@ -68,6 +68,24 @@ describe.skipIf(missing !== undefined)('a server and its client', () => {
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   });
 
+  /** Runs `listen` while a client tries to connect again and again. */
+  async function watchWhileClientTries(...more: readonly string[]): Promise<{ stdout: string; status: number | null }> {
+    const listen = ['listen', String(PORT), '--on', `netns:${pair.server}`, '--for', '20s', '--json', ...more];
+    const watch = spawn(process.execPath, [`${root}src/cli/main.ts`, ...listen]);
+    let stdout = '';
+    watch.stdout.on('data', (text: Buffer) => {
+      stdout += text.toString();
+    });
+    const ended = new Promise<number | null>((resolve) => watch.on('close', resolve));
+    const tries = `setInterval(() => require('node:net').connect(${PORT}, '${SERVER_V4}').on('error', () => {}), 700)`;
+    const client = spawn('ip', ['netns', 'exec', pair.client, process.execPath, '-e', tries]);
+    try {
+      return { status: await ended, stdout };
+    } finally {
+      client.kill();
+    }
+  }
+
   it.each([CLIENT_V4, CLIENT_V6])('would answer %s, and nothing is named', (client) => {
     const { status, stdout } = runCli([
       'listen',
@@ -143,31 +161,8 @@ describe.skipIf(missing !== undefined)('a server and its client', () => {
       expect(report(supposed.stdout).diagnoses).toMatchObject([
         { cause: { id: 'netfilter-drop-in', status: 'confirmed' } },
       ]);
-      const watch = spawn(process.execPath, [
-        `${root}src/cli/main.ts`,
-        'listen',
-        String(PORT),
-        '--on',
-        `netns:${pair.server}`,
-        '--for',
-        '20s',
-        '--json',
-      ]);
-      let stdout = '';
-      watch.stdout.on('data', (text: Buffer) => {
-        stdout += text.toString();
-      });
-      const ended = new Promise<number | null>((resolve) => watch.on('close', resolve));
-      const client = spawn('ip', [
-        'netns',
-        'exec',
-        pair.client,
-        process.execPath,
-        '-e',
-        `setInterval(() => require('node:net').connect(${PORT}, '${SERVER_V4}').on('error', () => {}), 700)`,
-      ]);
-      expect(await ended).toBe(1);
-      client.kill();
+      const { stdout, status } = await watchWhileClientTries();
+      expect(status).toBe(1);
       const [first] = report(stdout).diagnoses;
       expect(first).toMatchObject({
         cause: { id: 'netfilter-drop-in', status: 'confirmed' },
@@ -176,6 +171,27 @@ describe.skipIf(missing !== undefined)('a server and its client', () => {
       });
       expect(first?.remedies.flatMap(({ commands }) => commands).join('\n')).toContain('nft insert rule inet t in');
       expect(first?.ruledOut.map(({ id }) => id)).toContain('accept-queue-full');
+    } finally {
+      inServer('nft', 'delete table inet t');
+    }
+  });
+
+  it('lets the kernel name a rule that cannot be evaluated, when it may, and leaves nothing behind', async () => {
+    inServer(
+      'nft',
+      `add table inet t; add chain inet t in { type filter hook input priority 0; }; add rule inet t in tcp dport ${PORT} numgen inc mod 1000 != 999 drop`,
+    );
+    try {
+      for (const [more, status] of [
+        [[], 'likely'],
+        [['--allow-changes'], 'confirmed'],
+      ] as const) {
+        const { stdout } = await watchWhileClientTries(...more);
+        expect(report(stdout).diagnoses).toMatchObject([{ cause: { id: 'netfilter-drop-in', status } }]);
+        expect(stdout.includes('nft monitor trace')).toBe(status === 'confirmed');
+      }
+      const tables = spawnSync('ip', ['netns', 'exec', pair.server, 'nft', 'list', 'tables'], { encoding: 'utf8' });
+      expect(tables.stdout.trim()).toBe('table inet t');
     } finally {
       inServer('nft', 'delete table inet t');
     }

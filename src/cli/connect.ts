@@ -1,6 +1,6 @@
 import type { ConnectTarget } from '../service/diagnose-connect.ts';
 import { type Command, UsageError } from './command.ts';
-import { HOST_OPTIONS, type HostCommandOptions, parseDuration } from './host-options.ts';
+import { ALLOW_CHANGES, HOST_OPTIONS, type HostCommandOptions, parseDuration } from './host-options.ts';
 import { interruptSignal } from './interrupt.ts';
 import { hostExitCode } from './listen.ts';
 import { checkOutputFiles } from './output-files.ts';
@@ -10,6 +10,7 @@ interface ConnectCommandOptions extends HostCommandOptions {
   readonly ipv6?: boolean;
   readonly for: number;
   readonly hold: number;
+  readonly allowChanges?: boolean;
 }
 
 const DEFAULT_FOR_MS = 10_000;
@@ -42,6 +43,7 @@ export const command: Command = {
       parse: (text) => parseDuration('--hold', text),
       initial: DEFAULT_HOLD_MS,
     },
+    ALLOW_CHANGES,
     ...HOST_OPTIONS,
   ],
   async run([text = '', ...more], given) {
@@ -56,6 +58,7 @@ export const command: Command = {
       timeoutMs: options.for,
       holdMs: options.hold,
       signal: interruptSignal(),
+      ...(options.allowChanges === undefined ? {} : { allowChanges: options.allowChanges }),
       ...(options.ipv4 ? { family: 4 as const } : options.ipv6 ? { family: 6 as const } : {}),
     });
     return hostExitCode(report);

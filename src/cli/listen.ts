@@ -1,7 +1,7 @@
 import { parseAddress } from '../formats/wire/address.ts';
 import type { CaptureReport } from '../model/diagnosis.ts';
 import { type Command, EXIT_CAUSE_FOUND, EXIT_NOTHING_WRONG, EXIT_UNDECIDED, UsageError } from './command.ts';
-import { HOST_OPTIONS, type HostCommandOptions, parseDuration } from './host-options.ts';
+import { ALLOW_CHANGES, HOST_OPTIONS, type HostCommandOptions, parseDuration } from './host-options.ts';
 import { interruptSignal } from './interrupt.ts';
 import { checkOutputFiles } from './output-files.ts';
 
@@ -10,6 +10,7 @@ interface ListenCommandOptions extends HostCommandOptions {
   readonly for: number;
   readonly keep?: boolean;
   readonly limit?: number;
+  readonly allowChanges?: boolean;
 }
 
 const DEFAULT_FOR_MS = 30_000;
@@ -39,6 +40,7 @@ export const command: Command = {
       description: 'diagnose at most so many failed attempts (20 unless given)',
       parse: parseCount,
     },
+    ALLOW_CHANGES,
     ...HOST_OPTIONS,
   ],
   async run([target = '', ...more], given) {
@@ -47,7 +49,10 @@ export const command: Command = {
     const { port, address } = parseListenTarget(target);
     checkOutputFiles(options, []);
     const { runListen } = await import('./listen-run.ts');
-    const { from, keep, limit } = options;
+    const { from, keep, limit, allowChanges } = options;
+    if (allowChanges && from !== undefined) {
+      throw new UsageError('--allow-changes traces packets, and --from sends none; leave one of them out');
+    }
     const report = await runListen(options, {
       port,
       forMs: options.for,
@@ -55,6 +60,7 @@ export const command: Command = {
       ...(address === undefined ? {} : { address }),
       ...(from === undefined ? {} : { from }),
       ...(keep === undefined ? {} : { keep }),
+      ...(allowChanges === undefined ? {} : { allowChanges }),
       ...(limit === undefined ? {} : { limit }),
     });
     return hostExitCode(report);

@@ -76,7 +76,13 @@ export function diagnoseAttempt(
       .filter(({ status }) => status === 'undetermined')
       .map(({ cause: { id }, reason = '', hint }) => ({ id, reason, ...(hint === undefined ? {} : { hint }) })),
     remedies: lead?.facts === undefined ? [] : (lead.cause.remedies?.(lead.facts) ?? []).map(offerOf),
-    nextSteps: nextSteps(attempt, lead, where.place, on),
+    nextSteps: nextSteps(
+      attempt,
+      lead,
+      where.place,
+      on,
+      standing.some((one) => isUntraced(one, facts)),
+    ),
     place: where.place,
     ...(attempt.observed ? {} : { supposed: true as const }),
     ...(unread.length > 0 && lead === undefined ? { incomplete: true as const } : {}),
@@ -85,6 +91,18 @@ export function diagnoseAttempt(
 
 function isMissing(fact: Fact<unknown> | undefined): boolean {
   return fact === undefined || isUnavailable(fact);
+}
+
+/** Whether a cause hangs on rules of nftables that could not be evaluated, and the kernel was not asked. */
+function isUntraced({ status, evidence }: JudgedCause, { packetFilter, ruleTrace }: FactSet): boolean {
+  if (status !== 'likely' || ruleTrace !== undefined || packetFilter === undefined || isUnavailable(packetFilter)) {
+    return false;
+  }
+  const { source } = packetFilter;
+  return (
+    evidence.some((one) => one.bearing === 'supports' && one.source === source) &&
+    packetFilter.value.hits.some(({ certainty, tool }) => certainty !== 'certain' && tool === 'nft')
+  );
 }
 
 /** The cause that stands out: the first confirmed one, or a likely one that no other comes near. */
@@ -178,6 +196,7 @@ function nextSteps(
   lead: JudgedCause | undefined,
   place: Diagnosis['place'],
   on: string | undefined,
+  untraced: boolean,
 ): NextStep[] {
   const steps: NextStep[] = [];
   const { server, client, side } = attempt;
@@ -186,6 +205,19 @@ function nextSteps(
     return steps;
   }
   const where = on === undefined ? [] : ['--on', on];
+  if (untraced && attempt.observed && on?.startsWith('bundle:') !== true) {
+    steps.push({
+      statement: 'Let the kernel itself name the rule: put a trace rule into nftables while it watches',
+      command: [
+        'sudo',
+        'synscope',
+        side === 'server' ? 'listen' : 'connect',
+        side === 'server' ? String(server.port) : formatEndpoint(server),
+        '--allow-changes',
+        ...where,
+      ],
+    });
+  }
   if (side === 'server') {
     steps.push({
       statement: 'On the client: ask it whether the SYN leaves and what comes back',

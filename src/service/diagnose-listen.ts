@@ -28,6 +28,8 @@ export interface ListenOptions {
   readonly forMs: number;
   /** Goes on after the first failure that was explained. */
   readonly keep?: boolean;
+  /** May put a trace rule into nftables while it watches. */
+  readonly allowChanges?: boolean;
   /** Failed attempts that are diagnosed at most. */
   readonly limit?: number;
   readonly signal?: AbortSignal;
@@ -93,9 +95,10 @@ class Watch {
   private startNs = 0n;
 
   constructor(options: ListenOptions) {
-    const { host, port, address } = options;
+    const { host, port, address, allowChanges = false } = options;
     this.options = options;
-    this.watch = new HostWatch(host, { side: 'server', port, ...(address === undefined ? {} : { server: address }) });
+    const scope = { side: 'server' as const, port, ...(address === undefined ? {} : { server: address }) };
+    this.watch = new HostWatch(host, scope, undefined, { allowChanges });
   }
 
   async run(): Promise<CaptureReport> {

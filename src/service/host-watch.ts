@@ -2,6 +2,7 @@ import type { BaselineScope } from '../collect/facts/collector.ts';
 import { type Baseline, type Facts, gatherFacts, readBaseline } from '../collect/facts/gather.ts';
 import { HOST_COLLECTORS } from '../collect/facts/index.ts';
 import { type KernelTraceWatch, watchKernel } from '../collect/kernel-trace.ts';
+import { type RuleTraceWatch, watchRules } from '../collect/rule-trace.ts';
 import { SurroundingsLog, watchedAttempt } from '../collect/watch/attempt-of.ts';
 import { foreignAnswers } from '../collect/watch/foreign-answers.ts';
 import { interfaceNames } from '../collect/watch/interface-names.ts';
@@ -40,14 +41,25 @@ export class HostWatch {
   private baseline: Baseline | undefined;
   private capture: HostCapture | undefined;
   private trace: KernelTraceWatch | undefined;
+  private readonly allowChanges: boolean;
+  private rules: RuleTraceWatch | undefined;
   private monitor: HostStream | undefined;
   private monitored = '';
   private packetsEnded = false;
   private readonly pumping: Promise<void>[] = [];
   private pumpingPackets: Promise<void> = Promise.resolve();
 
-  /** @param onPackets gets the capture as it comes; the bytes are good until it returns. */
-  constructor(host: Host, scope: BaselineScope, onPackets?: (chunk: Uint8Array) => void) {
+  /**
+   * @param onPackets gets the capture as it comes; the bytes are good until it returns.
+   * @param allowChanges lets it put a trace rule into nftables while it watches.
+   */
+  constructor(
+    host: Host,
+    scope: BaselineScope,
+    onPackets?: (chunk: Uint8Array) => void,
+    { allowChanges = false }: { readonly allowChanges?: boolean } = {},
+  ) {
+    this.allowChanges = allowChanges;
     this.host = host;
     this.scope = scope;
     this.onPackets = onPackets;
@@ -76,13 +88,17 @@ export class HostWatch {
   async start(meanwhile?: () => void): Promise<void> {
     const { host, scope } = this;
     const capturing = this.startCapture();
+    // Before the baseline: what it adds to the rules is no change of the host.
+    const tracing = this.allowChanges ? watchRules(host, scope.side, scope.port) : Promise.resolve(undefined);
+    tracing.catch(() => {});
     this.monitor = host.stream(['env', 'TZ=UTC', 'ip', '-ts', 'monitor', 'link', 'address', 'route', 'rule']);
     this.pumping.push(this.pumpMonitor(this.monitor));
-    [this.names, this.trace, this.baseline] = await Promise.all([
+    [this.names, this.trace, this.rules, this.baseline] = await Promise.all([
       interfaceNames(host),
       watchKernel(host, scope.port),
+      tracing,
       // Packets first: whatever moves a counter after the baseline is seen.
-      capturing.then(() => {
+      Promise.all([capturing, tracing]).then(() => {
         const reading = readBaseline(host, HOST_COLLECTORS, scope);
         meanwhile?.();
         return reading;
@@ -104,7 +120,7 @@ export class HostWatch {
   async stop(atOnce: boolean = false): Promise<void> {
     this.capture?.stop(atOnce);
     this.monitor?.stop();
-    await this.trace?.stop();
+    await Promise.all([this.trace?.stop(), this.rules?.stop()]);
     await Promise.all(this.pumping);
     if (this.broken !== undefined) throw this.broken;
   }
@@ -130,6 +146,7 @@ export class HostWatch {
       surroundings: { value: this.surroundingsOf(attempt), source: 'capture' },
       neighbourActivity: { value: neighbourActivityOf(this.live.history, this.names), source: 'capture' },
       ...(this.trace === undefined ? {} : { kernelTrace: this.trace.trace(attempt) }),
+      ...(this.rules === undefined ? {} : { ruleTrace: this.rules.trace(attempt) }),
       ...known,
     };
     const scope = { ...this.scope, side: attempt.side, server: attempt.server.address, attempt, known: watched };

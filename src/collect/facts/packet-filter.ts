@@ -2,11 +2,12 @@ import { iptablesTables } from '../../formats/iptables/tables.ts';
 import type { FilterTable } from '../../formats/netfilter/ruleset.ts';
 import { nftTables } from '../../formats/nft/tables.ts';
 import type { PacketFilter } from '../../model/facts/packet-filter.ts';
-import { type Collector, defineCollector } from './collector.ts';
+import { type Collector, defineCollector, known } from './collector.ts';
 import { ruleGrowth } from './packet-filter-growth.ts';
 import { countedHits, hitOf } from './packet-filter-hits.ts';
 import { judgePackets } from './packet-filter-judge.ts';
 import { type PacketFilterReading, readPacketFilter } from './packet-filter-reading.ts';
+import { isTraceTable, withTrace } from './packet-filter-traced.ts';
 
 /** The rule sets of netfilter, held against the packets of the attempt. */
 export const packetFilter: Collector = defineCollector<'packetFilter', PacketFilterReading>({
@@ -30,24 +31,32 @@ export const packetFilter: Collector = defineCollector<'packetFilter', PacketFil
   ],
   read: (host) => readPacketFilter(host),
   fact(reading, before, scope) {
-    const tables = tablesOf(reading, before);
+    const tables = tablesOf(reading, before).filter((table) => !isTraceTable(table));
     const growth = ruleGrowth(scope.intervalMs > 0 && before !== undefined ? tablesOf(before, undefined) : undefined);
     const judged = judgePackets(tables, scope, { growth, ...(before === undefined ? {} : { beforeNs: before.atNs }) });
     const { family } = scope.attempt;
-    const hits = judged.flatMap((packet) => packet.hits.map((hit) => hitOf(packet.kind, family, hit, growth)));
-    const value: PacketFilter = {
-      hits,
+    const evaluated = {
+      hits: judged.flatMap((packet) => packet.hits.map((hit) => hitOf(packet.kind, family, hit, growth))),
       passes: judged.filter(({ passes }) => passes).map(({ kind }) => kind),
       blocked: judged.filter(({ blocked }) => blocked).map(({ kind }) => kind),
+    };
+    const unread = [...reading.unread, ...unevaluated(reading)];
+    const outcome = withTrace(evaluated, known(scope, 'ruleTrace'), tables, unread);
+    const { hits } = outcome;
+    const value: PacketFilter = {
+      ...outcome,
       rules: tables.reduce(
         (sum, { chains }) => sum + [...chains.values()].reduce((all, { rules }) => all + rules.length, 0),
         0,
       ),
       tools: [...new Set([...(reading.nft === undefined ? [] : ['nft']), ...reading.iptables.map(({ tool }) => tool)])],
-      unread: [...reading.unread, ...unevaluated(reading)],
+      unread,
       counted: countedHits(tables, hits, growth, { side: scope.side, family }),
     };
-    return { value, source: reading.sources.join(', ') };
+    const sources = known(scope, 'ruleTrace')?.packets.length
+      ? ['nft monitor trace', ...reading.sources]
+      : reading.sources;
+    return { value, source: sources.join(', ') };
   },
 });
 

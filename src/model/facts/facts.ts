@@ -4,6 +4,7 @@ import type { KernelTrace } from './kernel-events.ts';
 import type { BpfAttachment, Link, LinkAddress, TrafficControl } from './links.ts';
 import type { Conntrack, NfQueue, PacketFilter } from './packet-filter.ts';
 import type { Neighbour, NetworkChange, Route, RouteLookup, RoutingRule, XfrmPolicy } from './routing.ts';
+import type { RuleTrace } from './rule-trace.ts';
 import type { OtherNamespace, SocketTable } from './sockets.ts';
 
 /** Counters of the kernel, read before and after the attempt. */
@@ -53,6 +54,8 @@ export interface FactMap {
   /** Values of /proc/sys by dotted name: `net.ipv4.tcp_syncookies`, `net.ipv4.conf.eth0.rp_filter`. */
   readonly sysctls: Readonly<Record<string, string>>;
   readonly packetFilter: PacketFilter;
+  /** Only when the watch was allowed to put a trace rule into nftables. */
+  readonly ruleTrace: RuleTrace;
   readonly conntrack: Conntrack;
   readonly nfQueues: readonly NfQueue[];
   readonly xfrmPolicies: readonly XfrmPolicy[];
