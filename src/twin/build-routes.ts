@@ -14,7 +14,7 @@ export function wantedRoutes({ routes }: HostState): readonly RouteState[] {
 }
 
 /** Next hop objects, to which routes refer. */
-export function nexthopCommands({ nexthops }: HostState, batch: IpBatch, notes: Notes): void {
+function nexthopCommands({ nexthops }: HostState, batch: IpBatch, notes: Notes): void {
   // A group names others.
   for (const line of [...nexthops].sort((a, b) => Number(a.includes(' group ')) - Number(b.includes(' group ')))) {
     const words = line.replace(/ (scope \S+|dead|linkdown|offload|trap)\b/g, '').replace(/\bproto (\S+)/, 'proto $1');
@@ -36,13 +36,16 @@ export async function reconcileRoutes(state: HostState, host: Host, notes: Notes
     if (missing.length === 0 && extra.length === 0) return;
     const batch = new IpBatch();
     if (round < ROUNDS - 1) for (const route of extra) batch.add(`route del ${spelledOut(route)}`);
+    const append = (route: RouteState): void => {
+      if (!batch.add(`route append ${spelledOut(route)}`, route.line) && round === 0) notes.missing(`route ${route.line}`);
+    };
     // Gateways can be reached only when the routes to their links are there.
-    for (const route of [...missing].sort((a, b) => gateways(a) - gateways(b))) {
-      if (!batch.add(`route append ${spelledOut(route)}`, route.line) && round === 0)
-        notes.missing(`route ${route.line}`);
-    }
+    missing.filter((route) => !hasGateway(route)).forEach(append);
+    if (round === 0) nexthopCommands(state, batch, notes);
+    missing.filter(hasGateway).forEach(append);
     const failed = await batch.run(host);
-    failures = failed.filter(({ name, said }) => !name.startsWith('route del ') && !/File exists/.test(said));
+    for (const { name, said } of failed) if (name.startsWith('next hop ')) notes.missing(`${name}: ${said}`);
+    failures = failed.filter(({ name, said }) => !/^(route del|next hop) /.test(name) && !/File exists/.test(said));
     // Without a change the next round would be the same.
     if (failures.length === missing.length && extra.length === 0) break;
   }
@@ -95,7 +98,6 @@ async function ownRules(host: Host, family: 4 | 6): Promise<readonly RuleState[]
   return rulesOf(stdout, family, NO_NAMES);
 }
 
-function gateways({ nextHops, line }: RouteState): number {
-  if (/ nhid /.test(` ${line} `)) return 2;
-  return nextHops.some(({ gateway }) => gateway !== undefined) ? 1 : 0;
+function hasGateway({ nextHops, line }: RouteState): boolean {
+  return / nhid /.test(` ${line} `) || nextHops.some(({ gateway }) => gateway !== undefined);
 }

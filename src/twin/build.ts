@@ -2,7 +2,7 @@ import type { Host } from '../host/host.ts';
 import { addressCommands } from './build-addresses.ts';
 import { buildLinks, setPortStates, upCommands } from './build-links.ts';
 import { permanentNeighbours } from './build-neighbours.ts';
-import { nexthopCommands, reconcileRoutes, reconcileRules } from './build-routes.ts';
+import { reconcileRoutes, reconcileRules } from './build-routes.ts';
 import { type BuiltSysctls, buildSysctls, quietenLinks, writeSysctl } from './build-sysctls.ts';
 import { IpBatch } from './ip-batch.ts';
 import type { Notes } from './notes.ts';
@@ -23,10 +23,9 @@ export async function buildNetwork(state: HostState, taps: Taps, host: Host, not
   const batch = new IpBatch();
   upCommands(state, batch);
   addressCommands(state, batch, notes);
-  nexthopCommands(state, batch, notes);
   permanentNeighbours(state, batch);
   for (const { name, said } of await batch.run(host)) {
-    if (!/File exists/.test(said)) notes.missing(`${name}: ${said}`);
+    if (!/File exists|already assigned/.test(said)) notes.missing(`${name}: ${said}`);
   }
   await Promise.all([
     setPortStates(state, host, notes),

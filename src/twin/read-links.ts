@@ -38,7 +38,8 @@ function kindArguments(kind: string | undefined, data: IpRecord | undefined): st
   if (kind === 'bridge') {
     return BRIDGE_SETTINGS.flatMap((name) => {
       const value = number(data, name);
-      return value === undefined ? [] : [`${name} ${value}`];
+      // All are 0 from the start, and a kernel may know not all of them.
+      return value === undefined || value === 0 ? [] : [`${name} ${value}`];
     }).join(' ');
   }
   if (kind === 'vrf') {

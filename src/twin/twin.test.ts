@@ -1,0 +1,296 @@
+import { spawnSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NetnsHost } from '../host/netns-host.ts';
+import {
+  CLIENT_V4,
+  CLIENT_V6,
+  makeNamespacePair,
+  type NamespacePair,
+  namespacesMissing,
+  SERVER_V4,
+  SERVER_V6,
+} from '../host/testing/namespaces.ts';
+import { snapshotHost } from './snapshot.ts';
+import type { HostState } from './state.ts';
+import type { Replay, SynSpec } from './syn.ts';
+import { inside, listenIn } from './testing/real-server.ts';
+import { TwinProcess } from './twin-process.ts';
+
+const missing = namespacesMissing() ?? missingProgram('nft') ?? missingProgram('unshare');
+if (missing !== undefined) console.log(`skipped: copies of hosts (${missing})`);
+
+const PORT = 8080;
+/** Addresses of the client that are not on the link of the server. */
+const FAR_V4 = '198.51.100.7';
+const FAR_V6 = '2001:db8:77::7';
+
+interface Case {
+  readonly name: string;
+  /** The client's address. */
+  readonly from: string;
+  readonly to: string;
+  /** Breaks the server; returns what mends it where that is more than the list below. */
+  readonly fault: (server: string) => (() => void) | undefined;
+  /** Commands that mend it. */
+  readonly mend?: readonly (readonly string[])[];
+  /** What the twin has to say; a real connect() has to agree whether there was an answer. */
+  readonly expect: Partial<Replay>;
+  /** Where it listens; on all addresses of both families when absent. */
+  readonly listen?: (server: string) => () => void;
+  /** Connections that are opened beforehand and not accepted. */
+  readonly waiting?: number;
+  /** A program without which it cannot be tried. */
+  readonly needs?: string;
+}
+
+const ip =
+  (...argv: string[]) =>
+  (server: string): undefined => {
+    inside(server, ['ip', ...argv]);
+    return undefined;
+  };
+const ANSWERED = { reply: 'syn-ack', isAnswered: true } as const;
+const SILENCE = { reply: 'silence', isAnswered: false } as const;
+
+const CASES: readonly Case[] = [
+  { name: 'a healthy host', from: CLIENT_V4, to: SERVER_V4, fault: () => undefined, expect: ANSWERED },
+  { name: 'a healthy host, IPv6', from: CLIENT_V6, to: SERVER_V6, fault: () => undefined, expect: ANSWERED },
+  {
+    name: 'a client behind a gateway',
+    from: FAR_V4,
+    to: SERVER_V4,
+    fault: ip('route', 'add', 'default', 'via', CLIENT_V4),
+    mend: [['ip', 'route', 'del', 'default']],
+    expect: ANSWERED,
+  },
+  { name: 'no way back', from: FAR_V4, to: SERVER_V4, fault: () => undefined, expect: SILENCE },
+  { name: 'no way back, IPv6', from: FAR_V6, to: SERVER_V6, fault: () => undefined, expect: SILENCE },
+  {
+    name: 'a dead gateway',
+    from: FAR_V4,
+    to: SERVER_V4,
+    fault: (server) => {
+      inside(server, ['ip', 'route', 'add', 'default', 'via', '10.77.0.99']);
+      // The kernel has tried, and knows that nobody is there.
+      inside(server, ['ip', 'neigh', 'replace', '10.77.0.99', 'dev', 'eth0', 'nud', 'failed']);
+      return undefined;
+    },
+    mend: [
+      ['ip', 'route', 'del', 'default'],
+      ['ip', 'neigh', 'flush', 'dev', 'eth0'],
+    ],
+    expect: { ...SILENCE, unanswered: ['eth0 10.77.0.99'] },
+  },
+  {
+    name: 'strict reverse path filtering',
+    from: FAR_V4,
+    to: SERVER_V4,
+    fault: (server) => {
+      inside(server, ['ip', 'link', 'add', 'other', 'type', 'veth', 'peer', 'name', 'other-peer']);
+      inside(server, ['ip', 'link', 'set', 'other', 'up']);
+      inside(server, ['ip', 'link', 'set', 'other-peer', 'up']);
+      inside(server, ['ip', 'addr', 'add', '10.78.0.1/24', 'dev', 'other']);
+      inside(server, ['ip', 'route', 'add', 'default', 'via', '10.78.0.2']);
+      inside(server, ['sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=1']);
+      return undefined;
+    },
+    mend: [
+      ['ip', 'link', 'del', 'other'],
+      ['sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=0'],
+    ],
+    expect: SILENCE,
+  },
+  {
+    name: 'a rule of nftables',
+    from: CLIENT_V4,
+    to: SERVER_V4,
+    fault: (server) => {
+      inside(
+        server,
+        ['nft', '-f', '-'],
+        `table inet fw { set bad { type ipv4_addr; flags interval; elements = { 10.77.0.0/28 }; };
+        chain input { type filter hook input priority 0; policy accept; tcp dport ${PORT} ip saddr @bad counter drop comment "no # clients"; }; }`,
+      );
+      return undefined;
+    },
+    mend: [['nft', 'flush', 'ruleset']],
+    expect: SILENCE,
+  },
+  {
+    name: 'a rule of iptables-nft that nft only names',
+    from: CLIENT_V4,
+    to: SERVER_V4,
+    needs: 'iptables-nft',
+    fault: (server) => {
+      inside(server, [
+        'iptables-nft',
+        '-A',
+        'INPUT',
+        '-p',
+        'tcp',
+        '-m',
+        'u32',
+        '--u32',
+        '0>>22&0x3C@0&0xFFFF=8080',
+        '-j',
+        'DROP',
+      ]);
+      return undefined;
+    },
+    mend: [['nft', 'flush', 'ruleset']],
+    expect: SILENCE,
+  },
+  {
+    name: 'a rule of iptables-legacy',
+    from: CLIENT_V4,
+    to: SERVER_V4,
+    needs: 'iptables-legacy',
+    fault: (server) => {
+      inside(server, ['iptables-legacy', '-A', 'INPUT', '-p', 'tcp', '--dport', `${PORT}`, '-j', 'DROP']);
+      return undefined;
+    },
+    mend: [['iptables-legacy', '-F']],
+    expect: SILENCE,
+  },
+  {
+    name: 'an unreachable route',
+    from: FAR_V4,
+    to: SERVER_V4,
+    fault: ip('route', 'add', 'unreachable', '198.51.100.0/24'),
+    mend: [['ip', 'route', 'del', 'unreachable', '198.51.100.0/24']],
+    expect: SILENCE,
+  },
+  {
+    name: 'a blackhole',
+    from: FAR_V6,
+    to: SERVER_V6,
+    fault: ip('-6', 'route', 'add', 'blackhole', '2001:db8:77::/48'),
+    mend: [['ip', '-6', 'route', 'del', 'blackhole', '2001:db8:77::/48']],
+    expect: SILENCE,
+  },
+  {
+    name: 'a rule that leads to a dead table',
+    from: CLIENT_V4,
+    to: SERVER_V4,
+    fault: (server) => {
+      inside(server, ['ip', 'route', 'add', 'prohibit', 'default', 'table', '77']);
+      inside(server, [
+        'ip',
+        'rule',
+        'add',
+        'pref',
+        '100',
+        'from',
+        'all',
+        'ipproto',
+        'tcp',
+        'sport',
+        `${PORT}`,
+        'lookup',
+        '77',
+      ]);
+      return undefined;
+    },
+    mend: [
+      ['ip', 'rule', 'del', 'pref', '100'],
+      ['ip', 'route', 'flush', 'table', '77'],
+    ],
+    expect: SILENCE,
+  },
+  {
+    name: 'a listener on another address',
+    from: CLIENT_V4,
+    to: SERVER_V4,
+    fault: () => undefined,
+    listen: (server) => listenIn(server, '127.0.0.1', PORT),
+    expect: { reply: 'rst', isAnswered: false },
+  },
+  {
+    name: 'a full accept queue',
+    from: CLIENT_V4,
+    to: SERVER_V4,
+    fault: () => undefined,
+    listen: (server) => listenIn(server, '0.0.0.0', PORT, 1),
+    waiting: 2,
+    expect: SILENCE,
+  },
+];
+
+describe.skipIf(missing !== undefined)('a copy of a host', () => {
+  let pair: NamespacePair;
+  let server: NetnsHost;
+  let client: NetnsHost;
+
+  beforeAll(() => {
+    pair = makeNamespacePair('syt');
+    server = new NetnsHost(pair.server);
+    client = new NetnsHost(pair.client);
+    inside(pair.server, ['sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.eth0.rp_filter=0']);
+    inside(pair.client, ['ip', 'addr', 'add', FAR_V4, 'dev', 'lo']);
+    inside(pair.client, ['ip', 'addr', 'add', FAR_V6, 'dev', 'lo']);
+    inside(pair.client, ['sysctl', '-qw', 'net.ipv4.ip_forward=1']);
+  }, 60_000);
+  afterAll(async () => {
+    await server?.close();
+    await client?.close();
+    pair?.remove();
+  });
+
+  for (const one of CASES) {
+    const lacking = one.needs === undefined ? undefined : missingProgram(one.needs);
+    if (missing === undefined && lacking !== undefined) console.log(`skipped: a copy with ${one.name} (${lacking})`);
+    it.skipIf(lacking !== undefined)(
+      `answers like the host itself: ${one.name}`,
+      async () => {
+        const close = (one.listen ?? ((name) => listenIn(name, '::', PORT)))(pair.server);
+        inside(pair.client, ['ip', 'route', 'replace', one.to, 'dev', 'eth0', 'src', one.from]);
+        try {
+          for (let count = 0; count < (one.waiting ?? 0); count++) {
+            await client.connect({ address: one.to, port: PORT, timeoutMs: 3000 });
+          }
+          one.fault(pair.server);
+          const real = await client.connect({ address: one.to, port: PORT, timeoutMs: 900 });
+          expect(real.errno === undefined).toBe(one.expect.isAnswered);
+          const twin = await TwinProcess.start();
+          try {
+            const state = await snapshotHost(server, { port: PORT, client: one.from });
+            const syn = synOf(one, state);
+            const summary = await twin.build(state, { role: 'server', syn });
+            expect(summary.notCopied).toEqual([]);
+            const replays = [
+              await twin.ask('replay', syn),
+              await twin.ask('replay', syn),
+              await twin.ask('replay', syn),
+            ];
+            for (const replay of replays) expect(replay).toMatchObject(one.expect);
+            expect(await twin.ask('fidelity', undefined)).toMatchObject({ differences: [] });
+          } finally {
+            await twin.close();
+          }
+        } finally {
+          close();
+          for (const argv of one.mend ?? []) inside(pair.server, argv);
+          inside(pair.server, ['ip', 'neigh', 'flush', 'dev', 'eth0']);
+        }
+      },
+      60_000,
+    );
+  }
+});
+
+function synOf({ from, to }: Case, state: HostState): SynSpec {
+  const mac = state.neighbours.find(({ address }) => address === CLIENT_V4 || address === CLIENT_V6)?.linkAddress;
+  return {
+    family: from.includes(':') ? 6 : 4,
+    source: from,
+    sourcePort: 45_678,
+    destination: to,
+    destinationPort: PORT,
+    device: 'eth0',
+    ...(mac === undefined ? {} : { sourceMac: mac }),
+  };
+}
+
+function missingProgram(name: string): string | undefined {
+  return spawnSync(name, ['--version']).error === undefined ? undefined : `needs ${name}`;
+}
