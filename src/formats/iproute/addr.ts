@@ -8,6 +8,7 @@ export interface IpLinkCounters {
   readonly rxMissed?: number;
   readonly rxFifo?: number;
   readonly rxNoHandler?: number;
+  /** Frames for another host's MAC that the IP layer threw away (since 5.19). */
   readonly rxOtherhostDropped?: number;
   readonly txPackets?: number;
   readonly txErrors?: number;
@@ -19,16 +20,24 @@ export interface IpLinkCounters {
 export interface IpLink {
   readonly index: number;
   readonly name: string;
+  /** `veth`, `bridge`, `vlan`, `bond`, `vrf`, ...; absent for a physical one. */
   readonly kind?: string;
   readonly linkAddress?: string;
   readonly mtuBytes?: number;
+  /** `UP`, `LOWER_UP`, `NOARP`, `PROMISC`, ... as `ip link` prints them. */
   readonly flags: readonly string[];
+  /** `UP`, `DOWN`, `LOWERLAYERDOWN`, `UNKNOWN`, ... */
   readonly operState: string;
-  readonly group?: string;
   readonly master?: string;
+  /** State of a bridge port: `forwarding`, `blocking`, `disabled`, ... */
   readonly bridgePortState?: string;
+  /** Name of the VRF it belongs to. */
   readonly vrf?: string;
+  /** Routing table of the VRF that it is, or belongs to; by number or name, as routes name it. */
   readonly vrfTable?: string;
+  /** Group of interfaces (`default` unless set), as rules with `suppress_ifgroup` name it. */
+  readonly group?: string;
+  /** XDP programs that are attached, by mode. */
   readonly xdp: readonly { readonly mode: string; readonly id?: number; readonly name?: string }[];
   readonly counters: IpLinkCounters;
 }
@@ -40,6 +49,7 @@ export interface IpLinkAddress {
   readonly prefixLength: number;
   readonly device: string;
   readonly scope: string;
+  /** `tentative`, `dadfailed`, `deprecated`, `nodad`, `temporary`, `secondary`, ... */
   readonly flags: readonly string[];
 }
 

@@ -20,12 +20,18 @@ export interface IpRule {
   readonly destinationPorts?: readonly [first: number, last: number];
   readonly uids?: readonly [first: number, last: number];
   readonly suppressPrefixLength?: number;
+  /** Routes through an interface of this group do not count (`suppress_ifgroup`). */
   readonly suppressGroup?: string;
   readonly l3mdev?: true;
+  /** Of `goto`: the priority of the rule that goes on. */
   readonly gotoPriority?: number;
+  /** Only packets from a tunnel with this id. */
   readonly tunnelId?: string;
+  /** It names an interface that is not there, or a rule to go on at: that part of it never matches. */
   readonly detached?: true;
+  /** Words of it that are not understood: whether it matches cannot be told. */
   readonly unknown?: readonly string[];
+  /** As `ip rule` prints it. */
   readonly text: string;
 }
 

@@ -1,3 +1,5 @@
+import type { Condition } from '../../formats/netfilter/truth.ts';
+
 /** Which packet of the handshake is looked at, on which way through this host. */
 export type FilteredPacket = 'syn-in' | 'syn-ack-out' | 'syn-out' | 'syn-ack-in' | 'ack-in' | 'ack-out';
 
@@ -13,20 +15,7 @@ export type FilterVerdict =
   | 'tproxy';
 
 /** What a rule asks besides addresses and ports, when it matters for the cause. */
-export type FilterCondition =
-  | 'rate-limit'
-  | 'connection-limit'
-  | 'ct-invalid'
-  | 'ct-new'
-  | 'ct-state'
-  | 'set'
-  | 'reverse-path'
-  | 'owner'
-  | 'ecn'
-  | 'options'
-  | 'mark'
-  | 'time'
-  | 'random';
+export type FilterCondition = Condition;
 
 /** One rule or chain policy that decides about a packet of the attempt. */
 export interface FilterHit {

@@ -1,3 +1,4 @@
+import type { IpRule } from '../../formats/iproute/rules.ts';
 /** Why the kernel cannot route, by the type of the route or rule that it met. */
 export type RouteFailure = 'no-route' | 'unreachable' | 'prohibit' | 'blackhole' | 'throw' | 'invalid-source' | 'other';
 
@@ -48,38 +49,7 @@ export interface Route {
 }
 
 /** One policy routing rule. */
-export interface RoutingRule {
-  readonly family: 4 | 6;
-  readonly priority: number;
-  readonly action: 'lookup' | 'unreachable' | 'prohibit' | 'blackhole' | 'goto' | 'nop' | 'other';
-  readonly table?: string;
-  readonly not?: true;
-  readonly from?: string;
-  readonly to?: string;
-  readonly iif?: string;
-  readonly oif?: string;
-  readonly fwmark?: number;
-  readonly fwmask?: number;
-  readonly tos?: number;
-  readonly ipProtocol?: number;
-  readonly sourcePorts?: readonly [first: number, last: number];
-  readonly destinationPorts?: readonly [first: number, last: number];
-  readonly uids?: readonly [first: number, last: number];
-  readonly suppressPrefixLength?: number;
-  /** Routes through an interface of this group do not count (`suppress_ifgroup`). */
-  readonly suppressGroup?: string;
-  readonly l3mdev?: true;
-  /** Of `goto`: the priority of the rule that goes on. */
-  readonly gotoPriority?: number;
-  /** Only packets from a tunnel with this id. */
-  readonly tunnelId?: string;
-  /** It names an interface that is not there, or a rule to go on at: that part of it never matches. */
-  readonly detached?: true;
-  /** Words of it that are not understood: whether it matches cannot be told. */
-  readonly unknown?: readonly string[];
-  /** As `ip rule` prints it. */
-  readonly text: string;
-}
+export type RoutingRule = IpRule;
 
 /** The answer of the kernel (or of recorded tables) to one route lookup. */
 export interface RouteLookup {
