@@ -48,6 +48,9 @@ function EvidenceList({ items }: { readonly items: readonly EvidenceItem[] }): J
   );
 }
 
+/** What was ruled out that is shown at once; the most telling comes first. */
+const FIRST_RULED_OUT = 8;
+
 /** What was ruled out and why, and what else it could be. */
 export function RuledOut({ ruledOut, suspects }: Pick<Diagnosis, 'ruledOut' | 'suspects'>): JSX.Element | null {
   if (ruledOut.length === 0 && suspects.length === 0) return null;
@@ -68,19 +71,31 @@ export function RuledOut({ ruledOut, suspects }: Pick<Diagnosis, 'ruledOut' | 's
       {ruledOut.length > 0 && (
         <>
           <h2 id="ruled-out">Ruled out</h2>
-          <dl class="pairs">
-            {ruledOut.map(({ id, statement }) => (
-              <div key={id}>
-                <dt>
-                  <a href={`/causes/${encodeURIComponent(id)}`}>{idWords(id)}</a>
-                </dt>
-                <dd>{statement}</dd>
-              </div>
-            ))}
-          </dl>
+          <CausePairs items={ruledOut.slice(0, FIRST_RULED_OUT)} />
+          {ruledOut.length > FIRST_RULED_OUT && (
+            <details>
+              <summary>{ruledOut.length - FIRST_RULED_OUT} more</summary>
+              <CausePairs items={ruledOut.slice(FIRST_RULED_OUT)} />
+            </details>
+          )}
         </>
       )}
     </section>
+  );
+}
+
+function CausePairs({ items }: { readonly items: Diagnosis['ruledOut'] }): JSX.Element {
+  return (
+    <dl class="pairs">
+      {items.map(({ id, statement }) => (
+        <div key={id}>
+          <dt>
+            <a href={`/causes/${encodeURIComponent(id)}`}>{idWords(id)}</a>
+          </dt>
+          <dd>{statement}</dd>
+        </div>
+      ))}
+    </dl>
   );
 }
 

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { IncidentRow } from '../api/types.ts';
 import { placeIncidents } from '../lib/lanes.ts';
 import { exact, span } from '../lib/time.ts';
@@ -14,9 +15,16 @@ export function IncidentLanes({
   readonly fromMs: number;
   readonly toMs: number;
 }): JSX.Element {
-  const { lanes, omitted } = placeIncidents(incidents, fromMs, toMs);
+  const box = useRef<HTMLDivElement>(null);
+  const [widthPx, setWidthPx] = useState(1000);
+  useEffect(() => {
+    const watcher = new ResizeObserver(() => setWidthPx(box.current?.clientWidth ?? 1000));
+    if (box.current !== null) watcher.observe(box.current);
+    return () => watcher.disconnect();
+  }, []);
+  const { lanes, omitted } = placeIncidents(incidents, fromMs, toMs, widthPx);
   return (
-    <div class="lanes">
+    <div class="lanes" ref={box}>
       {lanes.map((lane) => (
         <ol key={lane[0]?.incident.id}>
           {lane.map(({ incident, left, width, before }) => (

@@ -96,7 +96,7 @@ function Row({ listener }: { readonly listener: Listener }): JSX.Element {
       <td data-name="Health">
         <Tag tone={tone}>{word}</Tag>{' '}
         {openIncidents.map((id) => (
-          <a key={id} href={`/incidents/${id}`}>
+          <a key={id} class="incident-number" href={`/incidents/${id}`}>
             #{id}
           </a>
         ))}

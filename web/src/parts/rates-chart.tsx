@@ -63,7 +63,7 @@ type Latest = { readonly current: Rates };
 function upperOptions(width: number, latest: Latest): uPlot.Options {
   const color = colors();
   return {
-    ...commonOptions(width, 132, latest),
+    ...commonOptions(width, 140, latest),
     axes: [{ show: false }, yAxis(color)],
     series: [{}, { label: 'answered', stroke: color.good, width: 1.5, fill: color.goodFill, points: { show: false } }],
   };
@@ -101,7 +101,7 @@ function commonOptions(width: number, height: number, latest: Latest): Omit<uPlo
   return {
     width,
     height,
-    padding: [8, RIGHT, 0, 0],
+    padding: [8, RIGHT, 8, 0],
     legend: { show: false },
     cursor: {
       sync: { key: 'rates' },

@@ -206,7 +206,7 @@ export function Repairs({ repairs }: { readonly repairs: readonly Repair[] }): J
                 <Tag tone={tone}>{word}</Tag> {repair.title}
               </p>
               <p class="muted">
-                <Ago at={repair.at} /> by a {repair.by}. {repair.statement}
+                <Ago at={repair.at} /> by {repair.by === 'policy' ? 'a policy' : 'a person'}. {repair.statement}
               </p>
               {repair.journalId !== undefined && ['verified', 'failed'].includes(repair.outcome) && (
                 <Commands lines={[`synscope fix --undo ${repair.journalId}`]} />

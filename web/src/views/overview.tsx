@@ -35,7 +35,7 @@ function Headline({ open }: { readonly open: readonly IncidentRow[] | undefined 
     return (
       <h1 class="headline bad">
         {formatQuantity(failures, 'thing')} {failures === 1 ? 'keeps' : 'keep'} connections to {name} from coming up
-        {warnings > 0 && `, and ${formatQuantity(warnings, 'warning')}`}
+        {warnings > 0 && `; ${formatQuantity(warnings, 'warning')}`}
       </h1>
     );
   }
@@ -50,7 +50,8 @@ function Headline({ open }: { readonly open: readonly IncidentRow[] | undefined 
 }
 
 function OpenIncidents({ incidents }: { readonly incidents: readonly IncidentRow[] }): JSX.Element {
-  const shown = incidents.slice(0, 6);
+  const failuresFirst = [...incidents].sort((one, other) => rank(one) - rank(other) || other.id - one.id);
+  const shown = failuresFirst.slice(0, 6);
   return (
     <section aria-labelledby="open-now">
       <h2 id="open-now" class="hidden">
@@ -65,9 +66,11 @@ function OpenIncidents({ incidents }: { readonly incidents: readonly IncidentRow
             <p class="meta">
               <StateTag incident={incident} /> <span class="number">#{incident.id}</span>{' '}
               <ServiceName service={incident.service} />{' '}
-              <span>
-                {formatQuantity(incident.attempts, 'attempt')} of {formatQuantity(incident.clients, 'client')}
-              </span>{' '}
+              {incident.attempts > 0 && (
+                <span>
+                  {formatQuantity(incident.attempts, 'attempt')} of {formatQuantity(incident.clients, 'client')}
+                </span>
+              )}
               <span>
                 for <Lasting from={incident.firstAt} />, last <Ago at={incident.lastAt} />
               </span>{' '}
@@ -83,6 +86,10 @@ function OpenIncidents({ incidents }: { readonly incidents: readonly IncidentRow
       )}
     </section>
   );
+}
+
+function rank({ kind }: IncidentRow): number {
+  return kind === 'failure' ? 0 : kind === 'warning' ? 1 : 2;
 }
 
 function Listeners(): JSX.Element {
