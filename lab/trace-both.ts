@@ -17,16 +17,14 @@ export interface TracedLab {
 const CONNECT_TIMEOUT_MS = 10_000;
 /** As `synscope connect --hold`: long enough for a reset that comes a little after the handshake. */
 const HOLD_MS = 400;
-/** Packets that are made by hand are over by then. */
+/** Several connections, and packets that are made by hand, are waited for: they are over by then. */
 const WAIT_MS = 4500;
 
 /** Traces a broken lab, as `synscope trace TARGET --client netns:… --server netns:… --via netns:…` does. */
 export async function traceLab(setting: Setting, signal?: AbortSignal): Promise<TracedLab> {
-  const { plan, lab, names, target, hosts } = setting;
-  const byHand = plan.attempt !== undefined && 'on' in plan.attempt;
+  const { plan, target, hosts } = setting;
+  const byHand = plan.attempt !== undefined && ('on' in plan.attempt || (plan.attempt.count ?? 1) > 1);
   const attempt = plan.attempt === undefined || 'on' in plan.attempt ? {} : plan.attempt;
-  // All but the last of several connects only prepare it.
-  if ((attempt.count ?? 1) > 1) await lab.connect('client', { ...attempt, count: attempt.count! - 1 }, names);
   const [client, router, server] = await Promise.all([
     openHost(hosts.client),
     openHost(hosts.router),

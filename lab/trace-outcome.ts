@@ -27,6 +27,13 @@ const ON_THE_WAY: ReadonlySet<PathLocation> = new Set([
   'icmp-from-router',
 ]);
 
+/** What the router itself says of a scenario that was made for those who cannot ask it. */
+const BY_ROUTER: Readonly<Record<string, readonly string[]>> = {
+  'icmp-suppressed': ['router-reject-route'],
+  'ecn-setup-syn-dropped': ['path-firewall-drop-syn'],
+  'return-path-lost': ['return-path-no-route'],
+};
+
 /** Compares what a trace found with the truth. `cause` is absent for a healthy host. */
 export function tracedOutcome(
   name: string,
@@ -65,7 +72,7 @@ function expectedOf({ expect }: ScenarioPlan, cause: Cause | undefined): readonl
   if (cause === undefined) return null;
   const place = expect?.place ?? cause.place;
   const sides = place === 'path' ? (['client', 'server'] as const) : [place];
-  return [...new Set([cause.id, ...sides.flatMap((side) => expect?.[side] ?? [])])];
+  return [...new Set([cause.id, ...(BY_ROUTER[cause.id] ?? []), ...sides.flatMap((side) => expect?.[side] ?? [])])];
 }
 
 function compare(

@@ -39,6 +39,8 @@ interface Voice {
   readonly remedies: Diagnosis['remedies'];
   readonly place: DiagnosisPlace | undefined;
   readonly diagnosis?: Diagnosis;
+  /** Of a router: the cause as its finding has it. */
+  readonly from?: CauseVerdict;
 }
 
 const RANK: Readonly<Record<string, number>> = { confirmed: 0, likely: 1 };
@@ -50,15 +52,24 @@ const RANK: Readonly<Record<string, number>> = { confirmed: 0, likely: 1 };
 export function joinAttempt(causes: readonly Cause[], input: JoinInput): Diagnosis {
   const { story, path, client, server } = input;
   const location = path === undefined || path.verdict.confidence === 'guess' ? undefined : path.verdict.location;
-  const phrase = story === undefined || path === undefined ? undefined : pathPhrase(story, path.verdict.location);
   const ends = [client, server].filter((end): end is EndView => end !== undefined);
   const voices: Voice[] = [
     ...ends.map((end) => voiceOf(causes, end, location)),
     ...input.routers.map(
-      ({ cause, evidence, remedies }): Voice => ({ speaker: 'router', cause, evidence, remedies, place: 'path' }),
+      ({ cause, evidence, remedies }): Voice => ({
+        speaker: 'router',
+        cause,
+        evidence,
+        remedies,
+        place: 'path',
+        from: cause,
+      }),
     ),
   ];
-  const lead = leadOf(voices, location);
+  const lead = withDetail(leadOf(voices, location), voices, location);
+  const holder = lead?.speaker === 'router' ? input.routers.find(({ cause }) => cause === lead.from) : undefined;
+  const phrase =
+    story === undefined || path === undefined ? undefined : pathPhrase(story, path.verdict.location, holder);
   const bare = story === undefined || path === undefined ? undefined : pathDiagnosis(story, path);
   const base = bare ?? client?.alone ?? server?.alone;
   if (base === undefined) throw new TypeError('an attempt of which nothing is known cannot be judged');
@@ -109,6 +120,30 @@ function leadOf(voices: readonly Voice[], location: PathLocation | undefined): V
   const order = ({ cause, speaker }: Voice): number =>
     (RANK[cause?.status ?? ''] ?? 9) * 10 + speakers.indexOf(speaker);
   return voices.filter(({ cause }) => cause !== null).toSorted((a, b) => order(a) - order(b))[0];
+}
+
+/** A router that dropped the packet tells where; what it means for the connection, the server may know better. */
+function withDetail(
+  lead: Voice | undefined,
+  voices: readonly Voice[],
+  location: PathLocation | undefined,
+): Voice | undefined {
+  if (
+    lead?.cause == null ||
+    lead.speaker !== 'router' ||
+    location === undefined ||
+    !isSaidByLocation(lead.cause.id, location)
+  )
+    return lead;
+  const { cause } = lead;
+  const other = voices.find((one) => one.speaker === 'server' && one.cause !== null && one.cause.id !== cause.id);
+  if (other?.cause == null || !isSaidByLocation(other.cause.id, location)) return lead;
+  const sentence = `${cause.sentence}; ${lowerFirst(other.cause.sentence)}`;
+  return {
+    ...lead,
+    cause: { ...other.cause, status: cause.status, sentence },
+    evidence: [...lead.evidence, ...other.evidence],
+  };
 }
 
 function sentenceOf(cause: CauseVerdict, phrase: string | undefined): string {

@@ -114,7 +114,7 @@ export function speakersFor(location: PathLocation | undefined): readonly (Side 
 /** Causes that say no more than where the attempt died: what both captures show makes them certain. */
 const SAID_BY_LOCATION: Readonly<Partial<Record<PathLocation, readonly string[]>>> = {
   'answer-lost': ['return-path-lost'],
-  'final-ack-lost': ['final-ack-lost'],
+  'final-ack-lost': ['final-ack-lost', 'syncookie-ack-lost'],
   'refused-by-middlebox': ['rst-injected'],
 };
 

@@ -22,6 +22,8 @@ export interface RouterCase {
 
 /** What a host between the two ends says of a packet that did not leave it. */
 export interface RouterFinding {
+  readonly name: string;
+  readonly packet: RouterCase['packet'];
   readonly cause: CauseVerdict;
   readonly evidence: readonly Evidence[];
   readonly remedies: readonly RemedyOffer[];
@@ -33,14 +35,16 @@ const PACKETS = { syn: 'SYN', 'syn-ack': 'SYN-ACK', ack: 'ACK' } as const;
 export function judgeRouter(router: RouterCase): RouterFinding | undefined {
   if (router.cameIn.length === 0 || router.wentOn.length > 0 || isTranslated(router)) return undefined;
   const [early, late] = filterHits(router);
-  return (
+  const said =
     (early === undefined ? undefined : byFilter(router, early)) ??
     byForwarding(router) ??
     byRoute(router) ??
     (late === undefined ? undefined : byFilter(router, late)) ??
-    byNeighbour(router)
-  );
+    byNeighbour(router);
+  return said && { ...said, name: router.name, packet: router.packet };
 }
+
+type Said = Omit<RouterFinding, 'name' | 'packet'>;
 
 function factOf<N extends FactName>({ facts }: RouterCase, name: N): FactMap[N] | undefined {
   const fact = facts[name];
@@ -66,7 +70,7 @@ function filterHits(router: RouterCase): [FilterHit | undefined, FilterHit | und
   return [stopping.find(isEarly), stopping.find((hit) => !isEarly(hit))];
 }
 
-function byFilter(router: RouterCase, hit: FilterHit): RouterFinding {
+function byFilter(router: RouterCase, hit: FilterHit): Said {
   const { name, packet, attempt } = router;
   const rejects = hit.verdict !== 'drop';
   const stateful = hit.conditions.some((one) => one.startsWith('ct-'));
@@ -112,7 +116,7 @@ function handleOf({ handle, tool }: FilterHit): string {
   return tool === 'nft' ? ` (handle ${handle})` : ` (number ${handle})`;
 }
 
-function byForwarding(router: RouterCase): RouterFinding | undefined {
+function byForwarding(router: RouterCase): Said | undefined {
   const { name, attempt, packet, cameIn } = router;
   const sysctls = factOf(router, 'sysctls');
   const route = factOf(router, 'incomingRoute');
@@ -142,7 +146,7 @@ function byForwarding(router: RouterCase): RouterFinding | undefined {
   };
 }
 
-function byRoute(router: RouterCase): RouterFinding | undefined {
+function byRoute(router: RouterCase): Said | undefined {
   const { name, attempt, packet } = router;
   const route = factOf(router, 'incomingRoute');
   if (route === undefined) return undefined;
@@ -219,7 +223,7 @@ function failureOf(
   }
 }
 
-function byNeighbour(router: RouterCase): RouterFinding | undefined {
+function byNeighbour(router: RouterCase): Said | undefined {
   const { name, attempt, packet } = router;
   const route = factOf(router, 'incomingRoute');
   if (route?.ok !== true || route.type === 'local') return undefined;

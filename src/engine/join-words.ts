@@ -1,6 +1,7 @@
 import type { Evidence, RemedyOffer } from '../model/diagnosis.ts';
 import type { PathLocation } from '../model/path.ts';
 import { formatQuantity } from '../model/text.ts';
+import type { RouterFinding } from './join-router.ts';
 import type { PathStory } from './path-story.ts';
 import { frameList } from './path-words.ts';
 
@@ -27,7 +28,13 @@ export function namedRemedies(remedies: readonly RemedyOffer[], name: string): R
 }
 
 /** The packets that show it, in short, to go before a cause: `the SYN reached web7 (#3) and no SYN-ACK left`. */
-export function pathPhrase({ near, far, last, points }: PathStory, location: PathLocation): string | undefined {
+export function pathPhrase(
+  { near, far, last, points }: PathStory,
+  location: PathLocation,
+  holder?: RouterFinding,
+): string | undefined {
+  const held = holder === undefined ? undefined : heldPhrase(points, holder);
+  if (held !== undefined) return held;
   const syn = (packets: readonly unknown[]): string => formatQuantity(packets.length, 'SYN');
   switch (location) {
     case 'lost-before-server': {
@@ -59,6 +66,15 @@ export function pathPhrase({ near, far, last, points }: PathStory, location: Pat
     default:
       return undefined;
   }
+}
+
+/** Where a host between the two ends did not send it on. */
+function heldPhrase(points: PathStory['points'], { name, packet }: RouterFinding): string | undefined {
+  const point = points.find((one) => one.name === name);
+  const packets = packet === 'syn' ? point?.syns : packet === 'ack' ? point?.acks : point?.answers;
+  if (packets === undefined || packets.length === 0) return undefined;
+  const what = formatQuantity(packets.length, packet === 'syn' ? 'SYN' : packet === 'ack' ? 'ACK' : 'SYN-ACK');
+  return `${what} came to ${name} (${frameList(packets)}) and ${packets.length === 1 ? 'did not leave it' : 'none left it'}`;
 }
 
 /** `Web7 has …`, as it goes on after another half of a sentence. */

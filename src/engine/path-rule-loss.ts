@@ -53,6 +53,8 @@ function whyTrusted(reason: string | undefined): string {
       return 'it holds traffic of this server, though only of one other client';
     case 'capture-loss':
       return 'it holds traffic of this server, though it missed some packets';
+    case 'complete':
+      return 'it was captured there all the time, on every interface, and none of them came';
     case 'rewritten':
       return 'sequence numbers are rewritten on the way, so the attempt may be there unrecognised';
     default:

@@ -14,7 +14,7 @@ export type BlindReason = 'outside-window' | 'server-unknown' | 'nothing-shared'
 export interface Absence {
   readonly trust: Trust;
   /** What limits the trust. */
-  readonly reason?: BlindReason | 'clock' | 'other-clients' | 'capture-loss' | 'rewritten' | 'unshared';
+  readonly reason?: BlindReason | 'clock' | 'other-clients' | 'capture-loss' | 'rewritten' | 'unshared' | 'complete';
   /** How many of the expected packets fall into the time that the capture covers. */
   readonly covered: number;
 }
@@ -87,7 +87,7 @@ export function absenceAt(
     const missing = comparison.rowOf[capture]![story]! < 0;
     if (missing && isnRewritten(comparison, capture))
       return { trust: 'guess', reason: 'rewritten', covered: expectedNs.length };
-    return { trust: complete, covered: expectedNs.length };
+    return { trust: complete, reason: 'complete', covered: expectedNs.length };
   }
   const { rows } = comparison.columns[anchor]!;
   const base = comparison.rowOf[anchor]![story]! * ROW;
