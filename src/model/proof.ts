@@ -25,4 +25,6 @@ export interface Proof {
   /** SYNs sent to the copy. */
   readonly replays: number;
   readonly elapsedMs: number;
+  /** Changes that were tried; all that are neither guilty nor among the alternatives make no difference. */
+  readonly tried: number;
 }

@@ -1,3 +1,5 @@
+import type { ProofElement } from '../model/proof.ts';
+import { type SearchQuestion, type SearchResult, search, type Verification, verify } from './search.ts';
 import type { Explanation, Fidelity, Replay, SynSpec } from './syn.ts';
 import type { Twin } from './twin.ts';
 
@@ -9,6 +11,18 @@ export interface Operations {
   readonly replay: Operation<SynSpec, Replay>;
   readonly explain: Operation<SynSpec, Explanation>;
   readonly fidelity: Operation<undefined, Fidelity>;
+  /** What has to be different for the SYN to be answered. */
+  readonly search: Operation<SearchQuestion, SearchResult>;
+  /** Whether some changes alone bring the answer; the twin keeps them. Undefined when it has no such elements. */
+  readonly verify: Operation<VerifyQuestion, Verification | undefined>;
+}
+
+/** What is to be verified. */
+export interface VerifyQuestion {
+  readonly syn: SynSpec;
+  readonly elements: readonly ProofElement[];
+  /** As in {@link SearchQuestion}, when only a burst showed the drop; else 0. */
+  readonly burst: number;
 }
 
 /** What the process of a twin does for each operation. */
@@ -16,6 +30,8 @@ export const OPERATIONS: Operations = {
   replay: (twin, syn) => twin.replay(syn),
   explain: (twin, syn) => twin.explain(syn),
   fidelity: (twin) => twin.fidelity(),
+  search: (twin, question) => search(twin, question),
+  verify: (twin, { syn, elements, burst }) => verify(twin, syn, elements, burst),
 };
 
 /** What an operation is asked. */

@@ -43,6 +43,8 @@ export interface SearchResult {
   readonly isCut: boolean;
   /** After all changes were taken back the twin no longer behaved as before: what was found has to be verified on a fresh one. */
   readonly isWorn: boolean;
+  /** SYNs sent. */
+  readonly replays: number;
   /** Only when the SYN was answered at first: how many of a burst were. */
   readonly burst?: { readonly sent: number; readonly answered: number };
 }
@@ -58,17 +60,23 @@ export function search(twin: Twin, { syn, timeoutMs, burst }: SearchQuestion): S
   const bench = new Bench(twin, syn);
   try {
     if (!baseline.isAnswered) return new Search(bench, deadline, (changes) => bench.try(changes)).run(baseline);
-    if (burst === 0) return unsearched(baseline);
+    if (burst === 0) return unsearched(twin, baseline);
     const replays = twin.burst(syn, burst);
     const counts = { sent: replays.length, answered: replays.filter(({ isAnswered }) => isAnswered).length };
     const last = replays.at(-1);
-    if (last === undefined || last.isAnswered) return { ...unsearched(baseline), burst: counts };
+    if (last === undefined || last.isAnswered) return { ...unsearched(twin, baseline), burst: counts };
     const ofBurst = (changes: readonly Intervention[]): Replay =>
       bench.trial(changes, () => twin.burst(bench.syn, burst).at(-1) ?? last);
     return { ...new Search(bench, deadline, ofBurst, isOfLimits).run(last), baseline, burst: counts };
   } finally {
     bench.close();
   }
+}
+
+/** One SYN before and after some changes. */
+export interface Verification {
+  readonly before: Replay;
+  readonly after: Replay;
 }
 
 /**
@@ -80,7 +88,7 @@ export function verify(
   syn: SynSpec,
   elements: readonly ProofElement[],
   burst: number,
-): { readonly before: Replay; readonly after: Replay } | undefined {
+): Verification | undefined {
   const ask = (one: SynSpec): Replay => (burst === 0 ? twin.replay(one) : twin.burst(one, burst).at(-1)!);
   const before = ask(syn);
   const bench = new Bench(twin, syn);
@@ -104,8 +112,9 @@ export function choose(
   return chosen.length === keys.size ? chosen : undefined;
 }
 
-function unsearched(baseline: Replay): SearchResult {
-  return { baseline, flips: [], tried: 0, inGroups: 0, refused: [], isCut: false, isWorn: false };
+function unsearched(twin: Twin, baseline: Replay): SearchResult {
+  const { replays } = twin;
+  return { baseline, replays, flips: [], tried: 0, inGroups: 0, refused: [], isCut: false, isWorn: false };
 }
 
 /** What a burst can use up: what rules count, and the queues of the listener. */
@@ -156,7 +165,8 @@ class Search {
       inGroups: this.inGroups,
       refused: [...bench.refused].map(([{ element }, why]) => `${element.kind} ${element.element}: ${why}`),
       isCut: this.isCut,
-      isWorn: this.attempt([]).reply !== baseline.reply,
+      replays: bench.twin.replays,
+      isWorn: bench.isWorn || this.attempt([]).reply !== baseline.reply,
     };
   }
 
@@ -181,7 +191,7 @@ class Search {
   }
 
   private does(changes: readonly Intervention[]): boolean {
-    if (performance.now() > this.deadline) {
+    if (this.bench.isWorn || performance.now() > this.deadline) {
       this.isCut = true;
       return false;
     }

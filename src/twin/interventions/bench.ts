@@ -22,6 +22,8 @@ export class Bench {
   readonly legacy: LegacySwitch;
   readonly routing: NetlinkSocket;
   readonly routes: RouteBook;
+  /** A change could not be taken back: what follows says nothing. */
+  isWorn = false;
   /** Changes that could not be made, with why: nothing is known of them. */
   readonly refused: Map<Intervention, string> = new Map();
 
@@ -66,8 +68,7 @@ export class Bench {
   /** Takes changes back, in the opposite order. */
   takeBack(changes: readonly Intervention[]): void {
     for (const change of [...changes].reverse()) change.revert(this);
-    this.filters.sync();
-    this.legacy.sync();
+    this.isWorn ||= this.filters.sync() !== undefined || this.legacy.sync() !== undefined;
     if (changes.some(({ disturbs }) => disturbs === true)) this.routes.restore();
     this.twin.clean();
   }

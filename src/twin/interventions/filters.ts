@@ -155,7 +155,7 @@ export class FilterSwitch {
     const requests = filled.flatMap((entry) => {
       const gone = this.goneElements.get(entry);
       const kept = entry.elements.filter((element) => gone?.has(element) !== true);
-      return [flushSet(entry.set), ...addElements(entry.set, kept)];
+      return [flushSet(entry.set), ...addElements(entry.set, inOrder(kept))];
     });
     this.send(requests, new Map());
   }
@@ -183,7 +183,7 @@ export class FilterSwitch {
           set.table === rule.table &&
           rule.sets.includes(set.name),
       )
-      .flatMap(({ set, elements }, index) => makeSet(set, elements, (id << 8) + index + 1));
+      .flatMap(({ set, elements }, index) => makeSet(set, inOrder(elements), (id << 8) + index + 1));
   }
 
   private elementRequests(): NetlinkRequest[] {
@@ -191,8 +191,8 @@ export class FilterSwitch {
     for (const entry of new Set([...this.isGone.keys(), ...this.goneElements.keys()])) {
       const was = this.isGone.get(entry) ?? EMPTY;
       const shall = this.goneElements.get(entry) ?? EMPTY;
-      requests.push(...deleteElements(entry.set, inOrder(entry, difference(shall, was))));
-      requests.push(...addElements(entry.set, inOrder(entry, difference(was, shall))));
+      requests.push(...deleteElements(entry.set, inOrder(difference(shall, was))));
+      requests.push(...addElements(entry.set, inOrder(difference(was, shall))));
     }
     return requests;
   }
@@ -214,10 +214,14 @@ export class FilterSwitch {
 
 const EMPTY: ReadonlySet<NftElement> = new Set();
 
-/** Elements in the order of the set: the two ends of a range belong together. */
-function inOrder({ elements }: SetEntry, wanted: readonly NftElement[]): NftElement[] {
-  const chosen = new Set(wanted);
-  return elements.filter((element) => chosen.has(element));
+/** Elements as the kernel takes them: ranges in ascending order, each with its beginning before its end. */
+function inOrder(elements: readonly NftElement[]): NftElement[] {
+  return [...elements].sort(byKey);
+}
+
+/** The order of elements of a set of ranges: where one range ends and the next begins, the end comes first. */
+export function byKey(a: NftElement, b: NftElement): number {
+  return Buffer.compare(a.key, b.key) || Number(b.isIntervalEnd) - Number(a.isIntervalEnd);
 }
 
 function difference<T>(from: ReadonlySet<T>, without: ReadonlySet<T>): T[] {

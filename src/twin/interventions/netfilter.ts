@@ -1,7 +1,7 @@
 import { NF_DROP, NFT_SET, type NftElement } from '../../formats/netlink/nftables.ts';
 import { canonicalFromBytes } from '../../formats/wire/canonical-address.ts';
 import type { Bench } from './bench.ts';
-import type { RuleEntry, SetEntry } from './filters.ts';
+import { byKey, type RuleEntry, type SetEntry } from './filters.ts';
 import type { Intervention } from './intervention.ts';
 import type { LegacyRules } from './legacy.ts';
 import { familyName, NftNames } from './nft-names.ts';
@@ -101,9 +101,7 @@ function elementOf(entry: SetEntry, range: readonly NftElement[]): Intervention 
 function ranges({ set, elements }: SetEntry): (readonly NftElement[])[] {
   if ((set.flags & NFT_SET.interval) === 0) return elements.map((element) => [element]);
   if (elements.some(({ keyEnd }) => keyEnd !== undefined)) return elements.map((element) => [element]);
-  const sorted = [...elements].sort(
-    (a, b) => Buffer.compare(a.key, b.key) || Number(b.isIntervalEnd) - Number(a.isIntervalEnd),
-  );
+  const sorted = [...elements].sort(byKey);
   return sorted.flatMap((element, index) => {
     if (element.isIntervalEnd) return [];
     const next = sorted[index + 1];

@@ -3,7 +3,7 @@ import type { Intervention } from './intervention.ts';
 
 /** Settings that say nothing of whether a SYN is answered, or only how long something takes. */
 const IRRELEVANT =
-  /accept_dad|addr_gen_mode|\/mtu$|hop_limit|base_reachable|router_solicit|regen_|temp_|_time|_ms$|stable_secret|icmp_ratelimit|icmp\/ratelimit|ratemask|unres_qlen|gc_|mc_forwarding|somaxconn|tcp_[rw]?mem|udp_|congestion/;
+  /accept_dad|addr_gen_mode|\/mtu$|hop_limit|base_reachable|router_solicit|regen_|temp_|_time|_ms$|stable_secret|icmp_ratelimit|icmp\/ratelimit|ratemask|unres_qlen|gc_|mc_forwarding|somaxconn|nf_conntrack_(?:count|max|buckets)|tcp_[rw]?mem|udp_|congestion/;
 /** Writing it sets it for all interfaces; what each has is what counts. */
 const SETS_ALL = /\/conf\/all\/(disable_ipv6|forwarding)$/;
 /** Turning IPv6 off takes addresses and routes away. */

@@ -1,0 +1,190 @@
+import { trackCapture } from '../collect/track-capture.ts';
+import type { FrameBatch, FrameReader } from '../formats/pcap/frames.ts';
+import { canonicalAddress } from '../formats/wire/canonical-address.ts';
+import { dissect } from '../formats/wire/dissect.ts';
+import { createLayers } from '../formats/wire/layers.ts';
+import { materialize } from '../handshake/materialize.ts';
+import { isFailure } from '../handshake/outcome.ts';
+import { readCapture } from '../host/capture-input.ts';
+import { InputError } from '../model/errors.ts';
+import { formatEndpoint } from '../model/flow.ts';
+import type { Handshake } from '../model/handshake.ts';
+import type { HostState } from '../twin/state.ts';
+import type { SynSpec } from '../twin/syn.ts';
+
+/** Which attempt of a capture is meant. */
+export interface CapturedSynQuery {
+  readonly file: string;
+  readonly port: number;
+  readonly address?: string;
+  readonly from?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** A SYN of a capture that was not answered as it should. */
+export interface CapturedSyn {
+  readonly handshake: Handshake;
+  /** The bytes of its first packet, and of what kind of link they are. */
+  readonly bytes: Uint8Array;
+  readonly linkType: number;
+  /** Name of the interface, where the capture tells it. */
+  readonly device?: string;
+  /** MAC addresses of the frames of the capture: whose it is. */
+  readonly macs: ReadonlySet<string>;
+}
+
+/** LINKTYPE_ values: Ethernet, and the two kinds of Linux cooked captures. */
+const LINKTYPE_ETHERNET = 1;
+const LINKTYPE_SLL = 113;
+const LINKTYPE_SLL2 = 276;
+const MAX_MACS = 4096;
+
+/**
+ * Finds the first failed attempt to a port in a capture.
+ * @throws InputError when there is none, ParseError as `readCapture` does.
+ */
+export async function findCapturedSyn(query: CapturedSynQuery): Promise<CapturedSyn> {
+  const { file, port, signal } = query;
+  const options = signal === undefined ? {} : { signal };
+  const address = query.address === undefined ? undefined : canonicalAddress(query.address)?.address;
+  const from = query.from === undefined ? undefined : canonicalAddress(query.from.split('%')[0] ?? '')?.address;
+  let found: Handshake | undefined;
+  let others = 0;
+  await trackCapture(file, options, (tracker, row, baseNs) => {
+    if (found !== undefined) return;
+    const handshake = materialize(tracker.table, row, baseNs);
+    const { client, server, outcome } = handshake;
+    if (server.port !== port || (address !== undefined && server.address !== address)) return;
+    if (from !== undefined && client.address !== from) return;
+    if (isFailure(outcome) && handshake.segments[0]?.direction === 'to-server') found = handshake;
+    else others += 1;
+  });
+  if (found === undefined) {
+    throw new InputError({
+      code: 'no-failed-attempt',
+      message: `${file} holds no failed attempt to port ${port}${from === undefined ? '' : ` from ${from}`}${others > 0 ? `; ${others} others were answered` : ''}.`,
+      hint: 'Name the port as the server has it, or give the client with --from and leave --pcap out.',
+    });
+  }
+  const frame = found.segments.find(({ direction }) => direction === 'to-server')?.frame ?? 1;
+  const packet = await readPacket(file, frame, options);
+  return { handshake: found, ...packet };
+}
+
+async function readPacket(
+  file: string,
+  frame: number,
+  options: { readonly signal?: AbortSignal },
+): Promise<Omit<CapturedSyn, 'handshake'>> {
+  let bytes: Uint8Array = new Uint8Array(0);
+  let linkType = -1;
+  let device: string | undefined;
+  const macs = new Set<string>();
+  const take = (reader: FrameReader, view: DataView, batch: FrameBatch, first: number): void => {
+    for (let index = 0; index < batch.count; index++) {
+      const start = batch.dataOffset[index]!;
+      const captured = batch.capturedBytes[index]!;
+      const one = reader.interfaces[batch.interfaceId[index]!];
+      if (one?.linkType === LINKTYPE_ETHERNET && captured >= 12 && macs.size < MAX_MACS) {
+        macs.add(macAt(view, start)).add(macAt(view, start + 6));
+      }
+      if (first + index !== frame) continue;
+      bytes = new Uint8Array(view.buffer.slice(view.byteOffset + start, view.byteOffset + start + captured));
+      linkType = one?.linkType ?? -1;
+      device = one?.name;
+    }
+  };
+  await readCapture(file, take, options);
+  return { bytes, linkType, macs, ...(device === undefined ? {} : { device }) };
+}
+
+/** A SYN as a twin is asked about it, with what is said beside the verdict. */
+export interface SpecifiedSyn {
+  readonly syn: SynSpec;
+  readonly assumptions: readonly string[];
+}
+
+/** The SYN of a capture as it came to a host: the packet itself where the capture was made there. */
+export function specify({ handshake, bytes, linkType, device, macs }: CapturedSyn, state: HostState): SpecifiedSyn {
+  const { client, server } = handshake;
+  const syn: SynSpec = {
+    family: client.address.includes(':') ? 6 : 4,
+    source: client.address,
+    sourcePort: client.port,
+    destination: server.address,
+    destinationPort: server.port,
+  };
+  const own = new Set(state.links.flatMap(({ linkAddress }) => linkAddress ?? []));
+  const isHere = state.addresses.some(({ address }) => address === server.address);
+  const layers = createLayers();
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  dissect(view, 0, bytes.length, linkType, layers);
+  const isWhole =
+    layers.ipOffset + ipLength(view, layers.ipOffset, layers.ipVersion) <= bytes.length && layers.tunnelCount === 0;
+  const named = device !== undefined && state.links.some(({ name }) => name === device) ? { device } : {};
+  if (!isWhole) {
+    return {
+      syn: { ...syn, ...named },
+      assumptions: ['the SYN is made anew: the capture does not hold the whole of it, or holds it in a tunnel'],
+    };
+  }
+  if (linkType === LINKTYPE_ETHERNET) {
+    if (![...macs].some((mac) => own.has(mac))) {
+      return {
+        syn,
+        assumptions: [
+          'the capture was made on another host (no MAC address of this one is in it): the SYN is made anew',
+        ],
+      };
+    }
+    const to = macAt(view, 0);
+    const link = state.links.find(({ linkAddress }) => linkAddress === to);
+    const on = link === undefined ? named : { device: link.name };
+    return { syn: { ...syn, ...on, frame: Buffer.from(bytes).toString('hex') }, assumptions: [] };
+  }
+  const packet = Buffer.from(bytes.subarray(layers.ipOffset)).toString('hex');
+  if (!isHere && linkType !== LINKTYPE_SLL && linkType !== LINKTYPE_SLL2) return { syn, assumptions: [] };
+  const mac = cookedSender(view, linkType);
+  const index = linkType === LINKTYPE_SLL2 ? view.getUint32(4) : undefined;
+  const came = index === undefined ? undefined : state.links.find((link) => link.index === index)?.name;
+  return {
+    syn: {
+      ...syn,
+      ...named,
+      ...(came === undefined ? {} : { device: came }),
+      ...(mac === undefined ? {} : { sourceMac: mac }),
+      packet,
+    },
+    assumptions: [],
+  };
+}
+
+/** Bytes of an IP packet by its header; beyond any capture when it cannot be told. */
+function ipLength(view: DataView, at: number, version: number): number {
+  if (version === 4 && at + 4 <= view.byteLength) return view.getUint16(at + 2);
+  if (version === 6 && at + 6 <= view.byteLength) return 40 + view.getUint16(at + 4);
+  return Number.POSITIVE_INFINITY;
+}
+
+/** The sender's MAC address of a packet that came in, in a Linux cooked capture. */
+function cookedSender(view: DataView, linkType: number): string | undefined {
+  if (linkType === LINKTYPE_SLL && view.byteLength >= 16) {
+    return view.getUint16(0) === 0 && view.getUint16(4) === 6 ? macAt(view, 6) : undefined;
+  }
+  if (linkType !== LINKTYPE_SLL2 || view.byteLength < 20) return undefined;
+  return view.getUint8(10) === 0 && view.getUint8(11) === 6 ? macAt(view, 12) : undefined;
+}
+
+function macAt(view: DataView, at: number): string {
+  return Array.from({ length: 6 }, (_, index) =>
+    view
+      .getUint8(at + index)
+      .toString(16)
+      .padStart(2, '0'),
+  ).join(':');
+}
+
+/** In a sentence: `10.0.0.7 port 40000 to 10.0.0.1 port 443`. */
+export function synText({ source, destination, destinationPort }: SynSpec): string {
+  return `a SYN from ${source} to ${formatEndpoint({ address: destination, port: destinationPort })}`;
+}

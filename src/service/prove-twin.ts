@@ -1,0 +1,176 @@
+import type { Proof } from '../model/proof.ts';
+import type { Flip, SearchResult } from '../twin/search.ts';
+import type { HostState } from '../twin/state.ts';
+import type { Fidelity, SynSpec, TwinRole } from '../twin/syn.ts';
+import { TwinProcess } from '../twin/twin-process.ts';
+
+/** How a proof is sought. */
+export interface ProveInTwinOptions {
+  readonly state: HostState;
+  readonly syn: SynSpec;
+  readonly role: TwinRole;
+  /** A real attempt failed; else it is only asked whether one would. */
+  readonly isObserved: boolean;
+  /** Said beside the verdict. */
+  readonly assumptions: readonly string[];
+  /** No new change is tried after so long. */
+  readonly timeoutMs: number;
+  /** Started before, to save time. */
+  readonly twins?: readonly Promise<TwinProcess>[];
+  readonly onProgress?: (text: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What the copies of a host showed. */
+export interface TwinFindings {
+  readonly proof: Proof;
+  readonly search: SearchResult;
+  /** What the proof blames, when it blames something. */
+  readonly flip?: Flip;
+  readonly fidelity?: Fidelity;
+}
+
+/** So many SYNs in a row show whether something counts them. */
+const BURST = 64;
+/** So many ways to get an answer are verified, each on a twin of its own, before none is blamed. */
+const MAX_VERIFIED = 5;
+const MAX_ALTERNATIVES = 8;
+/** Left out of a copy, and of no use to an answer. */
+const HARMLESS =
+  /^settings that this kernel does not take|^the user \S+ of listeners|the copy has a plain device in its place$/;
+/** A table of connections that is so full refuses new ones. */
+const NEARLY_FULL = 0.95;
+
+/** Replays a SYN to copies of a host, and finds what has to be different for it to be answered. */
+export async function proveInTwin(options: ProveInTwinOptions): Promise<TwinFindings> {
+  const startMs = performance.now();
+  const twins = new TwinPool(options);
+  const stop = (): void => void twins.close();
+  options.signal?.addEventListener('abort', stop, { once: true });
+  try {
+    options.signal?.throwIfAborted();
+    options.onProgress?.('Building a copy of the host');
+    const first = await twins.build();
+    // Compared on a twin of its own, while the search changes the first.
+    const second = twins.build();
+    const comparing = second.then(({ twin }) => twin.ask('fidelity', undefined)).catch(() => undefined);
+    options.onProgress?.('Replaying the SYN, and changing one thing at a time');
+    const search = await first.twin.ask('search', {
+      syn: options.syn,
+      timeoutMs: options.timeoutMs,
+      burst: options.isObserved && options.role === 'server' ? BURST : 0,
+    });
+    const fidelity = await comparing;
+    const flip = await verified(options, search, twins, second);
+    const notCopied = [...first.summary.notCopied.filter((what) => !HARMLESS.test(what)), ...nearlyFull(options.state)];
+    const proof: Proof = {
+      outcome: flip !== undefined ? 'proven' : outcomeOf(search, notCopied),
+      guilty: flip?.elements ?? [],
+      alternatives: search.flips
+        .filter((one) => one !== flip)
+        .slice(0, MAX_ALTERNATIVES)
+        .map(({ elements }) => elements),
+      assumptions: assumptionsOf(options, first.summary.assumptions, search, flip, fidelity, twins.limits),
+      notCopied,
+      replays: twins.replays + search.replays,
+      elapsedMs: performance.now() - startMs,
+      tried: search.tried,
+    };
+    return {
+      proof,
+      search,
+      ...(flip === undefined ? {} : { flip }),
+      ...(fidelity === undefined ? {} : { fidelity }),
+    };
+  } finally {
+    options.signal?.removeEventListener('abort', stop);
+    await twins.close();
+  }
+}
+
+/** Built copies, each in a process of its own; all end together. */
+class TwinPool {
+  replays = 0;
+  limits: readonly string[] = [];
+  private readonly options: ProveInTwinOptions;
+  private readonly ready: Promise<TwinProcess>[];
+  private readonly all: TwinProcess[] = [];
+  private isClosed = false;
+
+  constructor(options: ProveInTwinOptions) {
+    this.options = options;
+    this.ready = [...(options.twins ?? [TwinProcess.start(), TwinProcess.start()])];
+    for (const twin of this.ready) twin.catch(() => undefined);
+  }
+
+  async build(): Promise<{ twin: TwinProcess; summary: Awaited<ReturnType<TwinProcess['build']>> }> {
+    const { state, role, syn } = this.options;
+    const twin = await (this.ready.shift() ?? TwinProcess.start());
+    this.all.push(twin);
+    this.limits = twin.limits;
+    if (this.isClosed) await twin.close();
+    return { twin, summary: await twin.build(state, { role, syn }) };
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    const unused = await Promise.allSettled(this.ready);
+    this.all.push(...unused.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])));
+    await Promise.all(this.all.map((twin) => twin.close()));
+  }
+}
+
+/** The best set of changes that brings the answer on a fresh copy as well, made alone. */
+async function verified(
+  { syn, onProgress }: ProveInTwinOptions,
+  { flips, burst }: SearchResult,
+  twins: TwinPool,
+  fresh: ReturnType<TwinPool['build']>,
+): Promise<Flip | undefined> {
+  let next: ReturnType<TwinPool['build']> | undefined = fresh;
+  for (const flip of flips.slice(0, MAX_VERIFIED)) {
+    onProgress?.('Verifying it on a fresh copy');
+    const { twin } = await (next ?? twins.build());
+    next = undefined;
+    const shown = await twin.ask('verify', { syn, elements: flip.elements, burst: burst === undefined ? 0 : BURST });
+    twins.replays += 2;
+    if (shown !== undefined && !shown.before.isAnswered && shown.after.isAnswered) return flip;
+  }
+  return undefined;
+}
+
+function outcomeOf({ baseline, burst }: SearchResult, notCopied: readonly string[]): Proof['outcome'] {
+  const isStopped = burst !== undefined && burst.answered < burst.sent;
+  return baseline.isAnswered && !isStopped && notCopied.length === 0 ? 'acquitted' : 'not-reproduced';
+}
+
+function nearlyFull({ conntrack: { count, max } }: HostState): string[] {
+  if (count === undefined || max === undefined || max === 0 || count < max * NEARLY_FULL) return [];
+  return [`the table of tracked connections, which is full (${count} of ${max})`];
+}
+
+function assumptionsOf(
+  { assumptions }: ProveInTwinOptions,
+  ofTwin: readonly string[],
+  { baseline, isCut, isWorn, inGroups, refused, burst }: SearchResult,
+  flip: Flip | undefined,
+  fidelity: Fidelity | undefined,
+  limits: readonly string[],
+): string[] {
+  const said = [...assumptions, ...ofTwin, ...(flip?.assumed ?? baseline.assumed)];
+  if (burst !== undefined && flip !== undefined) {
+    said.push(`the first SYN of a burst is answered; number ${burst.sent} is not`);
+  }
+  if (inGroups > 0) said.push(`${inGroups} changes were tried only in groups, in which they made no difference`);
+  if (refused.length > 0) said.push(`${refused.length} changes could not be made: ${refused.slice(0, 3).join('; ')}`);
+  if (isCut) said.push('the time was over before every change was tried');
+  if (isWorn) said.push('a change could not be taken back; the verdict was verified on a fresh copy');
+  if (fidelity !== undefined) said.push(fidelityText(fidelity));
+  return [...new Set([...said, ...limits])];
+}
+
+/** How much of the host is in its copy, in words. */
+function fidelityText({ equal, total, differences }: Fidelity): string {
+  if (differences.length === 0) return `the copy equals the host in all of ${total} elements`;
+  return `the copy equals the host in ${equal} of ${total} elements; it differs in: ${differences.slice(0, 3).join('; ')}`;
+}
