@@ -1,6 +1,7 @@
 import { openHost } from '../host/open-host.ts';
 import type { CaptureReport } from '../model/diagnosis.ts';
 import { type ConnectOptions, diagnoseConnect } from '../service/diagnose-connect.ts';
+import { rememberFaults } from '../service/fix-memory.ts';
 import type { HostCommandOptions } from './host-options.ts';
 import { OutputBuffer } from './output.ts';
 import { statusLine } from './status-line.ts';
@@ -16,6 +17,7 @@ export async function runConnect(
   try {
     const report = await diagnoseConnect({ ...request, host, onStep: (text) => status.draw(text) });
     status.clear();
+    rememberFaults(report, 'client');
     await writeReports(report, options, new OutputBuffer());
     return report;
   } finally {

@@ -45,7 +45,7 @@ export function renderFixScreen(
           'bad-strong',
           `${capital(cannot.reason)}${cannot.hint === undefined ? '.' : `: ${cannot.hint}.`}`,
         ),
-    result === undefined ? [] : renderResult(result, page),
+    result === undefined ? [] : renderResult(result, report.host, page),
   ];
   return blocks
     .filter((block) => block.length > 0)
@@ -169,9 +169,14 @@ function shown(words: readonly string[]): string {
     : quoteCommand(words);
 }
 
-function renderResult({ id, outcome, statement, persisted }: NonNullable<FixReport['result']>, page: Page): Span[][] {
+function renderResult(
+  { id, outcome, statement, persisted, undid }: NonNullable<FixReport['result']>,
+  host: string,
+  page: Page,
+): Span[][] {
   const { glyphs } = page.theme;
-  const undo = `Repair ${id}; to take it back: synscope fix --undo ${id}`;
+  const undo = `Repair ${id}; to take it back: synscope fix --undo ${id}${onHost(host)}`;
+  if (undid !== undefined) return line(page, glyphs.check, 'good-strong', `Repair ${undid} is undone: ${statement}.`);
   if (outcome === 'verified') {
     return [
       ...line(page, glyphs.check, 'good-strong', `Repaired and verified: ${statement}.`),
@@ -201,7 +206,7 @@ function renderJournal(records: readonly RepairRecord[], page: Page): Span[][] {
         page,
         ' ',
         'dim',
-        `${title} (by ${by === 'person' ? 'hand' : 'policy'}): ${statement}${undoable ? `. To take it back: synscope fix --undo ${id}${host === 'local' ? '' : ` --on ${host}`}` : ''}`,
+        `${title}${by === 'policy' ? ' (by policy)' : ''}: ${statement}${undoable ? `. To take it back: synscope fix --undo ${id}${onHost(host)}` : ''}`,
       ),
     ];
   });
@@ -215,6 +220,10 @@ function line(
 ): Span[][] {
   const textStyle = style === 'good-strong' || style === 'bad-strong' ? style : 'plain';
   return wrapHanging([theme.span(`${mark} `, style)], [theme.span(text, textStyle)], columns);
+}
+
+function onHost(host: string): string {
+  return host === 'local' ? '' : ` --on ${host}`;
 }
 
 function capital(text: string): string {

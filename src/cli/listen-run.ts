@@ -2,6 +2,7 @@ import { openHost } from '../host/open-host.ts';
 import type { CaptureReport } from '../model/diagnosis.ts';
 import { formatCount } from '../model/text.ts';
 import { diagnoseListen, type ListenOptions, type WatchProgress } from '../service/diagnose-listen.ts';
+import { rememberFaults } from '../service/fix-memory.ts';
 import type { HostCommandOptions } from './host-options.ts';
 import { OutputBuffer } from './output.ts';
 import { statusLine } from './status-line.ts';
@@ -24,6 +25,7 @@ export async function runListen(
       onProgress: (progress) => status.draw(watchText(progress)),
     });
     status.clear();
+    rememberFaults(report, 'server');
     await writeReports(report, options, new OutputBuffer());
     return report;
   } finally {

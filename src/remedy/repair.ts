@@ -50,6 +50,8 @@ export interface RepairResult {
   readonly statement: string;
   /** Where the lasting form was written. */
   readonly persisted?: string;
+  /** The repair that was taken back, of an undo. */
+  readonly undid?: string;
 }
 
 /** What commands and undoing may take, besides the verification. */
@@ -143,16 +145,27 @@ async function keep(request: RepairRequest, timer: DeadManTimer, { statement }: 
   journal.append(id, { entry: 'verified', statement });
   if (!(await timer.disarm())) return rollBack(request, timer, 'it took too long to verify it');
   journal.append(id, { entry: 'disarmed' });
-  if (persist !== undefined) {
-    const backup = await writePersistent(host, persist, id, (made) =>
-      journal.append(id, { entry: 'persisting', file: persist, ...(made === undefined ? {} : { backup: made }) }),
+  const unwritten = persist === undefined ? undefined : await makeLast(request, persist);
+  // Before the end: nobody looks for the directory of a repair that is over.
+  await timer.remove();
+  const told = unwritten === undefined ? statement : `${statement}; but it will not last: ${unwritten}`;
+  journal.append(id, { entry: 'end', outcome: 'verified', statement: told });
+  const isWritten = persist !== undefined && unwritten === undefined;
+  return { id, outcome: 'verified', statement: told, ...(isWritten ? { persisted: persist.path } : {}) };
+}
+
+/** Writes the lasting form. @returns why it could not be written. */
+async function makeLast({ host, id, journal }: RepairRequest, file: PersistentChange): Promise<string | undefined> {
+  try {
+    await writePersistent(host, file, id, (backup) =>
+      journal.append(id, { entry: 'persisting', file, ...(backup === undefined ? {} : { backup }) }),
     );
     journal.append(id, { entry: 'persisted' });
-    void backup;
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    return error.message;
   }
-  journal.append(id, { entry: 'end', outcome: 'verified', statement });
-  await timer.remove();
-  return { id, outcome: 'verified', statement, ...(persist === undefined ? {} : { persisted: persist.path }) };
 }
 
 async function rollBack(request: RepairRequest, timer: DeadManTimer, why: string): Promise<RepairResult> {
@@ -174,8 +187,8 @@ async function rollBack(request: RepairRequest, timer: DeadManTimer, why: string
   const cannot = final.map(({ text, cannotUndo }) => `"${text}" stays: ${cannotUndo}`);
   const outcome = left.length === 0 ? 'rolled-back' : 'failed';
   const statement = [why, ...cannot, ...(left.length === 0 ? [] : [leftoverText(left)])].join('. ');
-  journal.append(id, { entry: 'end', outcome, statement });
   await timer.remove();
+  journal.append(id, { entry: 'end', outcome, statement });
   return { id, outcome, statement };
 }
 

@@ -23,6 +23,8 @@ export interface PlanOptions {
 type Blocked = RepairPlan['blocked'][number];
 
 interface Refined {
+  /** What the remedy is called where it is known better than the diagnosis could. */
+  readonly title?: string;
   readonly changes: readonly Change[];
   readonly evidence?: GatewayEvidence;
   readonly reasons: readonly string[];
@@ -37,7 +39,8 @@ interface Refined {
 export async function planRepair(host: Host, fault: Fault, options: PlanOptions): Promise<RepairPlan | undefined> {
   const offer = chooseRemedy(fault.remedies, options.remedyId);
   if (offer === undefined) return undefined;
-  const { changes, evidence, reasons, checks, blocked } = await refine(host, offer, options);
+  const refined = await refine(host, offer, options);
+  const { changes, evidence, reasons, checks, blocked } = refined;
   const prepared = blocked.length > 0 ? { steps: [], blocked: [] } : await prepare(host, changes, options);
   const steps = prepared.steps.filter(({ change }) => change.kind !== 'advice');
   const advice = changes.flatMap((change) => (change.kind === 'advice' ? [change.text] : []));
@@ -46,7 +49,7 @@ export async function planRepair(host: Host, fault: Fault, options: PlanOptions)
     cause: { id: fault.cause.id, status: fault.cause.status, title: fault.cause.title },
     sentence: fault.sentence,
     host: host.spec,
-    remedy: { id: offer.id, title: offer.title, risk: offer.risk, auto: offer.auto ?? 'never' },
+    remedy: { id: offer.id, title: refined.title ?? offer.title, risk: offer.risk, auto: offer.auto ?? 'never' },
     steps,
     advice,
     reasons,
@@ -87,6 +90,7 @@ async function refine(host: Host, offer: RemedyOffer, options: PlanOptions): Pro
     const { metric: _, ...rest } = change;
     return {
       changes: withChange({ ...rest, via: gateway, ...(placed === undefined ? {} : { device: placed }) }),
+      title: offer.title.split(/[:,] /)[0] ?? offer.title,
       reasons: [`${gateway}: you named it`],
       checks,
       blocked: checks.flatMap(({ ok, statement }) => (ok ? [] : [{ reason: statement }])),
@@ -111,6 +115,7 @@ async function refine(host: Host, offer: RemedyOffer, options: PlanOptions): Pro
         ...(metric === undefined ? {} : { metric }),
       }),
       evidence: chosen,
+      ...(chosen.source === 'diagnosis' ? {} : { title: offer.title.split(/[:,] /)[0] ?? offer.title }),
       ...{ reasons, checks, blocked: [] },
     };
   }

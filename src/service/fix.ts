@@ -141,9 +141,14 @@ export async function undoRepair(
     verifySeconds: 15,
     ...(onProgress === undefined ? {} : { onProgress }),
   });
-  if (result.outcome !== 'verified' || persisting === undefined) return result;
+  if (result.outcome !== 'verified') return result;
+  if (persisting === undefined) return { ...result, undid: id };
   const kept = await takeBackPersistent(host, persisting.file);
-  return { ...result, statement: `${result.statement}; ${kept ?? `${persisting.file.path} is as it was as well`}` };
+  return {
+    ...result,
+    undid: id,
+    statement: `${result.statement}; ${kept ?? `${persisting.file.path} is as it was as well`}`,
+  };
 }
 
 /** The step that takes a step back, as a step that can itself be taken back. */

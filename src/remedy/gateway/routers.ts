@@ -5,6 +5,9 @@ import { tryRun } from '../kinds/kind.ts';
 import type { GatewayDevice } from './devices.ts';
 import type { GatewayQuestion, GatewaySource } from './source.ts';
 
+/** More routers than this on one link say nothing. */
+const MAX_ROUTERS = 4;
+
 /** IPv6 routers on the link: routes that an advertisement left, and whoever answers as a router at this moment. */
 export const routers: GatewaySource = async (question) => {
   if (question.family === 4) return [];
@@ -43,20 +46,24 @@ async function answering({ host }: GatewayQuestion, { name, prefixes }: GatewayD
   } catch (error) {
     if (!(error instanceof HostError) || error.code === 'unreachable') throw error;
   }
-  const cache = await tryRun(host, ['ip', '-6', 'neigh', 'show', 'dev', name]);
-  const flagged = cache
+  const cache = (await tryRun(host, ['ip', '-6', 'neigh', 'show', 'dev', name]))
     .split('\n')
-    .filter((line) => / router /.test(`${line} `) && /^fe80:/i.test(line) && !line.includes('FAILED'))
-    .map((line) => line.split(' ')[0] ?? '');
+    .map((line) => line.split(' '));
+  const flagged = cache
+    .filter((words) => words.includes('router') && /^fe80:/i.test(words[0] ?? '') && !words.includes('FAILED'))
+    .map(([address = '']) => address);
   const distinct = [...new Set([...answers, ...flagged])].filter((address) => !own.has(address));
-  return distinct.map((gateway) => {
+  // One router may have several link-local addresses.
+  const cards = new Set(
+    distinct.map((address) => wordAfter(cache.find((words) => words[0] === address) ?? [], 'lladdr') ?? address),
+  );
+  return distinct.slice(0, cards.size === 1 ? 1 : MAX_ROUTERS).map((gateway) => {
     const how = answers.includes(gateway) ? 'it answers as a router' : 'the neighbour cache knows it as a router';
-    const isOnly = distinct.length === 1;
     return {
       gateway,
       device: name,
-      strength: isOnly ? 'known' : 'hint',
-      statement: `${how} on ${name}${isOnly ? ', and no other does' : `, as ${distinct.length - 1} other${distinct.length > 2 ? 's do' : ' does'}`}`,
+      strength: cards.size === 1 ? 'known' : 'hint',
+      statement: `${how} on ${name}, ${cards.size === 1 ? 'and no other does' : `one of ${cards.size}`}`,
       source: answers.includes(gateway) ? `ping ff02::2%${name}` : 'ip -6 neigh',
     };
   });
