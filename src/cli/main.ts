@@ -10,6 +10,7 @@ import { command as compare } from './compare.ts';
 import { command as connect } from './connect.ts';
 import { command as explain } from './explain.ts';
 import { command as fix } from './fix.ts';
+import { command as installService } from './install-service.ts';
 import { interrupt } from './interrupt.ts';
 import { command as lab } from './lab.ts';
 import { command as listen } from './listen.ts';
@@ -18,8 +19,22 @@ import { plannedMessage } from './planned.ts';
 import { command as read } from './read.ts';
 import { command as record } from './record.ts';
 import { command as trace } from './trace.ts';
+import { command as uninstallService } from './uninstall-service.ts';
 
-const COMMANDS: readonly Command[] = [connect, listen, trace, fix, read, compare, record, explain, causes, lab];
+const COMMANDS: readonly Command[] = [
+  connect,
+  listen,
+  trace,
+  fix,
+  read,
+  compare,
+  record,
+  explain,
+  causes,
+  lab,
+  installService,
+  uninstallService,
+];
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
