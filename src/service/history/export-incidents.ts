@@ -9,7 +9,7 @@ import type { ExportFormat, HistoryStore, IncidentQuery } from './history-store.
 import { COLUMNS, cells } from './incident-columns.ts';
 import { incidentValue } from './incident-json.ts';
 
-const PAGE = 200;
+const PAGE = 100;
 
 /** Writes all incidents that match, newest first, to a file that appears under its name only when it is whole. */
 export async function exportIncidents(

@@ -127,10 +127,8 @@ export class JournaledStore implements HistoryStore {
   }
 
   #flush(): Promise<void> {
-    this.#flushing ??= this.#flushAll().finally(() => {
-      this.#flushing = undefined;
-    });
-    return this.#flushing;
+    if (this.#pending.length > 0) this.#flushing ??= this.#flushAll();
+    return this.#flushing ?? Promise.resolve();
   }
 
   async #flushAll(): Promise<void> {
@@ -139,18 +137,21 @@ export class JournaledStore implements HistoryStore {
       this.#pending = [];
       // While the disk is known to take nothing, only the retry tries again.
       const failure = this.#writeTrouble ?? (await this.#write(batch.map(({ entry }) => entry)));
-      if (failure === undefined) {
-        for (const { resolve } of batch) resolve();
-        continue;
-      }
-      for (const { entry, reject } of batch) {
-        await ('counts' in entry
-          ? this.#unwritten.addCounts(entry.counts)
-          : this.#unwritten.saveIncident(entry.incident));
-        reject(failure);
+      for (const { entry, resolve, reject } of batch) {
+        if (failure === undefined) resolve();
+        else {
+          await this.#keep(entry);
+          reject(failure);
+        }
       }
     }
+    // In the same step as the look at what is pending: what comes next starts anew.
+    this.#flushing = undefined;
     if (this.#journal.currentBytes > ABSORB_BYTES) this.#absorb();
+  }
+
+  async #keep(entry: JournalEntry): Promise<void> {
+    await ('counts' in entry ? this.#unwritten.addCounts(entry.counts) : this.#unwritten.saveIncident(entry.incident));
   }
 
   /** Writes entries in one go: of several states of an incident only the last. */
@@ -192,8 +193,10 @@ export class JournaledStore implements HistoryStore {
       this.#writeTrouble = undefined;
       return;
     }
-    for (const incident of incidents) await this.#unwritten.saveIncident(incident);
-    await this.#unwritten.addCounts(counts);
+    // What came meanwhile is newer.
+    const newer = this.#unwritten.drain();
+    for (const incident of [...incidents, ...newer.incidents]) await this.#unwritten.saveIncident(incident);
+    await this.#unwritten.addCounts([...counts, ...newer.counts]);
   }
 
   #absorb(): void {
