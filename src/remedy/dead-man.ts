@@ -5,7 +5,8 @@ import { RUN_DIRECTORY } from './lock.ts';
 
 /**
  * Runs on the target, in a session of its own, from before the first change until the repair is verified. It undoes what was done
- * when the time is over, when the process that repairs has ended (on the same machine), or when it is asked to. Whoever renames the
+ * when the time is over, when the process that repairs has ended (on the same machine) or has not been heard of for 20 s (on another
+ * one), or when it is asked to. Whoever renames the
  * file `armed` decides: only one of the two sides can.
  *
  * Arguments: directory, seconds, pid to watch or nothing; then for each command that undoes: number of the step, count of words, words.
@@ -13,11 +14,13 @@ import { RUN_DIRECTORY } from './lock.ts';
 const TIMER = [
   'd=$1 left=$2 pid=$3; shift 3',
   'echo $$ > "$d/pid.new" && mv "$d/pid.new" "$d/pid"',
-  'if sleep 0.2 2>/dev/null; then nap=0.2; left=$((left * 5)); else nap=1; fi',
-  'why=asked',
+  'if sleep 0.2 2>/dev/null; then nap=0.2; left=$((left * 5)) patience=100; else nap=1 patience=20; fi',
+  'why=asked quiet=0',
   'while [ -e "$d/armed" ]; do',
   '  [ -z "$pid" ] || kill -0 "$pid" 2>/dev/null || { why="synscope ended"; break; }',
   '  [ "$left" -gt 0 ] || { why="time over"; break; }',
+  '  if rm "$d/beat" 2>/dev/null; then quiet=0; else quiet=$((quiet + 1)); fi',
+  '  [ -n "$pid" ] || [ "$quiet" -lt "$patience" ] || { why="connection lost"; break; }',
   '  left=$((left - 1))',
   '  sleep "$nap"',
   'done',
@@ -75,7 +78,7 @@ export interface RolledBack {
   /** Commands that failed, with the number of their step. */
   readonly failed: readonly { readonly step: number; readonly exitCode: number }[];
   readonly log: string;
-  /** `asked`, `time over`, `synscope ended`. */
+  /** `asked`, `time over`, `synscope ended`, `connection lost`. */
   readonly why: string;
 }
 
@@ -130,6 +133,11 @@ export class DeadManTimer {
   /** Makes a change under the eyes of the timer; the exit code is data. @throws HostError */
   run(step: number, argv: readonly string[]): ReturnType<Host['run']> {
     return this.host.run(['sh', '-c', DO, 'sh', this.directory, String(step), ...argv], { timeoutMs: 30_000 });
+  }
+
+  /** Says that the one who repairs is still there; only a timer on another machine waits for it. @throws HostError */
+  async beat(): Promise<void> {
+    await this.host.run(['sh', '-c', ': > "$1/beat"', 'sh', this.directory]);
   }
 
   /** Ends it without undoing anything; false when it was faster. @throws HostError */

@@ -56,6 +56,8 @@ export interface RepairResult {
 
 /** What commands and undoing may take, besides the verification. */
 const MARGIN_SECONDS = 45;
+/** How often a timer on another machine hears from us. */
+const BEAT_MS = 4000;
 
 /** A name for a new repair: the day, so that people find it, and a few letters. */
 export function newRepairId(): string {
@@ -74,6 +76,7 @@ export async function makeRepair(request: RepairRequest): Promise<RepairResult> 
   const seconds = request.verifySeconds + MARGIN_SECONDS;
   const lock = await TargetLock.take(host, identity.namespace, id, owner, 2 * seconds);
   let timer: DeadManTimer | undefined;
+  let beating: NodeJS.Timeout | undefined;
   try {
     const path = await readOwnPath(host);
     refuseToCut(steps, path);
@@ -90,11 +93,19 @@ export async function makeRepair(request: RepairRequest): Promise<RepairResult> 
     });
     timer = await DeadManTimer.start(host, id, steps, seconds, isHere(host) ? process.pid : undefined);
     journal.append(id, { entry: 'armed', directory: timer.directory, pid: timer.pid, seconds });
+    if (!isHere(host)) beating = beat(timer);
     const failure = (await doSteps(request, timer, path)) ?? (await verify(request));
     return typeof failure === 'string' ? await rollBack(request, timer, failure) : await keep(request, timer, failure);
   } finally {
+    clearInterval(beating);
     await lock.release();
   }
+}
+
+/** Lets the timer on another machine hear that the connection stands. */
+function beat(timer: DeadManTimer): NodeJS.Timeout {
+  // When it fails the connection is lost, and whatever comes next says so.
+  return setInterval(() => void timer.beat().catch(() => {}), BEAT_MS);
 }
 
 /** Makes the changes. @returns why they must be taken back; undefined when all were made. */
@@ -141,7 +152,7 @@ async function verify(request: RepairRequest): Promise<Verification | string> {
 }
 
 async function keep(request: RepairRequest, timer: DeadManTimer, { statement }: Verification): Promise<RepairResult> {
-  const { host, id, journal, persist } = request;
+  const { id, journal, persist } = request;
   journal.append(id, { entry: 'verified', statement });
   if (!(await timer.disarm())) return rollBack(request, timer, 'it took too long to verify it');
   journal.append(id, { entry: 'disarmed' });

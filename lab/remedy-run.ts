@@ -1,0 +1,235 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Host } from '../src/host/host.ts';
+import { HostError } from '../src/host/host.ts';
+import { openHost } from '../src/host/open-host.ts';
+import type { ConnectResult } from '../src/model/facts/attempt.ts';
+import type { RepairPlan } from '../src/model/repair.ts';
+import { Journal } from '../src/remedy/journal/journal.ts';
+import { recoverRepairs } from '../src/remedy/recover.ts';
+import { newRepairId } from '../src/remedy/repair.ts';
+import { applyPlan, undoableRepair, undoRepair } from '../src/service/fix.ts';
+import { type Fault, faultsOf } from '../src/service/fix-fault.ts';
+import { isApplicable, planRepair } from '../src/service/fix-plan.ts';
+import { Verifier } from '../src/service/fix-verify.ts';
+import type { LabJob } from './campaign.ts';
+import { LabClientHost } from './client-host.ts';
+import { diagnoseClient, diagnoseServer } from './diagnose.ts';
+import type { ApplyJob } from './remedy-apply.ts';
+import { difference, snapshot, stepStates } from './remedy-snapshot.ts';
+import { runScenario, ScenarioSkipped, type Setting } from './run-scenario.ts';
+
+/** What became of one remedy in one run of a scenario. */
+export interface RemedyOutcome {
+  readonly cause: string;
+  readonly remedy: string;
+  readonly family: 4 | 6;
+  readonly variant?: string;
+  /** Kinds of changes. */
+  readonly changes: readonly string[];
+  /**
+   * `verified`: repaired, a real connect works, undone, fails again. `taken-back`: it did not help and was undone by itself.
+   * `not-applicable`: why the plan could not be applied. `wrong`: something was not as it must be.
+   */
+  readonly result: 'verified' | 'taken-back' | 'not-applicable' | 'wrong';
+  readonly statement: string;
+  /** Ways in which it was killed, and how many of them left nothing half-done. */
+  readonly kills?: { readonly made: number; readonly clean: number };
+}
+
+/** How a scenario is run. */
+export interface RemedyRunOptions {
+  readonly seed: number;
+  /** Kills the repair after each entry of its journal as well. */
+  readonly kill: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Breaks a lab, and tries every remedy of its cause. */
+export async function runRemedies(job: LabJob, options: RemedyRunOptions): Promise<RemedyOutcome[]> {
+  const { cause, runnable, family, variant } = job;
+  if (cause === undefined || cause.place === 'path') return [];
+  const about = { cause: cause.id, family, ...(variant === undefined ? {} : { variant }) };
+  try {
+    return await runScenario(
+      runnable,
+      { family, variant, seed: options.seed, signal: options.signal },
+      async (setting) => {
+        const side = cause.place === 'client' ? 'client' : 'server';
+        const report = await (side === 'client' ? diagnoseClient : diagnoseServer)(setting, { signal: options.signal });
+        const [fault] = faultsOf(report, side, cause.id);
+        if (fault === undefined) return [];
+        const outcomes: RemedyOutcome[] = [];
+        for (const offer of fault.remedies.filter(isApplicable)) {
+          const kinds = [...new Set(offer.changes.map((change) => (change as { kind: string }).kind))];
+          const outcome = await new RemedyTrial(setting, fault, offer.id, options).run();
+          outcomes.push({ ...about, remedy: offer.id, changes: kinds, ...outcome });
+        }
+        return outcomes;
+      },
+    );
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    if (error instanceof ScenarioSkipped) return [];
+    const statement = error instanceof Error ? error.message : String(error);
+    return [{ ...about, remedy: '-', changes: [], result: 'wrong', statement }];
+  }
+}
+
+type Outcome = Pick<RemedyOutcome, 'result' | 'statement' | 'kills'>;
+
+/** Entries that a repair of one or two steps writes at most. */
+const MOST_ENTRIES = 12;
+
+class RemedyTrial {
+  private readonly setting: Setting;
+  private readonly fault: Fault;
+  private readonly remedyId: string;
+  private readonly options: RemedyRunOptions;
+  private readonly node: 'client' | 'server';
+  private readonly journal = new Journal();
+
+  constructor(setting: Setting, fault: Fault, remedyId: string, options: RemedyRunOptions) {
+    this.setting = setting;
+    this.fault = fault;
+    this.remedyId = remedyId;
+    this.options = options;
+    this.node = fault.side;
+  }
+
+  async run(): Promise<Outcome> {
+    const host = await this.open();
+    const peer = this.fault.side === 'server' ? await this.openClient() : undefined;
+    try {
+      const kills = this.options.kill ? await this.killEverywhere(host) : undefined;
+      return { ...(await this.repair(host, peer)), ...(kills === undefined ? {} : { kills }) };
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      return { result: 'wrong', statement: error.message };
+    } finally {
+      await host.close();
+      await peer?.close();
+    }
+  }
+
+  /** Broken, fixed, verified, undone, broken again. */
+  private async repair(host: Host, peer: Host | undefined): Promise<Outcome> {
+    const { fault, journal, setting } = this;
+    const verifier = new Verifier({ host, fault, waitMs: 5000, ...(peer === undefined ? {} : { peer }) });
+    const id = newRepairId();
+    const plan = await this.plan(host, id, verifier.how);
+    const [blocked] = plan.blocked;
+    if (blocked !== undefined) return { result: 'not-applicable', statement: blocked.reason };
+    if (plan.steps.every(({ alreadySo }) => alreadySo))
+      return { result: 'not-applicable', statement: 'it is so already' };
+    const before = await this.state(host, plan);
+    const result = await applyPlan({ host, journal, plan, fault, id, by: 'person', verifier });
+    if (result.outcome !== 'verified') {
+      const left = difference(before, await this.state(host, plan));
+      if (result.outcome === 'failed' || left !== '')
+        return { result: 'wrong', statement: `${result.statement} ${left}` };
+      return { result: 'taken-back', statement: result.statement };
+    }
+    const works = worked(await setting.attempt());
+    const story = undoableRepairOrNot(journal, id);
+    if (story === undefined) {
+      return works
+        ? { result: 'verified', statement: `${result.statement}; it cannot be undone` }
+        : { result: 'wrong', statement: `verified (${result.statement}), and a real connect fails` };
+    }
+    const undone = await undoRepair(host, journal, story);
+    const left = difference(before, await this.state(host, plan));
+    const worksStill = worked(await setting.attempt());
+    const wrong = [
+      ...(works ? [] : [`verified (${result.statement}), and a real connect fails`]),
+      ...(undone.outcome === 'verified' ? [] : [`not undone: ${undone.statement}`]),
+      ...(left === '' ? [] : [`undoing left: ${left}`]),
+      ...(worksStill ? ['a real connect still works after it was undone'] : []),
+    ];
+    return wrong.length > 0
+      ? { result: 'wrong', statement: wrong.join('; ') }
+      : { result: 'verified', statement: result.statement };
+  }
+
+  /** Kills the repair after each entry, with and without its timer, and lets the next start clean up. */
+  private async killEverywhere(host: Host): Promise<NonNullable<RemedyOutcome['kills']>> {
+    let made = 0;
+    let clean = 0;
+    for (const how of ['', ',timer']) {
+      for (let entry = 1; entry <= MOST_ENTRIES; entry += 1) {
+        const id = newRepairId();
+        const plan = await this.plan(host, id, '');
+        if (plan.blocked.length > 0 || plan.steps.every(({ alreadySo }) => alreadySo)) return { made, clean };
+        const before = await this.state(host, plan);
+        const { spec } = host;
+        const peer = this.fault.side === 'server' ? this.setting.hosts.client : undefined;
+        const killed = await applyAndDie(
+          { spec, plan, fault: this.fault, id, ...(peer === undefined ? {} : { peer }) },
+          `${entry}${how}`,
+        );
+        // A timer that lives needs a moment to notice.
+        if (how === '') await sleep(700);
+        const recoveries = await recoverRepairs(host, this.journal);
+        const story = undoableRepairOrNot(this.journal, id);
+        if (story !== undefined) await undoRepair(host, this.journal, story);
+        if (!killed) break;
+        made += 1;
+        const isBack = difference(before, await this.state(host, plan)) === '';
+        if (isBack && recoveries.every(({ outcome }) => outcome !== 'failed')) clean += 1;
+      }
+    }
+    return { made, clean };
+  }
+
+  private async plan(host: Host, id: string, verification: string): Promise<RepairPlan> {
+    const { fault, remedyId, setting } = this;
+    const options = { id, remedyId, ownsPolicy: true, verification };
+    const plan = await planRepair(host, fault, options);
+    if (plan === undefined) throw new HostError('failed', `there is no remedy ${remedyId}`);
+    if (!plan.blocked.some(({ hint }) => hint?.includes('--gateway'))) return plan;
+    // What a person would know.
+    const { names } = setting;
+    const gateway = fault.side === 'server' ? names.serverGateway : names.clientGateway;
+    return (await planRepair(host, fault, { ...options, gateway })) ?? plan;
+  }
+
+  private async state(host: Host, plan: RepairPlan): Promise<string> {
+    return `${await snapshot(this.setting.lab, this.node)}\n${await stepStates(host, plan.steps)}`;
+  }
+
+  private async open(): Promise<Host> {
+    return this.fault.side === 'client' ? this.openClient() : openHost(this.setting.hosts.server);
+  }
+
+  private async openClient(): Promise<Host> {
+    const { plan, hosts } = this.setting;
+    const attempt = plan.attempt === undefined || 'on' in plan.attempt ? {} : plan.attempt;
+    return new LabClientHost(await openHost(hosts.client), this.setting, attempt);
+  }
+}
+
+function undoableRepairOrNot(journal: Journal, id: string): ReturnType<typeof undoableRepair> | undefined {
+  try {
+    return undoableRepair(journal, id);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the last connection came up and stayed. */
+function worked(results: readonly ConnectResult[]): boolean {
+  const last = results.at(-1);
+  return last !== undefined && last.errno === undefined && last.afterwards !== 'reset';
+}
+
+/** @returns whether it was killed. */
+async function applyAndDie(job: ApplyJob, after: string): Promise<boolean> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'remedy-apply.ts')], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    env: { ...process.env, SYNSCOPE_TEST_KILL_AFTER: after },
+  });
+  child.stdin.end(JSON.stringify(job));
+  return new Promise((resolve) => child.on('close', (_, signal) => resolve(signal === 'SIGKILL')));
+}
