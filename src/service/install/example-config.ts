@@ -1,6 +1,6 @@
 /**
- * The configuration that `install-service` writes: every setting with its default, switched off by `#`. Prose has a space behind the `#`,
- * settings have none.
+ * The configuration that `install-service` writes: every setting with its default, switched off by `#`. Prose has one space behind the `#`,
+ * settings have none or more.
  */
 export const EXAMPLE_CONFIG: string = `# Configuration of "synscope watch". Every setting has a default: those that are switched off below.
 # Read when it starts: systemctl restart synscope. Explained in docs/watch.md and docs/operations.md.

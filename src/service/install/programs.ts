@@ -1,4 +1,4 @@
-import { lstatSync, realpathSync, type Stats } from 'node:fs';
+import { existsSync, lstatSync, realpathSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { isSystemError, systemReason } from '../../host/system-error.ts';
@@ -33,7 +33,7 @@ export function ownPrograms(): Programs {
  */
 export function checkPrograms({ node, program }: Programs): void {
   const code = join(dirname(dirname(program)), 'dist', 'cli', 'main.cjs');
-  for (const path of [node, program, code]) {
+  for (const path of [node, program, ...(existsSync(code) ? [code] : [])]) {
     if (HOMES.test(path)) throw problem(path, 'lies in the home of a user, which a service cannot see');
     for (let at = path; ; at = dirname(at)) {
       const wrong = whatIsWrong(at, at === path);
