@@ -2,10 +2,12 @@ import { join } from 'node:path';
 import { readBundle } from '../host/bundle/bundle-file.ts';
 import { BundleHost } from '../host/bundle/bundle-host.ts';
 import { RecordingHost } from '../host/bundle/recording-host.ts';
-import type { CaptureReport } from '../model/diagnosis.ts';
+import type { CaptureReport, NotSeen } from '../model/diagnosis.ts';
 import { InputError } from '../model/errors.ts';
 import type { ConnectTarget } from '../service/diagnose-connect.ts';
+import { diagnoseListen } from '../service/diagnose-listen.ts';
 import { diagnoseTrace } from '../service/trace/diagnose-trace.ts';
+import { findServerPort } from '../service/trace/find-server-port.ts';
 import {
   checkTraceFolder,
   type KeptPoint,
@@ -40,11 +42,16 @@ export async function runTrace(
   const opened = await openTraceHosts(specs, { sudo: options.sudo ?? false, onState: progress.state }).finally(
     progress.clear,
   );
-  const kept = opened.map((one, index): KeptPoint => keptPoint(one, specs[index]?.spec ?? ''));
-  const hosts = pcap === undefined ? opened : opened.map((one, index) => recorded(one, kept, index, pcap));
   try {
-    const how = howOf(options, target);
-    const report = await traceHosts(hosts, { ...how, signal, onState: progress.state, onStep: progress.step });
+    let how = howOf(options, target);
+    const live = { signal, onState: progress.state, onStep: progress.step };
+    let { report, kept } = await traceKept(opened, specs, pcap, { ...how, ...live });
+    const [client, server] = [opened[0] as TraceHost, opened.at(-1) as TraceHost];
+    const serverPort = signal.aborted ? undefined : await findServerPort({ ...how, client, server, vias: [] }, report);
+    if (serverPort !== undefined) {
+      how = { ...how, serverPort };
+      ({ report, kept } = await traceKept(opened, specs, pcap, { ...how, ...live }));
+    }
     progress.clear();
     if (pcap !== undefined) {
       const manifest = {
@@ -64,6 +71,25 @@ export async function runTrace(
   }
 }
 
+/** Traces, and records every host where that was asked for. */
+async function traceKept(
+  opened: readonly TraceHost[],
+  specs: readonly TraceHostSpec[],
+  folder: string | undefined,
+  how: How,
+): Promise<{ readonly report: CaptureReport; readonly kept: readonly KeptPoint[] }> {
+  const kept = opened.map((one, index): KeptPoint => keptPoint(one, specs[index]?.spec ?? ''));
+  const hosts = folder === undefined ? opened : opened.map((one, index) => recorded(one, kept, index, folder));
+  return { report: withTranslation(await traceHosts(hosts, how), how), kept };
+}
+
+/** Says that the server's port is another one. */
+function withTranslation(report: CaptureReport, { target, serverPort }: How): CaptureReport {
+  if (serverPort === undefined || serverPort === target.port) return report;
+  const statement = `port ${target.port} of the client is port ${serverPort} on the server: something on the way translates it`;
+  return { ...report, notes: [...report.notes, { code: 'port-translated', statement }] };
+}
+
 /** Diagnoses what an earlier trace kept, and prints the report. */
 export async function runTraceFrom(
   options: TraceCommandOptions,
@@ -80,10 +106,13 @@ export async function runTraceFrom(
     }),
   );
   const { points: _, format: __, version: ___, synscope: ____, recordedAt: _____, ...how } = manifest;
-  const report = await traceHosts(hosts, { ...how, signal });
+  const report = withTranslation(await traceHosts(hosts, { ...how, signal }), { ...how, signal });
   await writeReports(report, options, new OutputBuffer());
   return report;
 }
+
+/** With nobody who connects, the server watches for so long. */
+const LISTEN_MS = 30_000;
 
 type How = Omit<TraceOptions, 'client' | 'server' | 'vias'>;
 
@@ -106,10 +135,30 @@ function howOf(
 function traceHosts(hosts: readonly TraceHost[], how: How): Promise<CaptureReport> {
   const [client, ...vias] = hosts as [TraceHost, ...TraceHost[]];
   const server = vias.pop() as TraceHost;
-  if ('missing' in client.host) {
-    throw new InputError({ code: 'unreachable', message: `${client.host.missing.reason}.` });
-  }
+  if ('missing' in client.host) return listenOnly(client.host.missing, server, how);
   return diagnoseTrace({ ...how, client, server, vias });
+}
+
+/** The client cannot be asked: what the server says of those who try by themselves. */
+async function listenOnly(missing: NotSeen, server: TraceHost, how: How): Promise<CaptureReport> {
+  if ('missing' in server.host) {
+    const message = `Neither end can be asked. ${missing.reason}; ${server.host.missing.reason}.`;
+    throw new InputError({
+      code: 'unreachable',
+      message,
+      ...(missing.hint === undefined ? {} : { hint: missing.hint }),
+    });
+  }
+  const { target, serverPort = target.port, waitMs = LISTEN_MS, signal, onStep } = how;
+  const { host: _, ...report } = await diagnoseListen({
+    host: server.host,
+    port: serverPort,
+    forMs: waitMs,
+    ...(signal === undefined ? {} : { signal }),
+    onProgress: ({ syns, elapsedMs }) =>
+      onStep?.(`only ${server.name} can be asked: ${Math.floor(elapsedMs / 1000)} s, ${syns} SYNs`),
+  });
+  return { ...report, command: 'trace', notSeen: [missing, ...(report.notSeen ?? [])] };
 }
 
 function keptPoint({ role, name, host }: TraceHost, spec: string): KeptPoint {

@@ -24,7 +24,7 @@ const SERVER: Readonly<Record<PathLocation, Fit>> = {
   'icmp-from-router': UNSEEN_BY_SERVER,
   'server-silent': {
     steps: ['server-link', 'final-ack'],
-    not: ['return-path-lost', 'return-path-no-route', 'asymmetric-stateful-firewall', 'final-ack-lost'],
+    not: ['return-path-lost', 'return-path-no-route', 'asymmetric-stateful-firewall'],
   },
   // A packet that the capture saw go out can still be dropped below: by the device under a bond, a bridge, a tunnel.
   'answer-lost': {

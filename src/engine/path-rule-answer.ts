@@ -3,7 +3,7 @@ import type { SightedSegment } from '../handshake/compare/sighting.ts';
 import { formatQuantity } from '../model/text.ts';
 import { absenceOf, answerTrust } from './path-reach.ts';
 import { findAgain, toleranceNs } from './path-shared-packets.ts';
-import type { PathStory } from './path-story.ts';
+import type { PathPoint, PathStory } from './path-story.ts';
 import {
   confidenceOf,
   frameList,
@@ -145,7 +145,7 @@ function ackLost(story: PathStory): PathFinding | undefined {
   const next = points.slice(points.indexOf(deepest) + 1).find(({ sighting }) => sighting !== undefined) ?? last;
   const absence = absenceOf(story, next, deepest, deepest.acks);
   if (absence.trust === 'none') return undefined;
-  const unseen = story.comparison.traits[next.capture]!.acknowledged === 0 && last.answers.length === 1;
+  const unseen = mayLackAcks(story, next) && last.answers.length === 1;
   const pure = near.acks.filter(({ segment }) => segment.kind === 'ack');
   const acks = pure.length > 0 ? pure : near.acks;
   const repeated =
@@ -153,7 +153,6 @@ function ackLost(story: PathStory): PathFinding | undefined {
   return {
     location: 'final-ack-lost',
     sentence: `${someOf(acks.length, acks.length, 'ACK')} ${fromTo(story)} (${frameList(acks)} in ${near.name}) never reached ${next.name}${repeated}: the client believes that it is connected, the server does not.`,
-    // A capture without any ACK may be filtered for SYNs.
     confidence: confidenceOf(leastTrust(absence.trust, unseen ? 'guess' : 'certain')),
     between: [deepest.name, next.name],
     shown: [
@@ -168,6 +167,11 @@ function ackLost(story: PathStory): PathFinding | undefined {
       ),
     ],
   };
+}
+
+/** A capture without any ACK may be filtered for SYNs. */
+function mayLackAcks({ comparison }: PathStory, { capture }: PathPoint): boolean {
+  return comparison.columns[capture]!.capture.complete === undefined && comparison.traits[capture]!.acknowledged === 0;
 }
 
 /** Time in which a client acknowledges. */
@@ -201,8 +205,7 @@ function rejected(story: PathStory): PathFinding | undefined {
   if (answer.ns + ACK_WITHIN_NS > lastNs) return undefined;
   const asks = near.syns.filter(({ ns }) => ns > answer.ns);
   const repeats: readonly SightedSegment[] = asks.length > 0 ? asks : near.answers.slice(1);
-  // A capture without any ACK may be filtered for SYNs.
-  if (repeats.length === 0 && comparison.traits[near.capture]!.acknowledged === 0) return undefined;
+  if (repeats.length === 0 && mayLackAcks(story, near)) return undefined;
   const proof = asks.length > 0 ? `asked again (${frameList(asks)})` : 'sent nothing';
   return {
     location: 'client-rejected-answer',

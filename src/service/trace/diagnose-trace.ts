@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { hostReport } from '../../engine/host-report.ts';
 import { type JoinInput, joinAttempt } from '../../engine/join-attempt.ts';
 import { isFailure } from '../../handshake/outcome.ts';
 import { type ConnectOutcome, type Host, HostError } from '../../host/host.ts';
@@ -8,6 +7,7 @@ import type { Handshake } from '../../model/handshake.ts';
 import { diagnoseConnect } from '../diagnose-connect.ts';
 import { askRouters } from './ask-routers.ts';
 import type { EndCase } from './trace-case.ts';
+import { traceReport } from './trace-report.ts';
 import { compareSoFar, type Traced, type TracedAttempt } from './trace-stories.ts';
 import { type TraceHost, type TraceOptions, targetAddresses } from './trace-target.ts';
 import { waitForServer } from './wait-for-server.ts';
@@ -69,7 +69,8 @@ class Trace {
       await this.waitForAcks();
       const traced = await this.compare();
       await this.server?.rest();
-      const diagnoses = await this.judge(traced);
+      const judged = await this.judge(traced);
+      const diagnoses = judged.length > 0 ? judged : await this.judgeQuiet();
       return this.report(diagnoses, traced, alone);
     } finally {
       await starting.catch(() => {});
@@ -217,6 +218,18 @@ class Trace {
     return judged.toSorted((a, b) => Number(a.startedAtNs - b.startedAtNs)).map(({ diagnosis }) => diagnosis);
   }
 
+  /** No attempt of the application was seen: the state of the server may still say why none could succeed. */
+  private async judgeQuiet(): Promise<readonly Diagnosis[]> {
+    const { client, server, options, addresses } = this;
+    const [address] = addresses;
+    if (options.waitMs === undefined || server === undefined || address === undefined || !server.captures) return [];
+    const nobody = address.includes(':') ? '::' : '0.0.0.0';
+    const flow = { client: { address: nobody, port: 0 }, server: { address, port: options.target.port } };
+    const there = await server.caseOfUnseen(flow);
+    if (there?.diagnosis.cause?.status !== 'confirmed' || client.watch.live.attempts > 0) return [];
+    return [await this.join({ there, routers: [] })];
+  }
+
   private async joinTraced(attempt: TracedAttempt): Promise<Diagnosis> {
     const { story, path, handshake } = attempt;
     const { client, server } = this;
@@ -286,15 +299,14 @@ class Trace {
   }
 
   private report(diagnoses: readonly Diagnosis[], traced: Traced, alone: CaptureReport | undefined): CaptureReport {
-    const points = [this.client, ...this.vias, ...(this.server === undefined ? [] : [this.server])];
-    const all = diagnoses.length > 0 ? diagnoses : (alone?.diagnoses ?? []);
-    const { host: _, ...report } = hostReport('trace', this.client.plan.host.spec, {
-      diagnoses: all,
+    const { client, vias, server, options } = this;
+    const points = [client, ...vias, ...(server === undefined ? [] : [server])];
+    return traceReport({
+      diagnoses: diagnoses.length > 0 ? diagnoses : (alone?.diagnoses ?? []),
+      traced,
       notSeen: [...this.missing, ...points.flatMap((point) => point.notSeen()), ...(alone?.notSeen ?? [])],
-      watched: undefined,
-      outcomes: {},
+      nothing: `No attempt of ${client.plan.name} to connect to ${options.target.name} port ${options.target.port} was seen.`,
     });
-    return { ...report, captures: traced.summaries, clocks: traced.clocks };
   }
 }
 
