@@ -1,6 +1,7 @@
 import type { CaptureSummary } from '../model/capture.ts';
 import type { ClockRelation, Diagnosis, Group } from '../model/diagnosis.ts';
 import type { Handshake, Segment } from '../model/handshake.ts';
+import type { Proof, ProofElement } from '../model/proof.ts';
 import { formatTimestamp } from './format.ts';
 
 /** A value of which JSON can hold every part. */
@@ -49,10 +50,26 @@ export function diagnosisValue(diagnosis: Diagnosis): JsonValue {
       between: path.between,
       match: path.match,
     },
+    proof: diagnosis.proof && proofValue(diagnosis.proof),
     vantages: vantages?.map((vantage) => ({
       capture: vantage.capture,
       handshake: vantage.handshake && handshakeValue(vantage.handshake),
     })),
+  };
+}
+
+/** A handshake with its segments as the JSON contract spells it. */
+export function proofValue(proof: Proof): JsonValue {
+  const element = ({ kind, element, change, text }: ProofElement): JsonValue => ({ kind, element, change, text });
+  return {
+    outcome: proof.outcome,
+    guilty: proof.guilty.map(element),
+    alternatives: proof.alternatives.map((set) => set.map(element)),
+    assumptions: proof.assumptions,
+    notCopied: proof.notCopied,
+    replays: proof.replays,
+    tried: proof.tried,
+    elapsedMs: proof.elapsedMs,
   };
 }
 

@@ -105,12 +105,17 @@ export class SurroundingsLog {
       : outcome === 'refused'
         ? 'reset'
         : 'unanswered';
+    this.count(client.address, kind);
+  }
+
+  /** Counts one attempt of which no more is known than how it was answered. */
+  count(client: string, kind: 'answered' | 'unanswered' | 'reset'): void {
     this[kind]++;
-    let entry = this.clients.get(client.address);
+    let entry = this.clients.get(client);
     if (entry === undefined) {
       if (this.clients.size >= 10_000) return;
       entry = { answered: 0, unanswered: 0, reset: 0 };
-      this.clients.set(client.address, entry);
+      this.clients.set(client, entry);
     }
     entry[kind]++;
   }

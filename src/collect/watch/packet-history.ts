@@ -1,7 +1,7 @@
 import type { FrameBatch, FrameReader } from '../../formats/pcap/frames.ts';
 import { LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from '../../formats/wire/numbers.ts';
 
-/** Bytes of the latest packets that are kept. */
+/** Bytes of the latest packets that are kept, unless another size is asked for. */
 const HISTORY_BYTES = 8 * 1024 * 1024;
 /** Length, link type, time (float64, nanoseconds since the base). */
 const RECORD_HEADER_BYTES = 16;
@@ -18,7 +18,8 @@ export interface KeptPacket {
 
 /** The latest packets of a live capture, so that one failed attempt can be looked at closely without a cost for all others. */
 export class PacketHistory {
-  private readonly view: DataView = new DataView(new ArrayBuffer(HISTORY_BYTES));
+  private readonly bytes: number;
+  private readonly view: DataView;
   /** Where the next packet goes, and up to where the older half of the ring is good. */
   private head = 0;
   private wrapEnd = 0;
@@ -26,6 +27,12 @@ export class PacketHistory {
 
   /** Whether every packet that was added is still there. */
   complete = true;
+
+  /** @param bytes memory for packets. */
+  constructor(bytes: number = HISTORY_BYTES) {
+    this.bytes = bytes;
+    this.view = new DataView(new ArrayBuffer(bytes));
+  }
 
   /** Adds all packets of a batch. */
   add(reader: FrameReader, view: DataView, batch: FrameBatch): void {
@@ -63,7 +70,7 @@ export class PacketHistory {
 
   /** Makes room for a record, at the cost of the oldest ones. */
   private room(needed: number): number {
-    if (this.head + needed > HISTORY_BYTES) {
+    if (this.head + needed > this.bytes) {
       this.wrapEnd = this.head;
       this.complete = false;
       this.head = 0;

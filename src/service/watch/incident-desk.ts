@@ -1,0 +1,428 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Diagnosis, NotSeen } from '../../model/diagnosis.ts';
+import { formatEndpoint } from '../../model/flow.ts';
+import type { Handshake } from '../../model/handshake.ts';
+import type { IncidentChange, IncidentService } from '../../model/incident.ts';
+import { formatCount } from '../../model/text.ts';
+import type { WatchConfig } from './config-types.ts';
+import { type CloserLook, type ExplainedFailure, explainFailure, lookCloser } from './diagnose-failure.ts';
+import { classOf, type Failure, type FailureDesk, type FailureHandler, serviceOf } from './failure-desk.ts';
+import type { IncidentBook } from './incident-book.ts';
+import type { Investigations } from './investigations.ts';
+import type { NamespaceWatch } from './namespace-watch.ts';
+import { causeOf, type OpenIncident } from './open-incident.ts';
+import type { IncidentRepairer } from './repair-hook.ts';
+import { completed, isSampleOf } from './sample-values.ts';
+import type { SynFate } from './view.ts';
+import { wallNs } from './wall-clock.ts';
+
+/** What an {@link IncidentDesk} works with. */
+export interface IncidentDeskParts {
+  readonly config: () => WatchConfig;
+  readonly book: IncidentBook;
+  readonly desk: () => FailureDesk;
+  readonly investigations: Investigations;
+  readonly onFate: (fate: SynFate) => void;
+  readonly onNotSeen: (missing: readonly NotSeen[]) => void;
+  /** Name of the process behind a port, where known. */
+  readonly processOf: (service: IncidentService) => string | undefined;
+  readonly repairer?: IncidentRepairer | undefined;
+}
+
+/** A client repeats its SYN after 1 s, and then after 2 s more: a closer look waits for one of them. */
+const CLOSER_LOOK_MS = 3600;
+const CLOSER_STEP_MS = 50;
+/** What changed so long before the first failure is told with it. */
+const CHANGES_NS = 300_000_000_000n;
+const MAX_CHANGES = 12;
+/** An open incident is not looked at again more often, whatever happens. */
+const LOOK_AGAIN_MS = 15_000;
+/** Failures that came while their service was looked at. */
+const MAX_PENDING = 500;
+
+/** Turns failures into incidents: like ones are one, each is explained, and ends by itself. */
+export class IncidentDesk implements FailureHandler {
+  private readonly parts: IncidentDeskParts;
+  private readonly pending: Map<string, Failure[]> = new Map();
+  private readonly early: Map<string, number> = new Map();
+
+  constructor(parts: IncidentDeskParts) {
+    this.parts = parts;
+  }
+
+  onDoubt(failure: Failure): void {
+    const key = keyOf(failure);
+    if (this.find(failure) !== undefined || this.parts.investigations.isBusy(key)) return;
+    failure.namespace.widen(failure.handshake.server.port);
+    this.parts.investigations.add(key, () => this.investigate(failure, true));
+  }
+
+  onFailure(failure: Failure): void {
+    const { namespace, handshake } = failure;
+    const known = this.find(failure);
+    if (known !== undefined) {
+      this.count(known, failure);
+      if (this.wantsAnotherLook(known, failure)) {
+        this.parts.investigations.add(keyOf(failure), () => this.investigate(failure, false));
+      }
+      return;
+    }
+    const key = keyOf(failure);
+    const waiting = this.pending.get(key) ?? [];
+    if (waiting.length < MAX_PENDING) waiting.push(failure);
+    this.pending.set(key, waiting);
+    namespace.widen(handshake.server.port);
+    if (waiting.length < this.parts.config().incidents.openAfter) return;
+    const isPlanned = this.parts.investigations.add(key, () => this.investigate(failure, false));
+    // Nobody will look: it is told without a cause.
+    if (!isPlanned && !this.parts.investigations.isBusy(key)) this.openUnexplained(failure);
+  }
+
+  onFlood(namespace: NamespaceWatch, port: number | undefined, attempts: number, rate: number): void {
+    const mark = `flood ${port ?? ''} ${namespace.spec}`;
+    const service: IncidentService = {
+      direction: 'inbound',
+      namespace: namespace.spec,
+      ...(port === undefined ? {} : { port }),
+    };
+    const sentence = `A flood of SYNs${port === undefined ? '' : ` at port ${port}`}: about ${formatCount(Math.round(rate))} a second, which nobody completes or repeats.`;
+    const noise = this.noise(mark, service, sentence, { id: 'syn-flood', title: 'A flood of SYNs' });
+    if (noise === undefined) return;
+    noise.attempts += attempts;
+    noise.lastNs = wallNs();
+    noise.isDirty = true;
+    this.parts.book.changed();
+  }
+
+  onScan(failure: Failure, isNew: boolean): void {
+    const { namespace, handshake, weight } = failure;
+    const mark = `scan ${namespace.spec}`;
+    const sentence = `A scan of ports: ${handshake.client.address} and others like it try port after port.`;
+    const service: IncidentService = { direction: 'inbound', namespace: namespace.spec };
+    const noise = this.noise(mark, service, sentence, { id: 'port-scan', title: 'A scan of ports' });
+    if (noise === undefined) return;
+    noise.count(handshake.client.address, handshake.startedAtNs, weight);
+    this.parts.book.changed();
+    if (!isNew) return;
+    // What it did until it was known.
+    for (const [key, waiting] of this.pending) {
+      const others = waiting.filter((one) => one.handshake.client.address !== handshake.client.address);
+      if (others.length === 0) this.pending.delete(key);
+      else this.pending.set(key, others);
+    }
+    for (const open of this.parts.book.open) {
+      const isItsOwn =
+        open.kind === 'failure' && open.networks.clients === 1 && open.networks.hasClient(handshake.client.address);
+      if (isItsOwn && open.service.direction === 'inbound') {
+        this.parts.book.close(open, `it was part of the scan in incident ${noise.id}`);
+      }
+    }
+  }
+
+  onAnswered(namespace: NamespaceWatch, direction: 'inbound' | 'outbound', row: number, weight: number): void {
+    if (this.parts.book.open.length === 0) return;
+    const port = namespace.attempts.serverPort(row);
+    for (const open of this.parts.book.open) {
+      const { service } = open;
+      if (service.port !== port || service.direction !== direction || service.namespace !== namespace.spec) continue;
+      if (service.address !== undefined && service.address !== namespace.attempts.serverAddress(row)) continue;
+      open.answeredSince += weight;
+    }
+  }
+
+  onEnded(namespace: NamespaceWatch, direction: 'inbound' | 'outbound', row: number): void {
+    const port = namespace.attempts.serverPort(row);
+    const open = this.parts.book.open.filter(
+      ({ service, kind }) =>
+        kind === 'failure' &&
+        service.port === port &&
+        service.direction === direction &&
+        service.namespace === namespace.spec,
+    );
+    if (open.length === 0) return;
+    const handshake = namespace.attempts.handshakeAt(row);
+    for (const one of open) one.completeSample(isSampleOf(handshake), completed(handshake));
+    this.parts.book.changed();
+  }
+
+  /** Closes what is over. */
+  tick(): void {
+    const { book, config } = this.parts;
+    const { closeAfterMs, quietAfterMs } = config().incidents;
+    const now = wallNs();
+    for (const open of book.open) {
+      if (open.kind === 'warning') continue;
+      const quietMs = Number((now - open.lastNs) / 1_000_000n);
+      if (quietMs >= closeAfterMs && open.answeredSince > 0) {
+        const times = formatCount(open.answeredSince);
+        book.close(open, `nothing failed for ${minutes(quietMs)}, and ${times} handshakes of the service succeeded`);
+      } else if (open.kind === 'noise' && quietMs >= closeAfterMs) book.close(open, `quiet for ${minutes(quietMs)}`);
+      else if (quietMs >= quietAfterMs) book.close(open, `nothing failed for ${minutes(quietMs)}`);
+      else continue;
+      if (open.service.port !== undefined) this.narrow(open.service);
+    }
+  }
+
+  private narrow(service: IncidentService): void {
+    for (const namespace of this.namespacesOf(service)) if (service.port !== undefined) namespace.narrow(service.port);
+  }
+
+  /** Set by the watch, which knows them. */
+  namespacesOf: (service: IncidentService) => readonly NamespaceWatch[] = () => [];
+
+  /** The open incident that a failure belongs to: of the same service and class; of several the one with its client's network. */
+  private find(failure: Failure): OpenIncident | undefined {
+    const { direction, namespace, handshake } = failure;
+    const { address, port } = handshake.server;
+    const wanted = classOf(failure.state);
+    const alike = this.parts.book.open.filter(
+      ({ kind, service, outcomeClass }) =>
+        kind === 'failure' &&
+        service.direction === direction &&
+        service.namespace === namespace.spec &&
+        (service.port === undefined || service.port === port) &&
+        (service.address === undefined || service.address === address) &&
+        outcomeClass === wanted,
+    );
+    return alike.find(({ networks }) => networks.has(handshake.client.address)) ?? alike.at(-1);
+  }
+
+  private count(open: OpenIncident, failure: Failure): boolean {
+    const { handshake, weight } = failure;
+    const key = attemptKey(failure);
+    // It was counted when the incident was opened, before it had failed for good.
+    if (this.early.delete(key)) return false;
+    const isNewNetwork = open.count(handshake.client.address, handshake.startedAtNs, weight);
+    this.tellFate(failure, open);
+    this.parts.book.changed();
+    return isNewNetwork;
+  }
+
+  /** Whether the picture has changed since an incident was diagnosed. */
+  private wantsAnotherLook(open: OpenIncident, { namespace }: Failure): boolean {
+    const { rediagnoseAfterMs, samples } = this.parts.config().incidents;
+    const elapsedMs = Date.now() - open.diagnosedMs;
+    if (elapsedMs < LOOK_AGAIN_MS) return false;
+    if (elapsedMs >= rediagnoseAfterMs) return true;
+    const changedNs = namespace.network.changes.at(-1)?.atNs ?? 0n;
+    if (Number(changedNs / 1_000_000n) > open.diagnosedMs) return true;
+    return open.cause?.status !== 'confirmed' && open.diagnoses < samples;
+  }
+
+  /** Looks at one failure: quickly first, and when that explains nothing, closely at what comes next. */
+  private async investigate(failure: Failure, isDoubt: boolean): Promise<void> {
+    const { namespace, direction, handshake, row, mark } = failure;
+    const port = handshake.server.port;
+    const first = await this.explain(failure, handshake, undefined);
+    if (first.diagnosis.cause?.status === 'confirmed') {
+      this.settle(failure, first, isDoubt);
+      return;
+    }
+    const mayComeAgain = namespace.attempts.isStill(row, mark) && failure.state !== 'refused';
+    if (!mayComeAgain) {
+      this.settleAnyway(failure, first, isDoubt);
+      return;
+    }
+    let closer: CloserLook | undefined;
+    try {
+      closer = await lookCloser(namespace, direction, port);
+      const segments = namespace.attempts.isStill(row, mark) ? namespace.attempts.segmentsOf(row) : 0;
+      const latest = await this.waitForMore(failure, segments);
+      // It was answered in the end, or nobody knows how it ended.
+      if (latest === undefined) {
+        this.settleAnyway(failure, first, isDoubt);
+        return;
+      }
+      const second = await this.explain(failure, latest, closer);
+      this.settle({ ...failure, handshake: latest }, clearer(first, second), isDoubt);
+    } finally {
+      await closer?.end();
+    }
+  }
+
+  /** A doubt that came to nothing is dropped, unless an attempt failed meanwhile. */
+  private settleAnyway(failure: Failure, explained: ExplainedFailure, isDoubt: boolean): void {
+    const failed = isDoubt ? this.pending.get(keyOf(failure))?.[0] : failure;
+    if (failed !== undefined) this.settle(failed, explained, false);
+  }
+
+  /** Waits until the client has sent another packet of the attempt; undefined when the attempt has not failed. */
+  private async waitForMore({ namespace, row, mark }: Failure, segments: number): Promise<Handshake | undefined> {
+    const { attempts } = namespace;
+    const endMs = Date.now() + CLOSER_LOOK_MS;
+    while (Date.now() < endMs) {
+      await sleep(CLOSER_STEP_MS);
+      if (!attempts.isStill(row, mark)) return undefined;
+      if (attempts.segmentsOf(row) > segments) {
+        // Answers and counters of it settle.
+        await sleep(2 * CLOSER_STEP_MS);
+        break;
+      }
+    }
+    if (!attempts.isStill(row, mark) || attempts.stateOf(row) === 'answered') return undefined;
+    return attempts.handshakeAt(row);
+  }
+
+  private explain(failure: Failure, handshake: Handshake, closer: CloserLook | undefined): Promise<ExplainedFailure> {
+    const { namespace, direction } = failure;
+    const { log, syns } = this.parts.desk().surroundingsOf(namespace, direction, handshake.server.port);
+    return explainFailure({ namespace, direction, handshake, surroundings: log, syns, closer });
+  }
+
+  /** Puts a diagnosis on the incident of its cause; opens it when there is none. */
+  private settle(failure: Failure, { diagnosis, notSeen }: ExplainedFailure, isDoubt: boolean): void {
+    const { book, config } = this.parts;
+    const { samples } = config().incidents;
+    this.parts.onNotSeen(notSeen);
+    const waiting = this.pending.get(keyOf(failure)) ?? [];
+    this.pending.delete(keyOf(failure));
+    let open = this.matching(failure, diagnosis);
+    if (open === undefined) {
+      open = this.begin(failure, diagnosis);
+      if (open === undefined) return;
+      const counted = waiting.some((one) => attemptKey(one) === attemptKey(failure)) ? waiting : [failure, ...waiting];
+      for (const one of counted) this.count(open, one);
+      if (isDoubt && waiting.length === 0) this.rememberEarly(failure);
+    } else for (const one of waiting) this.count(open, one);
+    open.addSample(diagnosis, samples);
+    book.changed(true);
+    void this.repair(open, diagnosis, failure.namespace);
+  }
+
+  private rememberEarly(failure: Failure): void {
+    this.early.set(attemptKey(failure), Date.now());
+    if (this.early.size > 1000) {
+      const [oldest] = this.early.keys();
+      if (oldest !== undefined) this.early.delete(oldest);
+    }
+  }
+
+  /** The open incident of the same cause; one without a cause takes any that is found later. */
+  private matching(failure: Failure, diagnosis: Diagnosis): OpenIncident | undefined {
+    const service = incidentService(failure, diagnosis);
+    const wanted = classOf(failure.state);
+    const alike = this.parts.book.open.filter(
+      (open) => open.kind === 'failure' && open.outcomeClass === wanted && isSameService(open.service, service),
+    );
+    return (
+      alike.find(({ cause }) => cause?.id === diagnosis.cause?.id) ??
+      alike.find(({ cause }) => cause === null) ??
+      (diagnosis.cause === null ? alike.at(-1) : undefined)
+    );
+  }
+
+  private begin(failure: Failure, diagnosis: Diagnosis): OpenIncident | undefined {
+    const { handshake, namespace } = failure;
+    const service = incidentService(failure, diagnosis);
+    const process = this.parts.processOf(service);
+    return this.parts.book.begin({
+      kind: 'failure',
+      service: { ...service, ...(process === undefined ? {} : { process }) },
+      cause: causeOf(diagnosis),
+      sentence: diagnosis.sentence,
+      outcome: handshake.outcome,
+      outcomeClass: classOf(failure.state),
+      firstNs: handshake.startedAtNs,
+      changes: changesBefore(namespace, handshake.startedAtNs),
+    });
+  }
+
+  private openUnexplained(failure: Failure): void {
+    const { handshake } = failure;
+    const waiting = this.pending.get(keyOf(failure)) ?? [failure];
+    this.pending.delete(keyOf(failure));
+    const open = this.parts.book.begin({
+      kind: 'failure',
+      service: serviceOf(failure),
+      cause: null,
+      sentence: `${formatEndpoint(handshake.server)} failed for ${handshake.client.address}; too much else fails at the moment to say why.`,
+      outcome: handshake.outcome,
+      outcomeClass: classOf(failure.state),
+      firstNs: handshake.startedAtNs,
+      changes: changesBefore(failure.namespace, handshake.startedAtNs),
+    });
+    if (open === undefined) return;
+    for (const one of waiting) this.count(open, one);
+    this.parts.book.changed(true);
+  }
+
+  private noise(
+    mark: string,
+    service: IncidentService,
+    sentence: string,
+    cause: { readonly id: string; readonly title: string },
+  ): OpenIncident | undefined {
+    const known = this.parts.book.open.find((open) => open.kind === 'noise' && open.mark === mark);
+    if (known !== undefined) return known;
+    const resumed = this.parts.book.open.find(
+      (open) => open.kind === 'noise' && open.cause?.id === cause.id && isSameService(open.service, service),
+    );
+    if (resumed !== undefined) return resumed;
+    const open = this.parts.book.begin({
+      kind: 'noise',
+      service,
+      cause: { ...cause, status: 'likely' },
+      sentence,
+      firstNs: wallNs(),
+      changes: [],
+      mark,
+    });
+    if (open !== undefined) this.parts.book.changed(true);
+    return open;
+  }
+
+  private async repair(open: OpenIncident, diagnosis: Diagnosis, namespace: NamespaceWatch): Promise<void> {
+    const { repairer, book, config } = this.parts;
+    if (repairer === undefined) return;
+    const incident = open.incident(config().incidents.networks);
+    open.addRepairs(await repairer.consider({ incident, diagnosis, host: namespace.access.host }));
+    book.changed(true);
+  }
+
+  private tellFate({ state, handshake, ...failure }: Failure, open: OpenIncident): void {
+    this.parts.onFate({
+      atNs: handshake.startedAtNs,
+      service: serviceOf({ state, handshake, ...failure }),
+      client: handshake.client.address,
+      fate: state === 'refused' ? 'refused' : 'failed',
+      ...(open.cause === null ? {} : { causeId: open.cause.id }),
+      incidentId: open.id,
+    });
+  }
+}
+
+function keyOf({ namespace, direction, handshake }: Failure): string {
+  const { address, port } = handshake.server;
+  return `${direction} ${port} ${direction === 'outbound' ? address : ''} ${namespace.spec}`;
+}
+
+function attemptKey({ namespace, row, mark }: Failure): string {
+  return `${row} ${mark} ${namespace.spec}`;
+}
+
+/** An outbound attempt that fails because of this host fails to whomever it goes: it is one incident for all servers. */
+function incidentService(failure: Failure, { cause, place }: Diagnosis): IncidentService {
+  const service = serviceOf(failure);
+  if (failure.direction === 'inbound' || place !== 'client' || cause === null) return service;
+  return { direction: 'outbound', namespace: service.namespace };
+}
+
+function isSameService(a: IncidentService, b: IncidentService): boolean {
+  return a.direction === b.direction && a.namespace === b.namespace && a.port === b.port && a.address === b.address;
+}
+
+function changesBefore({ network }: NamespaceWatch, firstNs: bigint): IncidentChange[] {
+  return network.changes
+    .filter(({ atNs }) => atNs <= firstNs + 1_000_000_000n && atNs >= firstNs - CHANGES_NS)
+    .slice(-MAX_CHANGES)
+    .map(({ atNs, text }) => ({ atNs, text }));
+}
+
+function clearer(first: ExplainedFailure, second: ExplainedFailure): ExplainedFailure {
+  if (second.diagnosis.cause === null && first.diagnosis.cause !== null) return first;
+  return second;
+}
+
+function minutes(ms: number): string {
+  return ms < 120_000 ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / 60_000)} min`;
+}
