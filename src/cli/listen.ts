@@ -76,8 +76,11 @@ export function hostExitCode({ diagnoses, summary }: CaptureReport): number {
   return supposed || (summary.outcomes.established ?? 0) > 0 ? EXIT_NOTHING_WRONG : EXIT_UNDECIDED;
 }
 
-/** Reads `443`, `192.0.2.1:443`, `[2001:db8::1]:443`. @throws UsageError */
-export function parseListenTarget(text: string): { readonly port: number; readonly address?: string } {
+/** Reads `443`, `192.0.2.1:443`, `[2001:db8::1]:443`. @param name of the command, for the message. @throws UsageError */
+export function parseListenTarget(
+  text: string,
+  name: string = 'listen',
+): { readonly port: number; readonly address?: string } {
   const [, v6, v4, digits] = /^(?:(?:\[([\da-f:.]+)\]|([\d.]+)|\*):)?(\d{1,5})$/i.exec(text) ?? [];
   const port = Number(digits);
   const address = v6 ?? v4;
@@ -88,7 +91,7 @@ export function parseListenTarget(text: string): { readonly port: number; readon
     (address !== undefined && parseAddress(address) === undefined)
   ) {
     throw new UsageError(
-      `listen takes a port (443), or an address of this host and a port (192.0.2.1:443, [2001:db8::1]:443), and "${text}" is neither`,
+      `${name} takes a port (443), or an address of this host and a port (192.0.2.1:443, [2001:db8::1]:443), and "${text}" is neither`,
     );
   }
   return address === undefined ? { port } : { port, address };

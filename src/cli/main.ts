@@ -16,6 +16,7 @@ import { command as lab } from './lab.ts';
 import { command as listen } from './listen.ts';
 import { packageVersion } from './package-version.ts';
 import { plannedMessage } from './planned.ts';
+import { command as prove } from './prove.ts';
 import { command as read } from './read.ts';
 import { command as record } from './record.ts';
 import { command as trace } from './trace.ts';
@@ -25,6 +26,7 @@ const COMMANDS: readonly Command[] = [
   connect,
   listen,
   trace,
+  prove,
   fix,
   read,
   compare,

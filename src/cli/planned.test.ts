@@ -12,25 +12,24 @@ describe('a command of a later version', () => {
   });
 
   it('says what to do until then', () => {
-    expect(said('prove', '443', '--from', '2001:db8::1').split('\n')).toEqual([
-      '"prove" is not part of version 0.1.0 yet. Until then, let the server say what is wrong, and how to repair it:',
-      '  sudo synscope listen 443 --from 2001:db8::1',
+    expect(said('watch', '443').split('\n')).toEqual([
+      '"watch" is not part of version 0.1.0 yet. Until then, watch one port of one host:',
+      '  sudo synscope listen 443 --for 1h --keep',
     ]);
   });
 
   it.each([
-    ['prove', [], 'sudo synscope listen PORT --from CLIENT'],
-    ['prove', ['10.0.0.2:80'], 'sudo synscope listen 80 --from CLIENT'],
-    ['prove', ['443', '--from', '$(reboot)'], 'sudo synscope listen 443 --from CLIENT'],
-    ['prove', ['a;reboot:80'], 'sudo synscope listen PORT --from CLIENT'],
-    ['prove', ['https://api.example.com/v1?a=b'], 'sudo synscope listen 443 --from CLIENT'],
-    ['prove', ['http://[2001:db8::1]'], 'sudo synscope listen 80 --from CLIENT'],
+    ['watch', [], 'sudo synscope listen PORT --for 1h --keep'],
+    ['watch', ['10.0.0.2:80'], 'sudo synscope listen 80 --for 1h --keep'],
+    ['watch', ['a;reboot:80'], 'sudo synscope listen PORT --for 1h --keep'],
+    ['watch', ['https://api.example.com/v1?a=b'], 'sudo synscope listen 443 --for 1h --keep'],
+    ['watch', ['http://[2001:db8::1]'], 'sudo synscope listen 80 --for 1h --keep'],
     ['watch', ['443'], 'sudo synscope listen 443 --for 1h --keep'],
   ])('%s %j names %s', (name, args, command) => {
     expect(said(name, ...args).split('\n  ')).toContain(command);
   });
 
-  it.each(['prove', 'watch', 'fleet'])('%s is one', (name) => {
+  it.each(['watch', 'fleet'])('%s is one', (name) => {
     expect(said(name)).toContain(`"${name}" is not part of version 0.1.0 yet.`);
   });
 });

@@ -7,14 +7,9 @@ interface Planned {
   readonly instead: readonly string[];
 }
 
-const LISTENER: Planned = {
-  where: 'let the server say what is wrong, and how to repair it',
-  instead: ['sudo synscope listen PORT --from CLIENT'],
-};
 const WATCH: Planned = { where: 'watch one port of one host', instead: ['sudo synscope listen PORT --for 1h --keep'] };
 
 const PLANNED: Readonly<Record<string, Planned>> = {
-  prove: LISTENER,
   watch: WATCH,
   fleet: WATCH,
 };

@@ -28,7 +28,7 @@ export interface HostFindings {
 
 /** Makes the report of one host: like diagnoses become one group, the most telling first. */
 export function hostReport(
-  command: 'listen' | 'connect' | 'trace',
+  command: 'listen' | 'connect' | 'trace' | 'prove',
   host: string,
   { diagnoses, notSeen, watched, outcomes }: HostFindings,
 ): CaptureReport {

@@ -2,6 +2,7 @@ import type { CaptureReport, Diagnosis, Evidence } from '../model/diagnosis.ts';
 import { quoteCommand } from '../model/shell-quote.ts';
 import { formatQuantity } from '../model/text.ts';
 import { formatId } from './format.ts';
+import { renderProofHtml } from './html-proof.ts';
 import { type HtmlPart, html, type SafeHtml } from './html-template.ts';
 import { buildLadder, type Ladder } from './ladder-model.ts';
 import { laneLetter, renderLadderSvg } from './ladder-svg.ts';
@@ -16,6 +17,7 @@ ${verdict(diagnosis)}
 ${part('Because', supports.length > 0 && html`<ul class="evidence">${supports.map((item) => evidence(item, report))}</ul>`)}
 ${part('Against it', contradicts.length > 0 && html`<ul class="evidence">${contradicts.map((item) => evidence(item, report))}</ul>`)}
 ${part('Ruled out', diagnosis.ruledOut.length > 0 && facts(diagnosis.ruledOut.map(({ id, statement }) => [formatId(id), statement])))}
+${renderProofHtml(diagnosis)}
 ${part('Fix', diagnosis.remedies.length > 0 && diagnosis.remedies.map(({ title, risk, commands }) => html`<p>${title} <span class="muted">(${risk} risk)</span></p>${commands.map(command)}`))}
 ${part('Next', diagnosis.nextSteps.length > 0 && html`<ol class="steps">${diagnosis.nextSteps.map((step) => html`<li>${step.statement}${step.command && command(quoteCommand(step.command))}</li>`)}</ol>`)}`;
 }

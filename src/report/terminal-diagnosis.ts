@@ -6,6 +6,7 @@ import { buildLadder } from './ladder-model.ts';
 import { shortSource } from './source.ts';
 import type { Span, Theme } from './style.ts';
 import { renderFix, renderNextSteps } from './terminal-commands.ts';
+import { renderProof } from './terminal-proof.ts';
 import { type Item, renderItems, section } from './terminal-section.ts';
 import { displayWidth } from './width.ts';
 import { wrapHanging } from './wrap.ts';
@@ -51,6 +52,7 @@ export function renderDiagnosis(
     ),
     section('Ruled out', ruledOut(diagnosis, verbose, theme, columns), theme),
     verbose >= 1 ? section('Also seen', findings(diagnosis, theme, columns), theme) : [],
+    renderProof(diagnosis, verbose, theme, columns),
     section('Fix', renderFix(diagnosis.remedies, theme, columns), theme),
     section('Next', renderNextSteps(diagnosis.nextSteps, theme, columns), theme),
   ];

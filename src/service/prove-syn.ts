@@ -1,4 +1,5 @@
 import { trackCapture } from '../collect/track-capture.ts';
+import { supposedEnds } from '../collect/watch/own-address.ts';
 import type { FrameBatch, FrameReader } from '../formats/pcap/frames.ts';
 import { canonicalAddress } from '../formats/wire/canonical-address.ts';
 import { dissect } from '../formats/wire/dissect.ts';
@@ -6,8 +7,8 @@ import { createLayers } from '../formats/wire/layers.ts';
 import { materialize } from '../handshake/materialize.ts';
 import { isFailure } from '../handshake/outcome.ts';
 import { readCapture } from '../host/capture-input.ts';
+import type { Host } from '../host/host.ts';
 import { InputError } from '../model/errors.ts';
-import { formatEndpoint } from '../model/flow.ts';
 import type { Handshake } from '../model/handshake.ts';
 import type { HostState } from '../twin/state.ts';
 import type { SynSpec } from '../twin/syn.ts';
@@ -184,7 +185,24 @@ function macAt(view: DataView, at: number): string {
   ).join(':');
 }
 
-/** In a sentence: `10.0.0.7 port 40000 to 10.0.0.1 port 443`. */
-export function synText({ source, destination, destinationPort }: SynSpec): string {
-  return `a SYN from ${source} to ${formatEndpoint({ address: destination, port: destinationPort })}`;
+/** Source port of a SYN that is only supposed. */
+const SUPPOSED_PORT = 45_678;
+
+/** The SYN that a client would send; nobody saw it. */
+export async function supposedSyn(
+  host: Host,
+  { port, address }: { readonly port: number; readonly address?: string },
+  from: string,
+): Promise<SpecifiedSyn> {
+  const [source = from] = from.split('%');
+  const ends = await supposedEnds(host, from);
+  const syn: SynSpec = {
+    family: source.includes(':') ? 6 : 4,
+    source,
+    sourcePort: SUPPOSED_PORT,
+    destination: address ?? ends.address,
+    destinationPort: port,
+    ...(ends.device === undefined ? {} : { device: ends.device }),
+  };
+  return { syn, assumptions: ['no packet was given: the SYN is that of a usual Linux client'] };
 }

@@ -1,25 +1,46 @@
+/** Asks whether parts of a set do it, one after the other, and ends with the smallest part that does. */
+type Minimising<T> = Generator<readonly T[], readonly T[], boolean>;
+
 /**
  * The smallest part of a set that still does it: no element of it can be left out (ddmin; Zeller and Hildebrandt, 2002).
  * @param does whether a part does it; the whole set does.
  */
 export function minimise<T>(set: readonly T[], does: (part: readonly T[]) => boolean): readonly T[] {
+  const steps = minimising(set);
+  let step = steps.next();
+  while (!step.done) step = steps.next(does(step.value));
+  return step.value;
+}
+
+/** As {@link minimise}, where each part takes time. */
+export async function minimiseSlowly<T>(
+  set: readonly T[],
+  does: (part: readonly T[]) => Promise<boolean>,
+): Promise<readonly T[]> {
+  const steps = minimising(set);
+  let step = steps.next();
+  while (!step.done) step = steps.next(await does(step.value));
+  return step.value;
+}
+
+function* minimising<T>(set: readonly T[]): Minimising<T> {
   let left = [...set];
   let pieces = 2;
   while (left.length >= 2) {
     const size = Math.ceil(left.length / pieces);
     const parts: T[][] = [];
     for (let start = 0; start < left.length; start += size) parts.push(left.slice(start, start + size));
-    const enough = parts.find((part) => part.length < left.length && does(part));
+    const enough = yield* firstOf(parts);
     if (enough !== undefined) {
-      left = enough;
+      left = [...enough];
       pieces = 2;
       continue;
     }
-    const rest = parts
-      .map((part) => left.filter((one) => !part.includes(one)))
-      .find((one) => one.length > 0 && one.length < left.length && does(one));
+    // Of two halves each is the rest of the other.
+    const rests = parts.length === 2 ? [] : parts.map((part) => left.filter((one) => !part.includes(one)));
+    const rest = yield* firstOf(rests);
     if (rest !== undefined) {
-      left = rest;
+      left = [...rest];
       pieces = Math.max(pieces - 1, 2);
       continue;
     }
@@ -27,6 +48,11 @@ export function minimise<T>(set: readonly T[], does: (part: readonly T[]) => boo
     pieces = Math.min(left.length, pieces * 2);
   }
   return left;
+}
+
+function* firstOf<T>(parts: readonly (readonly T[])[]): Generator<readonly T[], readonly T[] | undefined, boolean> {
+  for (const part of parts) if (yield part) return part;
+  return undefined;
 }
 
 /**

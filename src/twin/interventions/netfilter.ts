@@ -80,8 +80,12 @@ function nftElements(bench: Bench): Intervention[] {
 function elementOf(entry: SetEntry, range: readonly NftElement[]): Intervention {
   const { family, table, name } = entry.set;
   const [first, last] = range;
-  const isWhole = (entry.set.flags & NFT_SET.interval) !== 0 && last !== undefined;
-  const text = first === undefined ? '' : keyText(first.key, first.keyEnd ?? (isWhole ? last.key : undefined));
+  const text =
+    first === undefined
+      ? ''
+      : first.keyEnd === undefined
+        ? keyText(first.key, last?.key)
+        : `${oneKey(first.key)}-${oneKey(first.keyEnd)}`;
   return {
     element: { kind: 'nft-element', element: `${familyName(family)} ${table} ${name} { ${text} }`, change: 'removed' },
     rank: 'existing',
@@ -110,10 +114,31 @@ function ranges({ set, elements }: SetEntry): (readonly NftElement[])[] {
   });
 }
 
-/** The key of an element for a person: an address or two where it looks like one, else a number or bytes. */
+/** The key of an element for a person: an address or a prefix where it looks like one, else a number or bytes. */
 function keyText(key: Uint8Array, end: Uint8Array | undefined): string {
-  const text = oneKey(key);
-  return end === undefined ? text : `${text} … ${oneKey(end)}`;
+  if (end === undefined) return oneKey(key);
+  const last = numberOf(end) - 1n;
+  const size = last - numberOf(key) + 1n;
+  const bits = size.toString(2).length - 1;
+  const isAddress = key.length === 4 || key.length === 16;
+  if (isAddress && size === 1n << BigInt(bits) && numberOf(key) % size === 0n) {
+    return bits === 0 ? oneKey(key) : `${oneKey(key)}/${key.length * 8 - bits}`;
+  }
+  return size === 1n ? oneKey(key) : `${oneKey(key)}-${oneKey(bytesOfNumber(last, key.length))}`;
+}
+
+function numberOf(bytes: Uint8Array): bigint {
+  return BigInt(`0x${Buffer.from(bytes).toString('hex') || '0'}`);
+}
+
+function bytesOfNumber(value: bigint, length: number): Uint8Array {
+  return Buffer.from(
+    value
+      .toString(16)
+      .padStart(length * 2, '0')
+      .slice(-length * 2),
+    'hex',
+  );
 }
 
 function oneKey(key: Uint8Array): string {

@@ -119,5 +119,6 @@ function add(
 ): void {
   const key = chainKey(rule.family, rule.table, rule.chain);
   const element = `${rule.family} ${rule.table} ${rule.chain} handle ${rule.handle}`;
-  byChain.set(key, [...(byChain.get(key) ?? []), { kind: 'nft-rule', element, text: rule.text }]);
+  const text = rule.text.replace(/ packets \d+ bytes \d+/g, '');
+  byChain.set(key, [...(byChain.get(key) ?? []), { kind: 'nft-rule', element, text }]);
 }
