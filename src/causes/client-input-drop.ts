@@ -7,6 +7,7 @@ import { formatQuantity } from '../model/text.ts';
 import { clientSaw } from './shared-example-handshakes.ts';
 import { countedHit, DROP_HIT, filterWith, PASSING_FILTER } from './shared-example-hits.ts';
 import { type HitKind, hitName, hitText, judgeFilter, weighHits } from './shared-filter.ts';
+import { incomingAnswerRemedies } from './shared-filter-remedies.ts';
 import { afterSynAck, sighted } from './shared-final-ack.ts';
 import { nftChain } from './shared-lab-rules.ts';
 import { tracedSyn } from './shared-silence.ts';
@@ -54,37 +55,7 @@ export const cause: Cause = defineCause({
   },
   remedies({ attempt, packetFilter }) {
     const hit = ruleFor(attempt, packetFilter);
-    if (hit === undefined) return [];
-    const { family, table, chain, handle, tool } = hit;
-    return [
-      {
-        id: 'accept-answers',
-        title: `Accept answers to connections of this host before ${hitName(hit)}`,
-        risk: 'high',
-        auto: 'never',
-        changes: [
-          tool === 'nft'
-            ? {
-                kind: 'nft-rule',
-                action: 'insert',
-                family,
-                table,
-                chain,
-                ...(handle === undefined ? {} : { handle }),
-                rule: ['ct', 'state', 'established,related', 'accept'],
-              }
-            : {
-                kind: 'iptables-rule',
-                action: 'insert',
-                tool,
-                table,
-                chain,
-                ...(handle === undefined ? {} : { number: handle }),
-                rule: ['-m', 'conntrack', '--ctstate', 'ESTABLISHED,RELATED', '-j', 'ACCEPT'],
-              },
-        ],
-      },
-    ];
+    return hit === undefined ? [] : incomingAnswerRemedies(hit);
   },
   explanation: `
 The SYN left, the server answered, and the client's own rules drop the SYN-ACK on its way in: there is no rule for established connections, \`notrack\` hides the connection from

@@ -3,8 +3,8 @@ import { grown, watched } from '../model/cause-facts.ts';
 import { CLIENT_ATTEMPT, connectStatement, isSilent, noSynLeft, OUTPUT_RULE } from './shared-client.ts';
 import { filterWith, PASSING_FILTER } from './shared-example-hits.ts';
 import { hitName, hitText, judgeFilter } from './shared-filter.ts';
+import { outputRemedies } from './shared-filter-remedies.ts';
 import { nftChain } from './shared-lab-rules.ts';
-import { outputRemedies } from './shared-output-remedies.ts';
 
 const NOTHING_LEFT = { ...CLIENT_ATTEMPT, syns: 0, sightings: [] };
 

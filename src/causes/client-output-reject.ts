@@ -2,8 +2,8 @@ import { type Cause, contradicts, defineCause, supports } from '../model/cause.t
 import { CLIENT_ATTEMPT, connectStatement, OUTPUT_RULE } from './shared-client.ts';
 import { filterWith, PASSING_FILTER } from './shared-example-hits.ts';
 import { hitName, hitText, judgeFilter } from './shared-filter.ts';
+import { outputRemedies } from './shared-filter-remedies.ts';
 import { nftChain } from './shared-lab-rules.ts';
-import { outputRemedies } from './shared-output-remedies.ts';
 
 const REFUSED_HERE = {
   ...CLIENT_ATTEMPT,

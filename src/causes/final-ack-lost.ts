@@ -9,7 +9,7 @@ import { clientSaw, HALF_OPEN, serverSaw, waiting } from './shared-example-hands
 import { countedHit, filterWith, PASSING_FILTER } from './shared-example-hits.ts';
 import { EXAMPLE_ATTEMPT_V4 } from './shared-examples.ts';
 import { type HitKind, hitName, hitText, judgeFilter, weighHits } from './shared-filter.ts';
-import { filterRemedies } from './shared-filter-remedies.ts';
+import { withoutRule } from './shared-filter-remedies.ts';
 import { afterSynAck, answeredHere, serverMissesAck } from './shared-final-ack.ts';
 import { nftChain } from './shared-lab-rules.ts';
 import { clientName, hasClient } from './shared-silence.ts';
@@ -57,7 +57,7 @@ export const cause: Cause = defineCause({
   },
   remedies({ attempt, packetFilter }) {
     const rule = ruleFor(attempt, packetFilter);
-    if (rule !== undefined) return filterRemedies(rule, attempt).slice(1);
+    if (rule !== undefined) return withoutRule(rule);
     return [
       {
         id: 'find-the-filter',

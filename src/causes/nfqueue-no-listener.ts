@@ -4,7 +4,7 @@ import { formatQuantity } from '../model/text.ts';
 import { DROP_HIT, filterWith } from './shared-example-hits.ts';
 import { EXAMPLE_ATTEMPT } from './shared-examples.ts';
 import { hitName, hitText, judgeFilter, queueGoesOn, weighHits } from './shared-filter.ts';
-import { filterRemedies } from './shared-filter-remedies.ts';
+import { withoutRule } from './shared-filter-remedies.ts';
 import { nftChain } from './shared-lab-rules.ts';
 import { clientName, expectedSyns, reachedTcp, synArrived, theSyns, tracedSyn, vanished } from './shared-silence.ts';
 
@@ -80,7 +80,7 @@ export const cause: Cause = defineCause({
         auto: 'never',
         changes: [{ kind: 'advice', text: `Replace "${hitText(hit)}" by the same rule with "${bypass}"` }],
       },
-      ...filterRemedies(hit, attempt).slice(1),
+      ...withoutRule(hit),
     ];
   },
   explanation: `

@@ -5,6 +5,7 @@ import type { Listener, SocketTable } from '../model/facts/sockets.ts';
 import { DROP_HIT, filterWith, PASSING_FILTER } from './shared-example-hits.ts';
 import { EXAMPLE_ATTEMPT, HEALTHY_LISTENER } from './shared-examples.ts';
 import { hitName, hitText } from './shared-filter.ts';
+import { withoutRule } from './shared-filter-remedies.ts';
 import { resetsSent } from './shared-silence.ts';
 
 /** The rule that sends the SYN to a port of this host itself. */
@@ -70,7 +71,6 @@ export const cause: Cause = defineCause({
   remedies({ attempt, packetFilter, addresses }) {
     const hit = redirectOf(attempt, packetFilter.hits, new Set((addresses ?? []).map(({ address }) => address)));
     if (hit === undefined) return [];
-    const { handle, family, table, chain, tool } = hit;
     return [
       {
         id: 'start-behind',
@@ -79,21 +79,7 @@ export const cause: Cause = defineCause({
         auto: 'never',
         changes: [{ kind: 'advice', text: 'Which unit owns that port? Its log says why it is down.' }],
       },
-      ...(handle === undefined
-        ? []
-        : [
-            {
-              id: 'delete-redirect',
-              title: `Or delete ${hitName(hit)}`,
-              risk: 'medium' as const,
-              auto: 'never' as const,
-              changes: [
-                tool === 'nft'
-                  ? { kind: 'nft-rule' as const, action: 'delete' as const, family, table, chain, handle }
-                  : { kind: 'iptables-rule' as const, action: 'delete' as const, tool, table, chain, number: handle },
-              ],
-            },
-          ]),
+      ...withoutRule(hit, `Or delete ${hitName(hit)}`),
     ];
   },
   explanation: `

@@ -3,7 +3,7 @@ import { countedHit, DROP_HIT, filterWith, PASSING_FILTER } from './shared-examp
 import { exampleCounters, NO_ROUTE_BACK, ROUTE_BACK } from './shared-examples.ts';
 import { ANSWERED_IN_VAIN, FOUR_SYNS, listening, SUPPOSED } from './shared-examples-server.ts';
 import { hitName, hitText, judgeFilter } from './shared-filter.ts';
-import { acceptAnswers } from './shared-filter-answer.ts';
+import { answerRemedies } from './shared-filter-remedies.ts';
 import { nftChain } from './shared-lab-rules.ts';
 import { expectedSyns, hasClient, tracedSyn } from './shared-silence.ts';
 import { answerMade, settledBeforeAnswer } from './shared-synack.ts';
@@ -51,7 +51,7 @@ export const cause: Cause = defineCause({
   },
   remedies({ attempt, packetFilter, nfQueues }) {
     const { found } = judgeFilter(packetFilter, attempt, 'syn-ack-out', expectedSyns(attempt), KINDS, nfQueues);
-    return found === undefined ? [] : acceptAnswers(found.hit, attempt);
+    return found === undefined ? [] : answerRemedies(found.hit, attempt);
   },
   explanation: `
 A rule in the hooks output or postrouting drops the SYN-ACK of this host: rules for outgoing traffic that do not accept answers (\`ct state established\`), a policy of drop, or \`notrack\` in prerouting, so that the answer
