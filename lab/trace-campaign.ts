@@ -1,6 +1,6 @@
 /**
  * Runs scenarios with `trace` and counts right verdicts, beside those that each end gives by itself at the same time.
- *   node lab/trace-campaign.ts [SCENARIO...] [--family 4|6] [--variant NAME] [--seed N] [--jobs N] [--shard I/N] [--no-decoys] [--verbose]
+ *   node lab/trace-campaign.ts [SCENARIO...] [--family 4|6] [--variant NAME] [--seed N] [--jobs N] [--shard I/N] [--no-decoys] [--no-variants] [--verbose]
  * Needs root.
  */
 import process from 'node:process';
@@ -25,6 +25,7 @@ const { values, positionals } = parseArgs({
     jobs: { type: 'string', default: '1' },
     shard: { type: 'string' },
     decoys: { type: 'boolean', default: true },
+    variants: { type: 'boolean', default: true },
     verbose: { type: 'boolean', default: false },
   },
 });
@@ -39,7 +40,8 @@ async function main(): Promise<void> {
   const signal = abortOnSignals();
   await sweepLeftovers();
   const family = values.family === undefined ? undefined : values.family === '6' ? 6 : 4;
-  const all = listJobs({ names: positionals, family, variant: values.variant });
+  const every = listJobs({ names: positionals, family, variant: values.variant });
+  const all = values.variants ? every : every.filter(({ variant }) => variant === undefined);
   const [index, count] = (values.shard ?? '1/1').split('/').map(Number);
   const jobs = shardOf(all, index ?? 1, count ?? 1);
   const outcomes: TraceOutcome[] = [];

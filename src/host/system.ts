@@ -70,6 +70,8 @@ export interface SystemCalls {
    * refuses is no error.
    */
   keepFromChildren(memory: ArrayBuffer): void;
+  /** madvise(2) with MADV_DOFORK: takes that back. */
+  shareWithChildren(memory: ArrayBuffer): void;
   /** Address of the first byte of a buffer, for pointers inside structures; the buffer must live as long as the pointer. */
   addressOf(bytes: Uint8Array): bigint;
   /** Watches a descriptor by the event loop; begins paused. */
@@ -93,9 +95,13 @@ export function systemCalls(): SystemCalls {
  * Keeps memory from the processes that are started from now on: Node starts each as a copy of this process, which takes
  * milliseconds for every few megabytes. Does nothing where the system calls were not loaded, or the memory may be part of a heap that others
  * use as well (what malloc() maps by itself is never smaller, see M_MMAP_THRESHOLD in mallopt(3)).
+ * @returns gives it back, which must be done before the memory is let go: malloc() may have taken even large memory from its heap, where
+ * a part of it becomes something else, which a process that is started needs.
  */
-export function keepFromChildren(memory: ArrayBuffer): void {
-  if (memory.byteLength > LARGEST_MMAP_THRESHOLD) calls?.keepFromChildren(memory);
+export function keepFromChildren(memory: ArrayBuffer): () => void {
+  if (memory.byteLength <= LARGEST_MMAP_THRESHOLD) return () => {};
+  calls?.keepFromChildren(memory);
+  return () => calls?.shareWithChildren(memory);
 }
 
 function load(): SystemCalls {
@@ -150,6 +156,12 @@ function bindCalls(koffi: Koffi): SystemCalls {
   const checked = (syscall: string, result: number | bigint): number => {
     if (result < 0) throw systemError(syscall, koffi.errno());
     return Number(result);
+  };
+  const advise = (memory: ArrayBuffer, advice: number): void => {
+    const start = koffi.address(new Uint8Array(memory));
+    const first = (start + PAGE_BYTES - 1n) & -PAGE_BYTES;
+    const end = (start + BigInt(memory.byteLength)) & -PAGE_BYTES;
+    if (end > first) madvise(first, Number(end - first), advice);
   };
   return {
     setns(fd, kind) {
@@ -225,12 +237,8 @@ function bindCalls(koffi: Koffi): SystemCalls {
         },
       };
     },
-    keepFromChildren(memory) {
-      const start = koffi.address(new Uint8Array(memory));
-      const first = (start + PAGE_BYTES - 1n) & -PAGE_BYTES;
-      const end = (start + BigInt(memory.byteLength)) & -PAGE_BYTES;
-      if (end > first) madvise(first, Number(end - first), MADV_DONTFORK);
-    },
+    keepFromChildren: (memory) => advise(memory, MADV_DONTFORK),
+    shareWithChildren: (memory) => advise(memory, MADV_DOFORK),
     addressOf: (bytes) => koffi.address(bytes),
     watch: (fd, what, onReady) => watchWith(koffi.node, fd, { [what]: true }, onReady),
   };
@@ -288,6 +296,7 @@ const PROT_READ = 1;
 const PROT_WRITE = 2;
 const MAP_SHARED = 1;
 const MADV_DONTFORK = 10;
+const MADV_DOFORK = 11;
 /** DEFAULT_MMAP_THRESHOLD_MAX of glibc on 64-bit machines. */
 const LARGEST_MMAP_THRESHOLD = 32 * 1024 * 1024;
 /** A page of whatever size the kernel has lies within whole pages of the largest. */

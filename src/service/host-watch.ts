@@ -46,6 +46,7 @@ export class HostWatch {
   private monitor: HostStream | undefined;
   private monitored = '';
   private packetsEnded = false;
+  private giveBack: () => void = () => {};
   private readonly pumping: Promise<void>[] = [];
   private pumpingPackets: Promise<void> = Promise.resolve();
 
@@ -122,6 +123,7 @@ export class HostWatch {
     this.monitor?.stop();
     await Promise.all([this.trace?.stop(), this.rules?.stop()]);
     await Promise.all(this.pumping);
+    this.giveBack();
     if (this.broken !== undefined) throw this.broken;
   }
 
@@ -163,7 +165,7 @@ export class HostWatch {
       });
       await capture.ready;
       this.capture = capture;
-      keepFromChildren(this.live.memory);
+      this.giveBack = keepFromChildren(this.live.memory);
       this.pumpingPackets = this.pumpCapture(capture);
       this.pumping.push(this.pumpingPackets);
     } catch (error) {
