@@ -1,4 +1,4 @@
-import type { DuckDBValue } from '@duckdb/node-api';
+import type { DuckDBAppender, DuckDBValue } from '@duckdb/node-api';
 import type { HandshakeCounts, Incident } from '../../model/incident.ts';
 import { formatTimestamp } from '../../report/format.ts';
 import { encodeJson } from '../../report/json.ts';
@@ -98,14 +98,21 @@ export function incidentOfRow(row: Readonly<Record<string, DuckDBValue>>): Incid
   });
 }
 
-/** Adds counts; takes a {@link countsRow}. */
-export const ADD_COUNTS = 'INSERT INTO counts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
-
-/** Counts as a row. */
-export function countsRow({ atNs, intervalMs, service, answered, refused, failed }: HandshakeCounts): DuckDBValue[] {
-  const { direction, namespace, address = null, port = null, process = null } = service;
-  const numbers = [answered, refused, failed].map((count) => BigInt(count));
-  return [atNs, intervalMs, direction, namespace, address, port, process, ...numbers];
+/** Appends counts as a row of their table. */
+export function appendCounts(appender: DuckDBAppender, counts: HandshakeCounts): void {
+  const { direction, namespace, address, port, process } = counts.service;
+  appender.appendBigInt(counts.atNs);
+  appender.appendInteger(counts.intervalMs);
+  appender.appendVarchar(direction);
+  appender.appendVarchar(namespace);
+  if (address === undefined) appender.appendNull();
+  else appender.appendVarchar(address);
+  if (port === undefined) appender.appendNull();
+  else appender.appendInteger(port);
+  if (process === undefined) appender.appendNull();
+  else appender.appendVarchar(process);
+  for (const count of [counts.answered, counts.refused, counts.failed]) appender.appendBigInt(BigInt(count));
+  appender.endRow();
 }
 
 /** A condition with its values. */

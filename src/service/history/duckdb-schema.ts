@@ -63,6 +63,6 @@ export function newerHistory(path: string, version: number): HistoryError {
   return new HistoryError(
     'newer',
     `the history ${path} was written by a newer synscope (version ${version} of its tables; this one knows ${SCHEMA_VERSION})`,
-    'use that version, or another folder with --state-dir',
+    'use that version, or another folder with --state',
   );
 }

@@ -97,33 +97,33 @@ describe('the file of a history', () => {
 
   it('gets smaller when there is too much', async () => {
     const store = new DuckDbStore(path);
-    const noise = (id: number) => Array.from({ length: 300 }, (_, index) => ({ n: Math.sin(id * 1000 + index) }));
-    const many = Array.from({ length: 600 }, (_, index) => ({
+    const noise = (id: number) => Array.from({ length: 1500 }, (_, index) => ({ n: Math.sin(id * 1000 + index) }));
+    const many = Array.from({ length: 200 }, (_, index) => ({
       incident: closed(sampleIncident(index + 1, { samples: noise(index + 1) })),
     }));
     await store.absorb('many', [
       ...many,
-      { counts: Array.from({ length: 2000 }, (_, index) => sampleCounts(index * 10)) },
+      { counts: Array.from({ length: 10_000 }, (_, index) => sampleCounts(index * 10)) },
     ]);
-    await store.saveIncident(sampleIncident(601));
+    await store.saveIncident(sampleIncident(201));
     await store.close();
     const before = statSync(path).size;
     const maxBytes = Math.round(before / 2);
     const { incidents } = await store.retain({ maxAgeMs: 1e15, maxBytes });
-    expect(incidents).toBeGreaterThan(100);
-    expect(incidents).toBeLessThan(600);
+    expect(incidents).toBeGreaterThan(30);
+    expect(incidents).toBeLessThan(200);
     expect(statSync(path).size).toBeLessThanOrEqual(maxBytes);
     expect(existsSync(`${path}.compact`)).toBe(false);
     const left = await store.incidents({ limit: 1000 });
-    expect(left).toHaveLength(601 - incidents);
-    expect(left[0]).toEqual(sampleIncident(601));
-    expect(left[1]?.samples).toEqual(noise(600));
-    expect(await store.lastIncidentId()).toBe(601);
+    expect(left).toHaveLength(201 - incidents);
+    expect(left[0]).toEqual(sampleIncident(201));
+    expect(left[1]?.samples).toEqual(noise(200));
+    expect(await store.lastIncidentId()).toBe(201);
     expect(statSync(path).mode & 0o777).toBe(0o600);
-    await store.saveIncident(sampleIncident(602));
+    await store.saveIncident(sampleIncident(202));
     await store.close();
     const again = new DuckDbStore(path);
-    expect(await again.lastIncidentId()).toBe(602);
+    expect(await again.lastIncidentId()).toBe(202);
     await again.close();
   });
 

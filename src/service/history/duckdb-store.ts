@@ -4,7 +4,7 @@ import type { NotSeen } from '../../model/diagnosis.ts';
 import type { HandshakeCounts, Incident, IncidentService } from '../../model/incident.ts';
 import { moveAside, type OpenDatabase, openDatabase, openForReading } from './duckdb-open.ts';
 import { retainRows } from './duckdb-retain.ts';
-import { ADD_COUNTS, condition, countsRow, incidentOfRow, incidentRow, SAVE_INCIDENT } from './duckdb-rows.ts';
+import { appendCounts, condition, incidentOfRow, incidentRow, SAVE_INCIDENT } from './duckdb-rows.ts';
 import { exportIncidents } from './export-incidents.ts';
 import { historyError, troubleOf } from './history-error.ts';
 import type { ExportFormat, HistoryState, HistoryStore, IncidentQuery, TimelineStep } from './history-store.ts';
@@ -12,6 +12,8 @@ import { samplesText } from './incident-json.ts';
 import { DEFAULT_LIMIT } from './incident-query.ts';
 import type { JournalEntry } from './journal-format.ts';
 import { addToStep, fillSteps, MAX_STEPS, type StepCounts } from './timeline.ts';
+
+const ROWS_AT_ONCE = 50;
 
 /** A segment that was taken over is remembered for 90 days, in case its file could not be removed. */
 const ABSORBED_KEPT_NS = 90n * 86_400n * 1_000_000_000n;
@@ -43,14 +45,22 @@ export class DuckDbStore implements HistoryStore {
   }
 
   /** Takes over what a segment of the journal holds, once: of a segment that was taken over before nothing happens. */
-  absorb(segment: string, entries: readonly JournalEntry[]): Promise<void> {
-    return this.#write(async (connection) => {
-      const known = await rows(connection, 'SELECT segment FROM absorbed WHERE segment = ?', [segment]);
-      if (known.length > 0) return;
-      for (const entry of entries) {
-        if ('counts' in entry) await addRows(connection, entry.counts);
-        else await saveRow(connection, entry.incident, entry.samplesKept ? undefined : entry.incident.samples);
-      }
+  async absorb(segment: string, entries: readonly JournalEntry[]): Promise<void> {
+    const known = await this.#use((connection) =>
+      rows(connection, 'SELECT segment FROM absorbed WHERE segment = ?', [segment]),
+    );
+    if (known.length > 0) return;
+    const { incidents, counts } = latestOf(entries);
+    // In pieces, as a transaction takes memory for each row. To save an incident twice does no harm; counts must come once.
+    for (let index = 0; index < incidents.length; index += ROWS_AT_ONCE) {
+      await this.#write(async (connection) => {
+        for (const { incident, samples } of incidents.slice(index, index + ROWS_AT_ONCE)) {
+          await saveRow(connection, incident, samples);
+        }
+      });
+    }
+    await this.#write(async (connection) => {
+      await addRows(connection, counts);
       const nowNs = BigInt(Date.now()) * 1_000_000n;
       await connection.run('INSERT INTO absorbed VALUES (?, ?)', [segment, nowNs]);
       // Only of the latest can the file still be there.
@@ -219,16 +229,31 @@ async function saveRow(
   await connection.run('INSERT OR REPLACE INTO samples VALUES (?, ?)', [BigInt(incident.id), samplesText(samples)]);
 }
 
+/** The last state of each incident, with its samples where the entries hold them, and all counts. */
+function latestOf(entries: readonly JournalEntry[]) {
+  const latest = new Map<number, { incident: Incident; samples: Incident['samples'] | undefined }>();
+  const counts: HandshakeCounts[] = [];
+  for (const entry of entries) {
+    if ('counts' in entry) {
+      for (const one of entry.counts) counts.push(one);
+      continue;
+    }
+    const { incident, samplesKept } = entry;
+    const samples = samplesKept ? latest.get(incident.id)?.samples : incident.samples;
+    latest.set(incident.id, { incident, samples });
+  }
+  return { incidents: [...latest.values()], counts };
+}
+
 async function addRows(connection: DuckDBConnection, counts: readonly HandshakeCounts[]): Promise<void> {
   if (counts.length === 0) return;
-  const statement = await connection.prepare(ADD_COUNTS);
+  const appender = await connection.createAppender('counts');
   try {
-    for (const entry of counts) {
-      statement.bind(countsRow(entry));
-      await statement.run();
-    }
+    for (const entry of counts) appendCounts(appender, entry);
+    // Within the transaction: the commit is what counts.
+    appender.flushSync();
   } finally {
-    statement.destroySync();
+    appender.closeSync();
   }
 }
 

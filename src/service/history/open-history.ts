@@ -24,7 +24,7 @@ export async function openHistory(folder: string | undefined): Promise<HistorySt
       throw new HistoryError(
         'in-use',
         `another synscope watch keeps its history in ${folder}`,
-        'end it, or give this one another folder with --state-dir',
+        'end it, or give this one another folder with --state',
       );
     }
     const store = new JournaledStore(folder, path, () => lock.release());
