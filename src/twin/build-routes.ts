@@ -37,7 +37,8 @@ export async function reconcileRoutes(state: HostState, host: Host, notes: Notes
     const batch = new IpBatch();
     if (round < ROUNDS - 1) for (const route of extra) batch.add(`route del ${spelledOut(route)}`);
     const append = (route: RouteState): void => {
-      if (!batch.add(`route append ${spelledOut(route)}`, route.line) && round === 0) notes.missing(`route ${route.line}`);
+      if (!batch.add(`route append ${spelledOut(route)}`, route.line) && round === 0)
+        notes.missing(`route ${route.line}`);
     };
     // Gateways can be reached only when the routes to their links are there.
     missing.filter((route) => !hasGateway(route)).forEach(append);

@@ -111,7 +111,10 @@ export function judge(
     nextHop,
     ...(remark === undefined ? {} : { remark }),
     unanswered,
-    assumed,
+    assumed:
+      isGood && remark !== 'dead-next-hop' && world.isOnlyWritten(nextHop, syn)
+        ? [...assumed, `the permanent neighbour entry with ${nextHop} is right`]
+        : assumed,
     ...(detail === undefined ? {} : { detail }),
     ...(reply === 'syn-ack' ? { sequence: departure.frame.readUInt32BE(departure.shape.transport + 4) } : {}),
   };

@@ -105,7 +105,8 @@ async function attempt(host: Host, argv: readonly string[], input: string): Prom
 }
 
 function nftCommand({ form }: NftInput): readonly string[] {
-  return form === 'json' ? ['nft', '-j', '-f', '-'] : ['nft', '-f', '-'];
+  // With -j it opens /dev/stdin once more, which a socket, as Node gives one, does not allow.
+  return form === 'json' ? ['sh', '-c', 'cat | nft -j -f -'] : ['nft', '-f', '-'];
 }
 
 /** A machine with only one variant of iptables has it under the plain name. */

@@ -1,3 +1,5 @@
+import { parseNftDump } from '../formats/nft/dump.ts';
+import { foreignFamilies } from '../formats/nft/foreign.ts';
 import type { Asker } from './ask.ts';
 import type { SavedNft, SavedRules } from './state.ts';
 
@@ -52,7 +54,10 @@ async function hasNft(ask: Asker): Promise<boolean> {
 export function needsXtables(nft: SavedNft | undefined, family: 4 | 6): boolean {
   if (nft === undefined) return false;
   const name = family === 4 ? 'ip' : 'ip6';
-  if (nft.form === 'json') return nft.text.includes('"xt":') && nft.text.includes(`"family": "${name}"`);
+  if (nft.form === 'json') {
+    const dump = nft.text.includes('"xt":') ? parseNftDump(nft.text) : undefined;
+    return dump !== undefined && foreignFamilies(dump).has(name);
+  }
   return tablesOf(nft.text).some((table) => table.family === name && hasXtables(table.text));
 }
 

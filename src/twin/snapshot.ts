@@ -1,3 +1,4 @@
+import { parseBpfPrograms } from '../formats/bpftool/bpftool.ts';
 import { parseNeighbours } from '../formats/iproute/neighbours.ts';
 import { parseTableNames, TABLE_NAME_FILES } from '../formats/iproute/table-names.ts';
 import { BundleHost } from '../host/bundle/bundle-host.ts';
@@ -13,6 +14,17 @@ import { type HostState, type RouteState, type RuleState, STATE_VERSION } from '
 const NEIGHBOUR_COMMAND: readonly string[] = ['ip', '-j', 'neigh', 'show'];
 const QDISC_COMMAND: readonly string[] = ['tc', '-s', 'qdisc', 'show'];
 const XFRM_COMMAND: readonly string[] = ['ip', 'xfrm', 'policy'];
+const XFRM_COUNT_COMMAND: readonly string[] = ['ip', 'xfrm', 'state', 'count'];
+const BPF_COMMAND: readonly string[] = ['bpftool', '-j', 'prog', 'show'];
+/** Types of programs that stand in the way of packets and connections, other than on interfaces. */
+const FILTERING_BPF: ReadonlySet<string> = new Set([
+  'cgroup_skb',
+  'cgroup_sock_addr',
+  'sk_lookup',
+  'sk_reuseport',
+  'lsm',
+  'netfilter',
+]);
 
 /**
  * Reads the network state of a host. Only reads, with the tools that `listen` uses; what is asked does not depend on chance, so that a
@@ -22,8 +34,8 @@ const XFRM_COMMAND: readonly string[] = ['ip', 'xfrm', 'policy'];
 export async function snapshotHost(host: Host, scope: SocketScope = {}): Promise<HostState> {
   if (host instanceof BundleHost) host.beginWatch();
   const ask = new Asker(host);
-  const [addresses, routing, neighbours, nexthops, filters, sockets, sysctls, xfrm, qdiscs, kernel] = await Promise.all(
-    [
+  const [addresses, routing, neighbours, nexthops, filters, sockets, sysctls, xfrm, xfrmCount, qdiscs, bpf, kernel] =
+    await Promise.all([
       ask.list('interfaces and addresses', ADDR_COMMAND),
       readRouting(ask),
       ask.list('neighbours', NEIGHBOUR_COMMAND),
@@ -32,18 +44,15 @@ export async function snapshotHost(host: Host, scope: SocketScope = {}): Promise
       readSockets(ask, scope),
       readSysctls(ask),
       ask.maybe(XFRM_COMMAND),
+      ask.maybe(XFRM_COUNT_COMMAND),
       ask.maybe(QDISC_COMMAND),
+      ask.maybe(BPF_COMMAND),
       ask.file('/proc/sys/kernel/osrelease'),
-    ],
-  );
+    ]);
   const interfaces = addresses === undefined ? undefined : linksOf(addresses);
   if (interfaces === undefined || interfaces.links.length === 0) {
     const reason = ask.notRead.find(({ what }) => what === 'interfaces and addresses')?.reason;
-    throw new HostError(
-      'not-found',
-      `the interfaces of ${host.spec} are not known, so it cannot be copied${reason === undefined ? '' : `: ${reason}`}`,
-      { hint: host instanceof BundleHost ? 'record it again with this version of synscope' : 'install iproute2 there' },
-    );
+    throw unknown(host, 'interfaces', reason);
   }
   const release = kernel?.trim();
   const shapes = qdiscsOf(qdiscs ?? '');
@@ -59,7 +68,11 @@ export async function snapshotHost(host: Host, scope: SocketScope = {}): Promise
     sysctls,
     sockets,
     xfrmPolicies: (xfrm ?? '').split(/\n(?=\S)/).filter((entry) => entry.trim() !== ''),
+    ...numberIn('xfrmStates', /\bSAD count (\d+)/.exec(xfrmCount ?? '')?.[1]),
     ...shapes,
+    bpfPrograms: (parseBpfPrograms(bpf ?? '[]') ?? [])
+      .filter(({ type }) => FILTERING_BPF.has(type))
+      .map(({ type, name }) => (name === undefined ? type : `${type} ${name}`)),
     conntrack: {
       ...numberIn('count', sysctls['netfilter/nf_conntrack_count']),
       ...numberIn('max', sysctls['netfilter/nf_conntrack_max']),
@@ -78,12 +91,23 @@ async function readRouting(
   ]);
   const tables = await tableNumbers(ask, [routes ?? '', rules4, rules6]);
   if (routes !== undefined && isBeyondWords(routes)) ask.note('encapsulation of routes', 'a twin has no tunnels');
-  const parsed = routes === undefined ? [] : routesOf(routes, tables);
-  if (parsed === undefined) ask.note('routes', `what "${ROUTE_COMMAND.join(' ')}" printed cannot be read`);
+  const parsed = routes === undefined ? undefined : routesOf(routes, tables);
+  // Without routes every copy would be silent, and that would prove nothing.
+  if (parsed === undefined)
+    throw unknown(ask.host, 'routes', ask.notRead.find(({ what }) => what === 'routes')?.reason);
   return {
-    routes: parsed ?? [],
+    routes: parsed,
     rules: [...rulesOf(rules4, 4, tables), ...rulesOf(rules6, 6, tables)],
   };
+}
+
+/** Something without which there is nothing to copy. */
+function unknown(host: Host, what: string, reason: string | undefined): HostError {
+  return new HostError(
+    'not-found',
+    `the ${what} of ${host.spec} are not known, so it cannot be copied${reason === undefined ? '' : `: ${reason}`}`,
+    { hint: host instanceof BundleHost ? 'record it again with this version of synscope' : 'install iproute2 there' },
+  );
 }
 
 /** Numbers of tables by their names on the host, where it uses any that not everybody knows. */

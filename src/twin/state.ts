@@ -105,10 +105,14 @@ export interface HostState {
   readonly sockets: readonly SocketState[];
   /** What `ip xfrm policy` printed, entry by entry. */
   readonly xfrmPolicies: readonly string[];
+  /** How many security associations IPsec has; absent when that is not known. Their keys are never read. */
+  readonly xfrmStates?: number;
   /** What `tc qdisc show` printed, line by line, without counters. */
   readonly qdiscs: readonly string[];
   /** Whether a qdisc has filters: those are not copied. `eth0 ingress`. */
   readonly filterHooks: readonly string[];
+  /** BPF programs of the machine that can drop packets and that no twin has: `cgroup_skb deny`. */
+  readonly bpfPrograms: readonly string[];
   readonly conntrack: { readonly count?: number; readonly max?: number };
   readonly notRead: readonly NotRead[];
 }

@@ -1,6 +1,7 @@
 import { type CommandResult, type Host, HostError } from '../host/host.ts';
 import { LocalHost } from '../host/local-host.ts';
 import { buildNetwork } from './build.ts';
+import { buildPolicies, buildQdiscs } from './build-policies.ts';
 import { type BuiltSysctls, readSysctl, writeSysctl } from './build-sysctls.ts';
 import { connectOut } from './client-replay.ts';
 import { type CompleteSyn, completeSyn } from './complete-syn.ts';
@@ -9,6 +10,7 @@ import { explainReplay } from './explain.ts';
 import { compareStates } from './fidelity.ts';
 import { Filters, runSync } from './filters.ts';
 import { HalfOpen } from './half-open.ts';
+import { noteLimits } from './limits.ts';
 import { Listeners, type TwinListener } from './listeners.ts';
 import { answersForItself } from './neighbour-probe.ts';
 import { Notes } from './notes.ts';
@@ -84,10 +86,20 @@ export class Twin {
     const twin = new Twin(state, role);
     for (const { what, reason } of state.notRead) twin.notes.missing(`${what}: ${reason}`);
     for (const hook of state.filterHooks) twin.notes.missing(`filters of tc at ${hook}`);
+    if (state.bpfPrograms.length > 0) {
+      twin.notes.missing(
+        `BPF programs that may stand in the way: ${[...new Set(state.bpfPrograms)].slice(0, 8).join(', ')}`,
+      );
+    }
+    noteLimits(state, twin.notes);
     twin.sysctls = await buildNetwork(state, twin.taps, twin.host, twin.notes);
     // Before the filters: what stands in queues came in before them, or past them.
     twin.buildSockets(syn);
-    await twin.filters.load(twin.host);
+    await Promise.all([
+      twin.filters.load(twin.host),
+      buildPolicies(state, twin.host, twin.notes),
+      buildQdiscs(state, twin.host, twin.notes),
+    ]);
     twin.clean();
     return twin;
   }

@@ -10,6 +10,8 @@ const DEAD_STATES: readonly string[] = ['FAILED', 'INCOMPLETE'];
 export class World {
   /** MAC addresses of neighbours that the host knew, by `eth0 192.0.2.1`. */
   private readonly alive = new Map<string, string>();
+  /** Those that somebody wrote down by hand. */
+  private readonly written = new Map<string, string>();
   private readonly dead = new Set<string>();
   private readonly raised = new Set<string>();
   private readonly macs: ReadonlySet<string>;
@@ -19,9 +21,8 @@ export class World {
     for (const { address, device, linkAddress, states } of neighbours) {
       const key = `${device} ${address}`;
       if (states.some((state) => DEAD_STATES.includes(state))) this.dead.add(key);
-      // What is written down by hand says nothing of who is there.
-      else if (linkAddress !== undefined && isMac(linkAddress) && !states.includes('PERMANENT'))
-        this.alive.set(key, linkAddress);
+      else if (linkAddress !== undefined && isMac(linkAddress))
+        (states.includes('PERMANENT') ? this.written : this.alive).set(key, linkAddress);
     }
     this.macs = new Set(this.alive.values());
     const bridges = new Set(links.filter(({ kind }) => kind === 'bridge').map(({ name }) => name));
@@ -59,9 +60,16 @@ export class World {
     else this.raised.delete(neighbour);
   }
 
-  /** Whether somebody has a MAC address. */
+  /** Whether somebody has a MAC address. What is written down by hand is believed, unless the SYN itself shows that it is wrong. */
   isAlive(mac: string, syn: CompleteSyn): boolean {
-    return mac === syn.sourceMac || mac === STRANGER || this.macs.has(mac);
+    if (mac === syn.sourceMac || mac === STRANGER || this.macs.has(mac)) return true;
+    const wrong = syn.isRouted ? undefined : `${this.layer3(syn.device)} ${syn.source}`;
+    return [...this.written].some(([key, written]) => written === mac && key !== wrong);
+  }
+
+  /** Whether a MAC address is known only because somebody wrote it down. */
+  isOnlyWritten(mac: string, syn: CompleteSyn): boolean {
+    return mac !== syn.sourceMac && mac !== STRANGER && !this.macs.has(mac);
   }
 
   /**
