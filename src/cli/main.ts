@@ -20,12 +20,14 @@ import { command as prove } from './prove.ts';
 import { command as read } from './read.ts';
 import { command as record } from './record.ts';
 import { command as trace } from './trace.ts';
+import { command as watch } from './watch.ts';
 import { command as uninstallService } from './uninstall-service.ts';
 
 const COMMANDS: readonly Command[] = [
   connect,
   listen,
   trace,
+  watch,
   prove,
   fix,
   read,

@@ -10,7 +10,6 @@ interface Planned {
 const WATCH: Planned = { where: 'watch one port of one host', instead: ['sudo synscope listen PORT --for 1h --keep'] };
 
 const PLANNED: Readonly<Record<string, Planned>> = {
-  watch: WATCH,
   fleet: WATCH,
 };
 

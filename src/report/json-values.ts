@@ -73,7 +73,8 @@ export function proofValue(proof: Proof): JsonValue {
   };
 }
 
-function handshakeValue(handshake: Handshake): JsonValue {
+/** A handshake with its segments as the JSON contract spells it. */
+export function handshakeValue(handshake: Handshake): JsonValue {
   const { client, server, startedAtNs, clientOptions, serverOptions } = handshake;
   return {
     client: { address: client.address, port: client.port },

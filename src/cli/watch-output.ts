@@ -1,0 +1,44 @@
+import process from 'node:process';
+import { forTerminal } from '../report/escape.ts';
+import type { WatchView } from '../service/watch/view.ts';
+import { IncidentEvents, incidentJson, incidentLine } from './watch-lines.ts';
+import { WatchScreen } from './watch-screen.ts';
+
+/** What a running watch shows. */
+export interface WatchOutput {
+  /** The watch has begun. */
+  begin(): void;
+  end(): void;
+}
+
+/** Shows a watch: a summary that is redrawn on a terminal, a line for each event of an incident elsewhere. */
+export function watchOutput(view: WatchView, json: boolean): WatchOutput {
+  const events = new IncidentEvents();
+  const screen = process.stdout.isTTY && !json ? new WatchScreen(view) : undefined;
+  const stop = view.subscribe((event) => {
+    if (event.type !== 'incident') return;
+    const what = events.take(event.incident);
+    if (what === undefined) return;
+    if (screen !== undefined) screen.draw();
+    else process.stdout.write(`${json ? incidentJson(what, event.incident) : incidentLine(what, event.incident)}\n`);
+  });
+  return {
+    begin() {
+      const { notSeen, namespaces } = view.status();
+      if (screen !== undefined) screen.begin();
+      else if (!json) {
+        const where = namespaces.length === 1 ? `${namespaces[0]}` : `${namespaces.length} network namespaces`;
+        process.stderr.write(`synscope: watching every handshake of ${forTerminal(where)}; Ctrl-C ends it\n`);
+      }
+      if (screen === undefined) {
+        for (const { reason, hint } of notSeen) {
+          process.stderr.write(`synscope: not seen: ${forTerminal(reason)}${hint === undefined ? '' : `; ${forTerminal(hint)}`}\n`);
+        }
+      }
+    },
+    end() {
+      stop();
+      screen?.end();
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import process from 'node:process';
+import { InputError } from '../model/errors.ts';
+import { stateDirectory } from '../remedy/state-directory.ts';
+import { forTerminal } from '../report/escape.ts';
+import { HistoryError } from '../service/history/history-error.ts';
+import type { HistoryStore } from '../service/history/history-store.ts';
+import { openHistory } from '../service/history/open-history.ts';
+import { defaultConfig } from '../service/watch/config.ts';
+import type { WatchConfig } from '../service/watch/config-types.ts';
+import { listenAddress } from '../service/watch/config-values.ts';
+import { readConfig } from '../service/watch/read-config.ts';
+import { Watch } from '../service/watch/watch.ts';
+import { UsageError } from './command.ts';
+import { packageVersion } from './package-version.ts';
+import type { WatchCommandOptions } from './watch.ts';
+import { watchOutput } from './watch-output.ts';
+
+/** Watches until the signal ends it. */
+export async function runWatch(options: WatchCommandOptions, signal: AbortSignal): Promise<void> {
+  const config = configOf(options);
+  const state = options.state ?? stateDirectory();
+  const store = await openStore(state);
+  const watch = new Watch({
+    config,
+    store,
+    version: packageVersion(),
+    onBug: (error) => sayBug(error),
+  });
+  const reload = (): void => {
+    try {
+      watch.reload(configOf(options));
+      process.stderr.write('synscope: the configuration was read anew\n');
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      process.stderr.write(`synscope: the configuration stays as it was: ${forTerminal(error.message)}\n`);
+    }
+  };
+  const output = watchOutput(watch, options.json === true);
+  try {
+    await watch.start();
+    process.on('SIGHUP', reload);
+    output.begin();
+    await untilAborted(signal);
+  } finally {
+    process.off('SIGHUP', reload);
+    output.end();
+    await watch.stop();
+    await store.close();
+  }
+}
+
+/** @throws InputError for a file that cannot be used, UsageError for an option. */
+function configOf({ config: path, listen, page, port, on }: WatchCommandOptions): WatchConfig {
+  const config = path === undefined ? defaultConfig() : readConfig(path);
+  if (listen !== undefined && !listenAddress.safeParse(listen).success) {
+    throw new UsageError(`--listen takes an address and a port such as 127.0.0.1:7321, and "${listen}" is none`);
+  }
+  const only = port.map((one) => [one, one] as const);
+  const ports = only.length === 0 ? {} : { ports: only };
+  return {
+    ...config,
+    listeners: { ...config.listeners, ...ports },
+    outbound: { ...config.outbound, ...ports },
+    namespaces: { ...config.namespaces, ...(on === undefined ? {} : { include: [on] }) },
+    page: { ...config.page, enabled: config.page.enabled && page, ...(listen === undefined ? {} : { listen }) },
+  };
+}
+
+async function openStore(folder: string): Promise<HistoryStore> {
+  try {
+    return await openHistory(folder);
+  } catch (error) {
+    if (!(error instanceof HistoryError)) throw error;
+    throw new InputError({
+      code: error.problem,
+      message: `${error.message[0]?.toUpperCase()}${error.message.slice(1)}.`,
+      ...(error.hint === undefined ? {} : { hint: `${error.hint[0]?.toUpperCase()}${error.hint.slice(1)}.` }),
+    });
+  }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+function sayBug(error: unknown): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const lines = text.split('\n').map(forTerminal).join('\n');
+  process.stderr.write(`synscope: this is a bug of synscope, please report it; the watch goes on:\n${lines}\n`);
+}
