@@ -75,6 +75,8 @@ entry in \`/etc/hosts\` alone proves nothing; most of them are meant.
   scenario: {
     plan: ({ unusedOnServerLink }) => ({
       steps: [
+        // The last router gives up after three seconds: the client must wait for that.
+        { on: 'client', sysctl: { 'net.ipv4.tcp_syn_retries': 3 } },
         {
           on: 'client',
           etc: {

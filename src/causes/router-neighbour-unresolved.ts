@@ -6,6 +6,8 @@ export const cause: Cause = defineCause({
   id: 'router-neighbour-unresolved',
   title: 'The last router cannot find the server on its link',
   place: 'path',
+  // Whether the host is down, or does not answer, or the link loses what it says: the client sees the router's word only.
+  placeFromClient: 'path-or-server',
   step: 'path-out',
   sides: ['client'],
   needs: ['attempt'],
@@ -65,7 +67,8 @@ Linux 6.18: \`neigh_invalidate()\`.
   ],
   scenario: {
     plan: ({ unusedOnServerLink }) => ({
-      steps: [],
+      // The router gives up after three seconds: the client must wait for that.
+      steps: [{ on: 'client', sysctl: { 'net.ipv4.tcp_syn_retries': 3 } }],
       attempt: { address: unusedOnServerLink },
       expect: { server: null },
     }),

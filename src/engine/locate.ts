@@ -16,7 +16,11 @@ export function locate(attempt: Attempt, standing: readonly JudgedCause[]): Loca
   const [first] = standing;
   if (first !== undefined && first.status !== 'possible') {
     const alike = first.status === 'confirmed' ? [first] : standing.filter(({ status }) => status === first.status);
-    return { place: placeOf(alike.map(({ cause }) => cause.place)), sentence: '' };
+    const [{ cause }] = alike as [JudgedCause];
+    if (alike.length === 1 && attempt.side === 'client' && cause.placeFromClient !== undefined) {
+      return { place: cause.placeFromClient, sentence: '' };
+    }
+    return { place: placeOf(alike.map((one) => one.cause.place)), sentence: '' };
   }
   return attempt.side === 'client' ? fromClient(attempt) : fromServer(attempt);
 }
@@ -46,11 +50,13 @@ function fromClient(attempt: Attempt): Located {
       ? { place: 'server', sentence: `${to} answered with ICMP "${icmp.name}".` }
       : { place: 'path', sentence: `The router ${icmp.from} answered the SYN to ${to} with ICMP "${icmp.name}".` };
   }
+  if (handshake?.outcome === 'refused') {
+    const what = synAcks > 0 ? 'answered, and then reset the connection' : 'refused the connection with a RST';
+    return { place: 'server', sentence: `${to} ${what}.` };
+  }
   if (synAcks > 0) {
     return { place: 'client', sentence: `${to} answered, and this host did not take the answer.` };
   }
-  if (handshake?.outcome === 'refused')
-    return { place: 'server', sentence: `${to} refused the connection with a RST.` };
   if (captured && syns === 0) return { place: 'client', sentence: `No SYN to ${to} left this host.` };
   if (syns > 0) {
     return {

@@ -1,4 +1,4 @@
-import type { EvidenceWeight } from './diagnosis.ts';
+import type { DiagnosisPlace, EvidenceWeight } from './diagnosis.ts';
 import type { FactMap, FactName } from './facts/facts.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -136,6 +136,8 @@ export interface CauseDefinition<Needs extends FactName, Wants extends FactName>
   readonly id: string;
   readonly title: string;
   readonly place: Place;
+  /** Where a client must look that knows no more; absent when that is `place`. */
+  readonly placeFromClient?: DiagnosisPlace;
   readonly step: PathStep;
   /** An attempt can succeed in spite of it, late: it is judged for established attempts, too, when a packet had to be repeated. */
   readonly survivable?: true;
