@@ -1,8 +1,12 @@
 import { type Host, HostError } from '../host/host.ts';
 import type { Change } from '../model/cause.ts';
+import { changeCommands } from '../model/change-commands.ts';
 import type { RemedyOffer } from '../model/diagnosis.ts';
 import type { GatewayEvidence, RepairCheck, RepairPlan, RepairStep } from '../model/repair.ts';
+import { quoteCommand } from '../model/shell-quote.ts';
 import { checkGateway, findGateway } from '../remedy/gateway/find-gateway.ts';
+import { restoreConfigured } from '../remedy/gateway/restore.ts';
+import { isKnownCommand } from '../remedy/kinds/command.ts';
 import { kindOf } from '../remedy/kinds/index.ts';
 import { proposePersistent } from '../remedy/persist/propose.ts';
 import type { Fault } from './fix-fault.ts';
@@ -41,9 +45,12 @@ export async function planRepair(host: Host, fault: Fault, options: PlanOptions)
   if (offer === undefined) return undefined;
   const refined = await refine(host, offer, options);
   const { changes, evidence, reasons, checks, blocked } = refined;
-  const prepared = blocked.length > 0 ? { steps: [], blocked: [] } : await prepare(host, changes, options);
-  const steps = prepared.steps.filter(({ change }) => change.kind !== 'advice');
-  const advice = changes.flatMap((change) => (change.kind === 'advice' ? [change.text] : []));
+  const own = changes.filter((change) => !isByHand(change));
+  const prepared = blocked.length > 0 ? { steps: [], blocked: [] } : await prepare(host, own, options);
+  const { steps } = prepared;
+  const advice = changes
+    .filter(isByHand)
+    .map((change) => (change.kind === 'advice' ? change.text : `run ${quoteCommand(changeCommands(change)[0] ?? [])}`));
   const proposal = steps.length === 0 ? {} : await proposePersistent(host, fault.cause.id, steps, evidence);
   return {
     cause: { id: fault.cause.id, status: fault.cause.status, title: fault.cause.title },
@@ -54,7 +61,7 @@ export async function planRepair(host: Host, fault: Fault, options: PlanOptions)
     advice,
     reasons,
     checks,
-    blocked: [...blocked, ...prepared.blocked, ...(await blockedByKind(host, steps, changes, options))],
+    blocked: [...blocked, ...prepared.blocked, ...(await blockedByKind(host, steps, own.length === 0, options))],
     verification: options.verification,
     ...(proposal.change === undefined ? {} : { persistent: proposal.change }),
     ...(proposal.note === undefined ? {} : { persistentNote: proposal.note }),
@@ -66,7 +73,12 @@ export async function planRepair(host: Host, fault: Fault, options: PlanOptions)
 
 /** Whether a remedy changes anything by itself. */
 export function isApplicable({ changes }: RemedyOffer): boolean {
-  return (changes as readonly Change[]).some(({ kind }) => kind !== 'advice');
+  return (changes as readonly Change[]).some((change) => !isByHand(change));
+}
+
+/** Whether only a person can do it. */
+function isByHand(change: Change): boolean {
+  return change.kind === 'advice' || (change.kind === 'command' && !isKnownCommand(change));
 }
 
 /** The remedy of this name, or the first that changes anything. */
@@ -78,6 +90,8 @@ function chooseRemedy(remedies: readonly RemedyOffer[], id: string | undefined):
 /** Completes what the diagnosis could not know: which router a route is to lead through. */
 async function refine(host: Host, offer: RemedyOffer, options: PlanOptions): Promise<Refined> {
   const changes = offer.changes as readonly Change[];
+  const lost = await withWhatIsLost(host, changes);
+  if (lost !== undefined) return lost;
   const at = changes.findIndex(
     (change) => change.kind === 'route' && change.action !== 'delete' && change.via !== undefined,
   );
@@ -136,6 +150,30 @@ async function refine(host: Host, offer: RemedyOffer, options: PlanOptions): Pro
   };
 }
 
+/**
+ * With IPv6, or with its link, an interface loses its addresses and routes, and gets them back only from whoever configures it: what the
+ * configuration names is added.
+ */
+async function withWhatIsLost(host: Host, changes: readonly Change[]): Promise<Refined | undefined> {
+  for (const change of changes) {
+    const device =
+      change.kind === 'link' && change.setting[0] === 'up'
+        ? change.device
+        : change.kind === 'sysctl' && change.value === '0'
+          ? /^net\.ipv6\.conf\.(.+)\.disable_ipv6$/.exec(change.key)?.[1]
+          : undefined;
+    if (device === undefined) continue;
+    const lost = await restoreConfigured(host, device, change.kind === 'link' ? [4, 6] : [6]);
+    return {
+      changes: [...changes, ...lost.changes],
+      reasons:
+        lost.changes.length > 0 ? lost.reasons : [`no configuration that synscope knows names addresses of ${device}`],
+      ...{ checks: [], blocked: [] },
+    };
+  }
+  return undefined;
+}
+
 function fromDiagnosis(change: Extract<Change, { kind: 'route' }>, offer: RemedyOffer): GatewayEvidence {
   const { via = '', device, metric, table } = change;
   const isGuess = offer.auto === 'never' && (table === undefined || table === 'main');
@@ -167,11 +205,11 @@ async function prepare(
 async function blockedByKind(
   host: Host,
   steps: readonly RepairStep[],
-  changes: readonly Change[],
+  isForPeople: boolean,
   { ownsPolicy = false }: PlanOptions,
 ): Promise<Blocked[]> {
   const blocked: Blocked[] = [];
-  if (changes.every(({ kind }) => kind === 'advice')) blocked.push({ reason: 'only a person can do it' });
+  if (isForPeople) blocked.push({ reason: 'only a person can do it' });
   for (const { policy, alreadySo } of steps) {
     if (policy === undefined || alreadySo || ownsPolicy) continue;
     blocked.push({

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Host, HostError } from '../host/host.ts';
-import { formatEndpoint } from '../model/flow.ts';
+import { type Endpoint, formatEndpoint, formatHost } from '../model/flow.ts';
 import type { Handshake } from '../model/handshake.ts';
 import { formatDuration } from '../model/text.ts';
 import type { Verification } from '../remedy/repair.ts';
@@ -35,9 +35,11 @@ export class Verifier {
   readonly seconds: number;
   private readonly options: VerifyOptions;
   private watch: HostWatch | undefined;
+  private target: Endpoint;
 
   constructor(options: VerifyOptions) {
     this.options = options;
+    this.target = options.fault.server;
     this.how = describe(options);
     this.seconds = Math.ceil((options.waitMs + 2 * CONNECT_MS) / 1000) + SPARE_SECONDS;
   }
@@ -45,6 +47,7 @@ export class Verifier {
   /** Begins to watch, before anything is changed: an answer to a SYN that is repeated at once is seen as well. */
   async start(): Promise<void> {
     const { host, fault, peer } = this.options;
+    if (peer !== undefined) this.target = await targetOf(host, fault);
     if (fault.side === 'client' || fault.client === undefined || peer !== undefined) return;
     const watch = new HostWatch(host, { side: 'server', port: fault.server.port });
     await watch.start();
@@ -60,11 +63,11 @@ export class Verifier {
   /** Looks whether it helped. @throws HostError */
   async verify(): Promise<Verification> {
     const { host, fault, peer } = this.options;
-    if (fault.side === 'client') return connects(host, fault, 1);
+    if (fault.side === 'client') return connects(host, this.target, 1);
     const sinceNs = await host.nowNs();
     const asked = fault.client === undefined ? undefined : await this.ask(fault.client);
     if (asked?.helped === false) return asked;
-    if (peer !== undefined) return connects(peer, fault, PEER_TRIES);
+    if (peer !== undefined) return connects(peer, this.target, PEER_TRIES);
     const seen = await this.watchClient(sinceNs);
     if (seen !== undefined) return seen;
     const waited =
@@ -136,7 +139,7 @@ export class Verifier {
 
 function describe({ fault, peer, waitMs }: VerifyOptions): string {
   const { side, server, client, supposed } = fault;
-  const target = formatEndpoint(server);
+  const target = isUnspecified(server.address) ? `port ${server.port}` : formatEndpoint(server);
   if (side === 'client') return `a connection to ${target} must come up`;
   if (peer !== undefined) return `a connection from ${peer.spec} to ${target} must come up`;
   if (client === undefined) return 'the host must show no sign of it any more';
@@ -146,7 +149,27 @@ function describe({ fault, peer, waitMs }: VerifyOptions): string {
     : `the next SYN of ${client} (within ${wait}) must be answered with a SYN-ACK`;
 }
 
-async function connects(from: Host, { server }: Fault, tries: number): Promise<Verification> {
+/** Where a peer is to connect to: nobody was seen to call an address when no SYN came, so it is the only one that the host has. */
+async function targetOf(host: Host, { server }: Fault): Promise<Endpoint> {
+  if (!isUnspecified(server.address)) return server;
+  const list = await host.run(['ip', '-o', 'addr', 'show', 'scope', 'global']);
+  const addresses = [...list.stdout.matchAll(/\binet6? ([^/\s]+)\/\d+ (?!.*\b(?:temporary|deprecated)\b)/g)].map(
+    ([, address = '']) => address,
+  );
+  const family = server.address.includes(':') ? ':' : '.';
+  const own = addresses.filter((address) => address.includes(family));
+  const [address] = own;
+  if (address !== undefined && own.length === 1) return { ...server, address };
+  throw new HostError('failed', `it is not known to which of its ${own.length} addresses a peer is to connect`, {
+    hint: `name it with the port: synscope fix CAUSE ${own[0] === undefined ? 'ADDRESS' : formatHost(own[0])}:${server.port}`,
+  });
+}
+
+function isUnspecified(address: string): boolean {
+  return address === '0.0.0.0' || address === '::';
+}
+
+async function connects(from: Host, server: Endpoint, tries: number): Promise<Verification> {
   let said = '';
   for (let left = tries; left > 0; left -= 1) {
     try {

@@ -9,7 +9,7 @@ import { netplan } from './netplan.ts';
 import { networkManager } from './network-manager.ts';
 import { networkd } from './networkd.ts';
 import { routers } from './routers.ts';
-import type { GatewaySource } from './source.ts';
+import type { GatewayQuestion, GatewaySource } from './source.ts';
 
 /** What is looked for. */
 export interface GatewayWish {
@@ -33,6 +33,12 @@ export interface FoundGateway {
 
 /** Configuration before leases: it says what is meant. The router itself comes last, but counts. */
 const SOURCES: readonly GatewaySource[] = [netplan, networkd, networkManager, ifupdown, leases, routers];
+
+/** The gateways that the configuration itself names, whatever the state of the interface. @throws HostError */
+export async function configuredGateways(question: GatewayQuestion): Promise<readonly GatewayEvidence[]> {
+  const found = await Promise.all([netplan, networkd, networkManager, ifupdown].map((source) => source(question)));
+  return found.flat();
+}
 
 /** Looks for the default gateway that a host should have, and tries whether it answers. @throws HostError */
 export async function findGateway(host: Host, { family, device, known }: GatewayWish): Promise<FoundGateway> {

@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
 import type { GatewayEvidence } from '../../model/repair.ts';
-import { isEverything, isOfFamily, matchesName } from './configuration.ts';
+import { type Configuration, isEverything, isOfFamily, matchesName } from './configuration.ts';
 import type { GatewayDevice } from './devices.ts';
 import type { GatewaySource } from './source.ts';
 
@@ -10,19 +10,27 @@ const KINDS: readonly string[] = ['ethernets', 'wifis', 'bonds', 'bridges', 'vla
 type Values = Readonly<Record<string, unknown>>;
 
 /** The configuration of netplan (netplan-yaml(5)). */
-export const netplan: GatewaySource = async ({ configuration, family, devices }) => {
-  const found: GatewayEvidence[] = [];
+export const netplan: GatewaySource = async ({ configuration, family, devices }) =>
+  (await netplanDefinitions(configuration, devices)).flatMap(({ path, device, definition }) =>
+    gatewaysOf(definition, family).map((way) => ({ ...way, ...evidence(path, device) })),
+  );
+
+/** What netplan says of these interfaces, file by file. */
+export async function netplanDefinitions(
+  configuration: Configuration,
+  devices: readonly GatewayDevice[],
+): Promise<{ readonly path: string; readonly device: GatewayDevice; readonly definition: Values }[]> {
+  const found = [];
   for (const directory of DIRECTORIES) {
     for (const { path, text } of await configuration.readAll(directory, /\.yaml$/)) {
       for (const [id, definition] of definitionsOf(text)) {
         const device = devices.find((one) => isAbout(id, definition, one));
-        if (device === undefined) continue;
-        found.push(...gatewaysOf(definition, family).map((way) => ({ ...way, ...evidence(path, device) })));
+        if (device !== undefined) found.push({ path, device, definition });
       }
     }
   }
   return found;
-};
+}
 
 /** The interfaces that a file of netplan defines; none when it is not YAML. */
 export function definitionsOf(text: string): [id: string, definition: Values][] {

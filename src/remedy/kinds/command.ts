@@ -98,6 +98,13 @@ const KNOWN: readonly KnownCommand[] = [
     undo: () => 'an entry that was deleted comes back only with the next packet of its connection',
   },
   {
+    matches: (argv) => argv[0] === 'arping' && argv[1] === '-U' && argv.length === 7,
+    text: (argv) => `announce ${argv[6]} on ${argv[5]}, so that the neighbours learn where it is`,
+    dangers: ['If another host has the address, its connections come here'],
+    read: async () => 'the neighbours keep what they learn',
+    undo: () => 'an announcement cannot be taken back',
+  },
+  {
     matches: (argv) => argv[0] === 'ss' && argv[1] === '-K' && argv.includes('src') && argv.includes('dst'),
     text: (argv) => `close the old connection ${argv.slice(3).join(' ')}`,
     dangers: ['Whoever still uses that connection loses it'],
@@ -105,6 +112,11 @@ const KNOWN: readonly KnownCommand[] = [
     undo: () => 'a connection that was closed does not come back',
   },
 ];
+
+/** Whether synscope may run a command itself. */
+export function isKnownCommand({ argv }: CommandChange): boolean {
+  return KNOWN.some(({ matches }) => matches(argv));
+}
 
 function knownCommand({ argv }: CommandChange): KnownCommand {
   const known = KNOWN.find(({ matches }) => matches(argv));
