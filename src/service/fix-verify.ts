@@ -65,7 +65,7 @@ export class Verifier {
     const { host, fault, peer } = this.options;
     if (fault.side === 'client') return connects(host, this.target, 1);
     const sinceNs = await host.nowNs();
-    const asked = fault.client === undefined ? undefined : await this.ask(fault.client);
+    const asked = fault.client === undefined ? await this.lookAgain() : await this.ask(fault.client);
     if (asked?.helped === false) return asked;
     if (peer !== undefined) return connects(peer, this.target, PEER_TRIES);
     const seen = await this.watchClient(sinceNs);
@@ -73,7 +73,6 @@ export class Verifier {
     const waited =
       fault.client === undefined ? '' : `; no SYN of ${fault.client} came within ${formatDuration(this.waitMs * 1e6)}`;
     if (asked?.helped === true) return { helped: true, statement: `${asked.statement}${waited}` };
-    if (fault.client === undefined) return this.lookAgain();
     return { helped: false, statement: `it cannot be seen whether it helped${waited}` };
   }
 
@@ -156,12 +155,10 @@ async function targetOf(host: Host, { server }: Fault): Promise<Endpoint> {
   const addresses = [...list.stdout.matchAll(/\binet6? ([^/\s]+)\/\d+ (?!.*\b(?:temporary|deprecated)\b)/g)].map(
     ([, address = '']) => address,
   );
-  const family = server.address.includes(':') ? ':' : '.';
-  const own = addresses.filter((address) => address.includes(family));
-  const [address] = own;
-  if (address !== undefined && own.length === 1) return { ...server, address };
-  throw new HostError('failed', `it is not known to which of its ${own.length} addresses a peer is to connect`, {
-    hint: `name it with the port: synscope fix CAUSE ${own[0] === undefined ? 'ADDRESS' : formatHost(own[0])}:${server.port}`,
+  const [address] = addresses;
+  if (address !== undefined && addresses.length === 1) return { ...server, address };
+  throw new HostError('failed', `it is not known to which of its ${addresses.length} addresses a peer is to connect`, {
+    hint: `name it with the port: synscope fix CAUSE ${address === undefined ? 'ADDRESS' : formatHost(address)}:${server.port}`,
   });
 }
 
