@@ -30,6 +30,7 @@ fi
 [[ $(id -u) == 0 ]] || echo "Not root: the tests that need network namespaces will be skipped."
 
 scripts/setup.sh </dev/null || exit
+[[ ${FULL:-} == 1 ]] && scripts/get-promtool.sh </dev/null
 PATH=$PWD/node_modules/.bin:$PATH
 
 failed_checks=()
