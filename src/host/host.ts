@@ -90,6 +90,21 @@ export interface ConnectOutcome {
   readonly afterwards?: 'silent' | 'data' | 'closed' | 'reset';
 }
 
+/** What a listening socket does not tell by `ss`. */
+export interface ListenerOptions {
+  /** IP_MINTTL or IPV6_MINHOPCOUNT; absent for none. */
+  readonly minTtl?: number;
+  /** TCP_DEFER_ACCEPT, seconds; absent for none. */
+  readonly deferAcceptSeconds?: number;
+  readonly reuseport?: true;
+  /** Classic BPF of SO_ATTACH_FILTER, hexadecimal. */
+  readonly filter?: string;
+  /** It has a filter that cannot be read: one of eBPF. */
+  readonly hasForeignFilter?: true;
+  /** Peers that TCP-MD5 signs for, as `192.0.2.0/24`; never the keys. */
+  readonly md5Peers?: readonly string[];
+}
+
 /** One machine (or one network namespace of it), or the recording of one: the only thing through which facts are read. */
 export interface Host {
   /** What `--on` names it: `local`, `netns:web`, `ssh:root@web7`, `bundle:FILE`. */
@@ -114,6 +129,8 @@ export interface Host {
   capture(spec: CaptureSpec): Promise<HostCapture>;
   /** Opens a TCP connection from the host, and closes it. @throws HostError `not-recorded`, or where a host has no way to. */
   connect(request: ConnectRequest): Promise<ConnectOutcome>;
+  /** What the sockets that listen on a port do not tell by `ss`, by inode. Only where the kernel can be asked directly. @throws HostError */
+  listenerOptions?(port: number): Promise<ReadonlyMap<number, ListenerOptions>>;
   /** The host's clock, nanoseconds since 1970-01-01 UTC. */
   nowNs(): Promise<bigint>;
   /**

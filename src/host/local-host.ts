@@ -6,6 +6,7 @@ import type {
   Host,
   HostCapture,
   HostStream,
+  ListenerOptions,
   RunOptions,
 } from './host.ts';
 import { captureWithRing } from './packet-ring.ts';
@@ -46,6 +47,11 @@ export class LocalHost implements Host {
 
   async connect(request: ConnectRequest): Promise<ConnectOutcome> {
     return connectTcp(request, this.enter, this.closing.signal);
+  }
+
+  async listenerOptions(port: number): Promise<ReadonlyMap<number, ListenerOptions>> {
+    const { readListenerOptions } = await import('./listener-options.ts');
+    return readListenerOptions(port, this.enter);
   }
 
   async nowNs(): Promise<bigint> {

@@ -52,6 +52,8 @@ export interface SystemCalls {
   readReady(fd: number, buffer: Uint8Array): number;
   /** write(2) of something that is taken whole or not at all, as a frame is; false when it was not. */
   writeWhole(fd: number, bytes: Uint8Array): boolean;
+  /** A copy of a descriptor of another process: pidfd_open(2), pidfd_getfd(2). */
+  borrow(pid: number, fd: number): number;
   /** Has the kernel kill this process when the one that started it is gone: prctl(2), PR_SET_PDEATHSIG. */
   dieWithParent(): void;
   /**
@@ -148,6 +150,7 @@ function bindCalls(koffi: Koffi): SystemCalls {
   const write = libc.func('intptr_t write(int fd, const void *bytes, size_t length)');
   const prctl = libc.func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)');
   const openat2 = libc.func('long syscall(long number, int root, const char *path, const void *how, size_t length)');
+  const syscall = libc.func('long syscall(long number, long a, long b, long c)');
   const close = libc.func('int close(int fd)');
   const mmap = libc.func('void *mmap(void *at, size_t length, int access, int flags, int fd, long offset)');
   const madvise = libc.func('int madvise(void *at, size_t length, int advice)');
@@ -213,6 +216,14 @@ function bindCalls(koffi: Koffi): SystemCalls {
     },
     readReady: (fd, buffer) => Math.max(0, Number(read(fd, buffer, buffer.length))),
     writeWhole: (fd, bytes) => Number(write(fd, bytes, bytes.length)) === bytes.length,
+    borrow(pid, fd) {
+      const process = checked('pidfd_open', syscall(SYS_PIDFD_OPEN, pid, 0, 0));
+      try {
+        return checked('pidfd_getfd', syscall(SYS_PIDFD_GETFD, process, fd, 0));
+      } finally {
+        close(process);
+      }
+    },
     dieWithParent() {
       checked('prctl', prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
     },
@@ -290,6 +301,9 @@ const SOCK_CLOEXEC = 0o2000000;
 /** The same number on all machines; linux/openat2.h. */
 const SYS_OPENAT2 = 437;
 const RESOLVE_IN_ROOT_WITHOUT_MAGIC_LINKS = 0x12n;
+/** The same number on all machines (asm-generic/unistd.h). */
+const SYS_PIDFD_OPEN = 434;
+const SYS_PIDFD_GETFD = 438;
 const PR_SET_PDEATHSIG = 1;
 const SIGKILL = 9;
 const PROT_READ = 1;

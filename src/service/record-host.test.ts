@@ -11,6 +11,7 @@ import type { Bundle } from '../host/bundle/entry.ts';
 import { openHost } from '../host/open-host.ts';
 import { makeNamespacePair, type NamespacePair, namespacesMissing, SERVER_V6 } from '../host/testing/namespaces.ts';
 import { ScriptedHost } from '../host/testing/scripted-host.ts';
+import { snapshotHost } from '../twin/snapshot.ts';
 import { diagnoseListen } from './diagnose-listen.ts';
 import { type HostRecording, recordHost } from './record-host.ts';
 
@@ -111,6 +112,24 @@ describe.skipIf(missing !== undefined)('a host that has no route back', () => {
     );
     for (const digits of ['fd990000', 'fd770000']) {
       expect(Buffer.concat(packets).includes(Buffer.from(digits, 'hex')), digits).toBe(false);
+    }
+  });
+
+  it('can be copied from its recording, also without addresses', async () => {
+    const recording = await record([PORTS[0]]);
+    const bundle = { header: header(recording.ports), entries: recording.entries };
+    for (const one of [bundle, anonymize(bundle)]) {
+      const diagnosis = (await judge(one, PORTS[0])).diagnoses[0];
+      const { client, server } = diagnosis?.handshake ?? {};
+      const state = await snapshotHost(new BundleHost(one, 'bundle:x'), {
+        port: PORTS[0],
+        client: client?.address ?? '',
+      });
+      // What only the machine itself tells is not in a recording.
+      expect(state.notRead.map(({ what }) => what.split(' ')[0])).toEqual(['options']);
+      expect(state.sockets.map(({ local }) => local.port).sort()).toEqual([...PORTS]);
+      expect(state.addresses.map(({ address }) => address)).toContain(server?.address);
+      expect(Object.keys(state.sysctls).length).toBeGreaterThan(500);
     }
   });
 

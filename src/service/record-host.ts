@@ -10,6 +10,7 @@ import { SnapshotHost } from '../host/bundle/snapshot-host.ts';
 import { type CaptureSpec, type Host, type HostCapture, HostError } from '../host/host.ts';
 import type { CaptureReport, NotSeen } from '../model/diagnosis.ts';
 import { InputError } from '../model/errors.ts';
+import { snapshotHost } from '../twin/snapshot.ts';
 import { diagnoseListen } from './diagnose-listen.ts';
 import { HostWatch } from './host-watch.ts';
 
@@ -89,8 +90,30 @@ export async function recordHost(request: RecordRequest): Promise<HostRecording>
       reports.push(await diagnoseListen({ host: after, port, forMs: 0, ...(from === undefined ? {} : { from }) }));
     }
   }
+  // What a copy of the host is made of; most of it is known already.
+  for (const port of ports) await recordState(after, port, reports, from);
   await after.nowNs();
   return { ports, entries: recorder.entries, reports, watchedMs: 0, lost: 0, ...watched };
+}
+
+/** Asks what a copy of the host needs. A host that cannot be copied can be judged all the same. */
+async function recordState(
+  host: Host,
+  port: number,
+  reports: readonly CaptureReport[],
+  from: string | undefined,
+): Promise<void> {
+  const failed = reports
+    .flatMap(({ diagnoses }) => diagnoses.map(({ handshake }) => handshake))
+    .filter(({ server, outcome }) => server.port === port && outcome !== 'established');
+  const clients = new Set([...failed.map(({ client }) => client.address), ...(from === undefined ? [] : [from])]);
+  try {
+    for (const client of [undefined, ...[...clients].slice(0, MAX_ATTEMPTS)]) {
+      await snapshotHost(host, { port, ...(client === undefined ? {} : { client }) });
+    }
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+  }
 }
 
 /** Reads the state before, records packets until the time is over, and reads what has changed by then. */

@@ -5,6 +5,7 @@ import {
   isOffloaded,
   macAt,
   macBytes,
+  removeSignature,
   repairTcpChecksum,
   SYN_OPTIONS,
   shapeOf,
@@ -32,6 +33,8 @@ export interface CompleteSyn {
   readonly frame: Buffer;
   /** Sequence number of its TCP header. */
   readonly sequence: number;
+  /** It bore a signature (TCP-MD5, TCP-AO), which is taken out: the copy has not the keys. */
+  readonly isSigned: boolean;
   /** What was decided here. */
   readonly assumed: readonly string[];
 }
@@ -68,6 +71,8 @@ export function completeSyn(syn: SynSpec, state: HostState, world: World, device
     frame.set(macBytes(sourceMac), 6);
   }
   if (isOffloaded(frame)) repairTcpChecksum(frame);
+  const isSigned = removeSignature(frame);
+  if (isSigned) assumed.push('the signature of the SYN is right');
   const { transport } = shapeOf(frame);
   return {
     family: syn.family,
@@ -80,6 +85,7 @@ export function completeSyn(syn: SynSpec, state: HostState, world: World, device
     ttl,
     isRouted,
     isSupposed: captured === undefined,
+    isSigned,
     frame,
     sequence: transport < 0 || transport + 8 > frame.length ? SEQUENCE : frame.readUInt32BE(transport + 4),
     assumed,

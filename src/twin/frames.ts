@@ -139,6 +139,25 @@ export function repairTcpChecksum(frame: Uint8Array): void {
   view.setUint16(transport + 16, foldChecksum(sumWords(frame, transport, end, pseudo)));
 }
 
+/** Puts padding in place of the signature of a TCP packet (RFC 2385, RFC 5925); false when it has none. */
+export function removeSignature(frame: Uint8Array): boolean {
+  const { protocol, transport } = shapeOf(frame);
+  if (protocol !== IPPROTO_TCP || transport + 20 > frame.length) return false;
+  const end = Math.min(frame.length, transport + (frame[transport + 12]! >>> 4) * 4);
+  for (let at = transport + 20; at + 1 < end; ) {
+    const kind = frame[at];
+    if (kind === 0) return false;
+    const length = kind === 1 ? 1 : Math.max(2, frame[at + 1]!);
+    if (kind === 19 || kind === 29) {
+      frame.fill(1, at, Math.min(end, at + length));
+      repairTcpChecksum(frame);
+      return true;
+    }
+    at += length;
+  }
+  return false;
+}
+
 /** Puts the right checksum into the header of an IPv4 frame. */
 export function repairIpChecksum(frame: Uint8Array): void {
   const { etherType, transport } = shapeOf(frame);

@@ -28,6 +28,7 @@ interface Listener extends TwinListener {
 /** The sockets that listen in the twin, and what waits in their queues. */
 export class Listeners {
   private open: Listener[] = [];
+  private wantsSignatures = true;
   private readonly state: HostState;
   private readonly notes: Notes;
   private readonly calls: SystemCalls = systemCalls();
@@ -45,6 +46,14 @@ export class Listeners {
 
   get all(): readonly TwinListener[] {
     return this.open;
+  }
+
+  /** From now on listeners want no signatures: that of the SYN was taken out. */
+  withoutSignatures(): void {
+    this.wantsSignatures = false;
+    if (this.state.sockets.some(({ options }) => options?.md5Peers !== undefined)) {
+      this.notes.missing('the keys of TCP-MD5: whether the signature of the SYN is right is not known');
+    }
   }
 
   /** Makes those of the state, of one port or all. */
@@ -65,7 +74,13 @@ export class Listeners {
   listen(socket: SocketState): TwinListener | undefined {
     const fd = this.create(socket);
     try {
-      setListenerOptions(this.calls, fd, socket, this.isShared(socket));
+      const { options: { md5Peers: _, ...unsigned } = {}, ...rest } = socket;
+      setListenerOptions(
+        this.calls,
+        fd,
+        this.wantsSignatures ? socket : { ...rest, options: unsigned },
+        this.isShared(socket),
+      );
       this.calls.bind(fd, this.addressOf(socket));
       this.calls.listen(fd, socket.sendQueue ?? DEFAULT_BACKLOG);
     } catch (error) {
@@ -76,6 +91,8 @@ export class Listeners {
     }
     const listener: Listener = { socket, fd, waiting: [] };
     this.open.push(listener);
+    if (socket.options?.hasForeignFilter === true)
+      this.notes.missing(`the eBPF filter of the listener ${nameOf(socket)}`);
     if (socket.receiveQueue > 0) this.fill(listener);
     return listener;
   }

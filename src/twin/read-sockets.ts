@@ -1,5 +1,6 @@
 import { parseSockets } from '../formats/ss/parse-sockets.ts';
 import { canonicalAddress } from '../formats/wire/canonical-address.ts';
+import { HostError, type ListenerOptions } from '../host/host.ts';
 import { formatHost } from '../model/flow.ts';
 import type { Asker } from './ask.ts';
 import type { SocketState } from './state.ts';
@@ -24,11 +25,28 @@ export async function readSockets(ask: Asker, { port, client }: SocketScope): Pr
       ? ''
       : ask.maybe(['ss', '-a', '-t', '-n', '-e', 'dst', formatHost(peer), 'sport', '=', `:${port}`]),
   ]);
+  const options = port === undefined ? undefined : await optionsOf(ask, port);
   return [
     ...parseSockets(listeners).filter(({ state }) => state === 'LISTEN'),
     ...parseSockets(halfOpen).map((row) => ({ ...row, state: 'SYN-RECV' })),
     ...parseSockets(connections).filter(({ state }) => state !== 'LISTEN' && state !== 'SYN-RECV'),
   ]
     .slice(0, MAX_SOCKETS)
-    .map(({ users, ...row }) => ({ ...row, users: users.slice(0, 4) }));
+    .map(({ users, ...row }) => {
+      const own = row.inode === undefined ? undefined : options?.get(row.inode);
+      return { ...row, users: users.slice(0, 4), ...(own === undefined ? {} : { options: own }) };
+    });
+}
+
+async function optionsOf(ask: Asker, port: number): Promise<ReadonlyMap<number, ListenerOptions> | undefined> {
+  const what = `options of the listeners on port ${port} (minimum TTL, filters, TCP-MD5)`;
+  try {
+    const options = await ask.host.listenerOptions?.(port);
+    if (options === undefined) ask.note(what, 'only the machine itself tells them');
+    return options;
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    ask.note(what, error.message);
+    return undefined;
+  }
 }

@@ -2,6 +2,7 @@ import type { IpLink, IpLinkAddress } from '../formats/iproute/addr.ts';
 import type { IpNeighbour } from '../formats/iproute/neighbours.ts';
 import type { IpRoute } from '../formats/iproute/routes.ts';
 import type { SocketRow } from '../formats/ss/socket-row.ts';
+import type { ListenerOptions } from '../host/host.ts';
 
 /** Version of {@link HostState}; a twin is built only from a state of its own version. */
 export const STATE_VERSION = 1;
@@ -53,22 +54,10 @@ export interface SavedNft {
   readonly text: string;
 }
 
-/** What listeners do not tell by `ss`, where it could be had. */
-export interface SocketOptions {
-  /** IP_MINTTL, IPV6_MINHOPCOUNT; 0 for none. */
-  readonly minTtl?: number;
-  /** TCP_DEFER_ACCEPT, seconds; 0 for none. */
-  readonly deferAcceptSeconds?: number;
-  readonly reuseport?: boolean;
-  /** Classic BPF of SO_ATTACH_FILTER, hexadecimal. */
-  readonly filter?: string;
-  /** Peers that TCP-MD5 signs for, as `192.0.2.0/24`; never the keys. */
-  readonly md5Peers?: readonly string[];
-}
-
 /** One TCP socket. */
 export interface SocketState extends SocketRow {
-  readonly options?: SocketOptions;
+  /** Where it could be had. */
+  readonly options?: ListenerOptions;
 }
 
 /** What could not be read of a host, and so is not in its twin. */

@@ -214,6 +214,61 @@ const CASES: readonly Case[] = [
     waiting: 2,
     expect: SILENCE,
   },
+  {
+    name: 'a minimum TTL',
+    from: CLIENT_V4,
+    to: SERVER_V4,
+    fault: () => undefined,
+    listen: (server) =>
+      listenIn(server, '0.0.0.0', PORT, 128, (calls, fd) => calls.setsockopt(fd, 0, 21, Uint8Array.of(255, 0, 0, 0))),
+    expect: SILENCE,
+  },
+  {
+    name: 'a filter on the socket',
+    from: CLIENT_V6,
+    to: SERVER_V6,
+    fault: () => undefined,
+    listen: (server) =>
+      listenIn(server, '::', PORT, 128, (calls, fd) => {
+        // ret #0: nothing passes.
+        const program = Buffer.from('0600000000000000', 'hex');
+        const head = Buffer.alloc(16);
+        head.writeUInt16LE(1, 0);
+        head.writeBigUInt64LE(calls.addressOf(program), 8);
+        calls.setsockopt(fd, 1, 26, head);
+      }),
+    expect: SILENCE,
+  },
+  {
+    name: 'a rule on the way out',
+    from: CLIENT_V4,
+    to: SERVER_V4,
+    fault: (server) => {
+      inside(
+        server,
+        ['nft', '-f', '-'],
+        `table ip out { chain o { type filter hook output priority 0; tcp sport ${PORT} drop; }; }`,
+      );
+      return undefined;
+    },
+    mend: [['nft', 'flush', 'ruleset']],
+    expect: SILENCE,
+  },
+  {
+    name: 'a limit that is not reached',
+    from: CLIENT_V4,
+    to: SERVER_V4,
+    fault: (server) => {
+      inside(
+        server,
+        ['nft', '-f', '-'],
+        `table ip few { chain i { type filter hook input priority 0; tcp dport ${PORT} limit rate over 1/minute burst 2 packets drop; }; }`,
+      );
+      return undefined;
+    },
+    mend: [['nft', 'flush', 'ruleset']],
+    expect: ANSWERED,
+  },
 ];
 
 describe.skipIf(missing !== undefined)('a copy of a host', () => {

@@ -273,6 +273,7 @@ export class Twin {
   }
 
   private buildSockets(syn: SynSpec | undefined): void {
+    if (syn !== undefined && this.role === 'server' && this.complete(syn).isSigned) this.sockets.withoutSignatures();
     this.sockets.make();
     this.half = new HalfOpen(this.state, this.world, this.taps, this.residue, this.notes, syn);
     this.half.make();
