@@ -20,7 +20,7 @@ export function ConnectionLost(): JSX.Element | null {
   if (now.state !== 'lost') return null;
   const waitS = Math.max(0, Math.ceil((now.retryMs - nowMs) / 1000));
   return (
-    <div class="lost-banner">
+    <section class="lost-banner" aria-label="Connection">
       <p>
         <b role="alert">Connection lost.</b> {now.reason}. What you see is as of {clock(now.sinceMs)},{' '}
         {span(nowMs - now.sinceMs)} old.
@@ -28,6 +28,6 @@ export function ConnectionLost(): JSX.Element | null {
       <button type="button" onClick={retryNow}>
         {waitS > 0 ? `Try now (by itself in ${waitS} s)` : 'Trying …'}
       </button>
-    </div>
+    </section>
   );
 }

@@ -73,7 +73,12 @@ function Fix({
       {(stage.is === 'offered' || stage.is === 'planning') && (
         <>
           <Commands lines={remedy.commands} />
-          {now?.repair === true && (
+          {now?.repair === true && now.session?.mayRepair === false && (
+            <a class="button" href={`/login?next=/incidents/${incident.id}`}>
+              Log in to repair
+            </a>
+          )}
+          {now?.repair === true && now.session?.mayRepair !== false && (
             <button type="button" onClick={plan} disabled={stage.is === 'planning'}>
               {stage.is === 'planning' ? 'Looking what it would do …' : 'Preview'}
             </button>

@@ -59,7 +59,9 @@ export function Search({ onClose }: { readonly onClose: () => void }): JSX.Eleme
     <Dialog title="Search" onClose={onClose} bare>
       <input
         class="search-field"
-        type="search"
+        type="text"
+        inputMode="search"
+        autocomplete="off"
         // biome-ignore lint/a11y/noRedundantRoles: only an input with a list is one by itself
         role="combobox"
         aria-label="Search incidents, causes, listeners and words"
