@@ -33,7 +33,8 @@ export function hostNames(specs: readonly TraceHostSpec[]): string[] {
 function shortName(spec: string): string {
   const rest = spec.slice(spec.indexOf(':') + 1);
   if (spec.startsWith('bundle:')) return rest.split('/').at(-1) ?? rest;
-  const target = spec.startsWith('ssh:') ? rest.replace(/^[^@]*@/, '') : rest;
+  // Of a container on another machine, its own name.
+  const target = spec.startsWith('ssh:') ? rest.replace(/^[^@]*@/, '') : rest.replace(/@ssh:.*$/, '');
   return target.replace(/^\[(.*)\](:\d+)?$/, '$1').replace(/^([^:]*):\d+$/, '$1') || spec;
 }
 
