@@ -7,7 +7,7 @@ import { WatchScreen } from './watch-screen.ts';
 /** What a running watch shows. */
 export interface WatchOutput {
   /** The watch has begun. */
-  begin(): void;
+  begin(page: { readonly url?: string; readonly tokenFile?: string }): void;
   end(): void;
 }
 
@@ -23,12 +23,13 @@ export function watchOutput(view: WatchView, json: boolean): WatchOutput {
     else process.stdout.write(`${json ? incidentJson(what, event.incident) : incidentLine(what, event.incident)}\n`);
   });
   return {
-    begin() {
+    begin({ url, tokenFile }) {
       const { notSeen, namespaces } = view.status();
-      if (screen !== undefined) screen.begin();
+      if (screen !== undefined) screen.begin(url, tokenFile);
       else if (!json) {
         const where = namespaces.length === 1 ? `${namespaces[0]}` : `${namespaces.length} network namespaces`;
         process.stderr.write(`synscope: watching every handshake of ${forTerminal(where)}; Ctrl-C ends it\n`);
+        if (url !== undefined) process.stderr.write(`synscope: page on ${url}${tokenText(tokenFile)}\n`);
       }
       if (screen === undefined) {
         for (const { reason, hint } of notSeen) {
@@ -41,4 +42,8 @@ export function watchOutput(view: WatchView, json: boolean): WatchOutput {
       screen?.end();
     },
   };
+}
+
+function tokenText(tokenFile: string | undefined): string {
+  return tokenFile === undefined ? '' : `; the token for it is in ${forTerminal(tokenFile)}`;
 }

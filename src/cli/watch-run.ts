@@ -13,6 +13,7 @@ import { Watch } from '../service/watch/watch.ts';
 import { UsageError } from './command.ts';
 import { packageVersion } from './package-version.ts';
 import type { WatchCommandOptions } from './watch.ts';
+import { servePage, type WatchPage } from './watch-page.ts';
 import { watchOutput } from './watch-output.ts';
 
 /** Watches until the signal ends it. */
@@ -36,14 +37,17 @@ export async function runWatch(options: WatchCommandOptions, signal: AbortSignal
     }
   };
   const output = watchOutput(watch, options.json === true);
+  let page: WatchPage | undefined;
   try {
     await watch.start();
+    page = await servePage(watch, store, config, state, undefined);
     process.on('SIGHUP', reload);
-    output.begin();
+    output.begin(page);
     await untilAborted(signal);
   } finally {
     process.off('SIGHUP', reload);
     output.end();
+    await page?.close();
     await watch.stop();
     await store.close();
   }

@@ -21,6 +21,7 @@ export class WatchScreen {
   private latest = '';
   private before: { readonly atMs: number; readonly answered: number } = { atMs: Date.now(), answered: 0 };
   private rate = 0;
+  private page = '';
 
   constructor(view: WatchView) {
     this.view = view;
@@ -32,7 +33,8 @@ export class WatchScreen {
     });
   }
 
-  begin(): void {
+  begin(url: string | undefined, tokenFile: string | undefined): void {
+    if (url !== undefined) this.page = `page on ${url}${tokenFile === undefined ? '' : `, token in ${tokenFile}`}`;
     this.draw();
     this.timer = setInterval(() => this.draw(), REDRAW_MS);
   }
@@ -79,6 +81,7 @@ export class WatchScreen {
         [`${formatCount(failed)} failed`, failed > 0 ? 'bad' : 'plain'],
         [status.capture.lost > 0 ? `, ${formatCount(status.capture.lost)} packets lost` : '', 'warn'],
       ),
+      ...(this.page === '' ? [] : [line([this.page, 'dim'])]),
       '',
     ];
     const incidents = this.view.openIncidents();
