@@ -39,6 +39,8 @@ export type AlertConfig =
       readonly url: string;
       readonly method: 'POST' | 'PUT';
       readonly headers: Readonly<Record<string, string>>;
+      /** Signs each body with HMAC-SHA-256. */
+      readonly secret?: string;
     })
   | (AlertBase & {
       readonly kind: 'command';
@@ -116,6 +118,8 @@ export interface WatchConfig {
     /** Needed for every request when the page listens on more than loopback. */
     readonly token?: string;
     readonly tokenFile?: string;
+    /** Names under which the page may be asked, beside addresses and localhost. */
+    readonly names: readonly string[];
   };
   readonly metrics: {
     readonly enabled: boolean;

@@ -68,6 +68,7 @@ const alert = z
         url: webAddress,
         method: oneOf(['POST', 'PUT']).default('POST'),
         headers,
+        secret: text.min(8, { error: 'must have at least 8 characters' }).optional(),
         ...alertBase,
       }),
       z.strictObject({
@@ -143,6 +144,7 @@ export const watchConfigSchema: z.ZodType<WatchConfig> = z
         listen: listenAddress.default('127.0.0.1:7321'),
         token: text.min(16, { error: 'must have at least 16 characters' }).optional(),
         tokenFile: text.optional(),
+        names: z.array(text).default([]),
       })
       .prefault({}),
     metrics: z.strictObject({ enabled: flag.default(true), services: count(1, 10_000).default(200) }).prefault({}),
