@@ -105,7 +105,7 @@ function isOf({ kind, element, change, text = '' }: ProofElement, plan: Scenario
     case 'nft-policy':
     case 'nft-table': {
       const [family = '', table = ''] = element.split(' ');
-      return words.includes(`table ${family} ${table}`);
+      return words.includes(`table ${family} ${table}`) || /"ip6?tables(?:-nft)?"/.test(words);
     }
     case 'iptables-rule':
     case 'iptables-policy':

@@ -8,7 +8,7 @@ import type { TwinRole } from '../twin/syn.ts';
 import { TwinProcess } from '../twin/twin-process.ts';
 import { diagnoseListen } from './diagnose-listen.ts';
 import { proveDiagnosis } from './prove-diagnosis.ts';
-import { findCapturedSyn, specify, supposedSyn } from './prove-syn.ts';
+import { findCapturedSyn, isAnswered, specify, supposedSyn } from './prove-syn.ts';
 import { proveInTwin } from './prove-twin.ts';
 
 /** How {@link proveHost} proves. */
@@ -58,7 +58,7 @@ export async function proveHost(options: ProveOptions): Promise<CaptureReport> {
         state,
         syn: specified.syn,
         role: options.role,
-        isObserved: captured !== undefined,
+        isObserved: captured !== undefined && !isAnswered(captured),
         assumptions: specified.assumptions,
         timeoutMs: options.timeoutMs,
         twins,

@@ -50,16 +50,21 @@ export async function findCapturedSyn(query: CapturedSynQuery): Promise<Captured
   const address = query.address === undefined ? undefined : canonicalAddress(query.address)?.address;
   const from = query.from === undefined ? undefined : canonicalAddress(query.from.split('%')[0] ?? '')?.address;
   let found: Handshake | undefined;
+  let open: Handshake | undefined;
   let others = 0;
   await trackCapture(file, options, (tracker, row, baseNs) => {
     if (found !== undefined) return;
     const handshake = materialize(tracker.table, row, baseNs);
-    const { client, server, outcome } = handshake;
+    const { client, server, outcome, stage } = handshake;
     if (server.port !== port || (address !== undefined && server.address !== address)) return;
     if (from !== undefined && client.address !== from) return;
-    if (isFailure(outcome) && handshake.segments[0]?.direction === 'to-server') found = handshake;
+    if (handshake.segments[0]?.direction !== 'to-server') return;
+    if (isFailure(outcome)) found = handshake;
+    // The capture ended before the client gave up.
+    else if (outcome === 'in-progress' && stage === 'syn') open ??= handshake;
     else others += 1;
   });
+  found ??= open;
   if (found === undefined) {
     throw new InputError({
       code: 'no-failed-attempt',
@@ -97,6 +102,11 @@ async function readPacket(
   };
   await readCapture(file, take, options);
   return { bytes, linkType, macs, ...(device === undefined ? {} : { device }) };
+}
+
+/** Whether a capture shows that the server did answer. */
+export function isAnswered({ handshake: { segments } }: CapturedSyn): boolean {
+  return segments.some(({ kind, direction }) => kind === 'syn-ack' && direction === 'to-client');
 }
 
 /** A SYN as a twin is asked about it, with what is said beside the verdict. */
@@ -202,7 +212,8 @@ export async function supposedSyn(
     sourcePort: SUPPOSED_PORT,
     destination: address ?? ends.address,
     destinationPort: port,
-    ...(ends.device === undefined ? {} : { device: ends.device }),
+    // Where packets for the client leave is not where its own come in, when the ways differ.
+    ...(from.includes('%') && ends.device !== undefined ? { device: ends.device } : {}),
   };
   return { syn, assumptions: ['no packet was given: the SYN is that of a usual Linux client'] };
 }
