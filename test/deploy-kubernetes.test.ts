@@ -212,7 +212,9 @@ describe('the chart', () => {
       },
     };
     const files = renderChart(CHART, { name: 'synscope', namespace: 'synscope' });
-    const parts = ['serviceaccount.yaml', 'configmap.yaml', 'daemonset.yaml'].map((file) => files.get(file)!.trim());
+    const parts = ['serviceaccount.yaml', 'configmap.yaml', 'daemonset.yaml'].map((file) =>
+      files.get(file)!.replaceAll(OF_HELM, '').trim(),
+    );
     const text = [HEAD + stringify(namespace).trim(), ...parts].join('\n---\n');
     expect(files.size).toBe(parts.length + 1);
     if (process.env.UPDATE === '1') writeFileSync(MANIFEST, `${text}\n`);
@@ -227,6 +229,8 @@ describe('the chart', () => {
   });
 });
 
+/** Labels that only what Helm manages has. */
+const OF_HELM = /^.*(?:app\.kubernetes\.io\/managed-by|helm\.sh\/chart):.*\n/gm;
 const HEAD = `# synscope on every node: kubectl apply -f synscope.yaml, after the image is one that the nodes reach (docs/operations.md).
 # Made of the chart in deploy/helm/synscope with its own values.
 `;
