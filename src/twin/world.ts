@@ -38,7 +38,8 @@ export class World {
 
   /** The MAC address that the host knew a neighbour by. */
   macOf(device: string, address: string): string | undefined {
-    return this.alive.get(`${this.layer3(device)} ${address}`);
+    const key = `${this.layer3(device)} ${address}`;
+    return this.alive.get(key) ?? this.written.get(key);
   }
 
   /** All neighbours that the host knew on an interface, with their addresses. */
