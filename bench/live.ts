@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import process from 'node:process';
 import { type Effort, ratioOf, start, timePair, untilCaptured } from './live-measure.ts';
 import { type LiveNetwork, PORT, SERVER, STRANGER } from './live-network.ts';
+import { traceVerdict } from './live-trace.ts';
 import { median, type Subject } from './measure.ts';
 import { synscope, toolVersion } from './scenarios.ts';
 
@@ -74,6 +75,7 @@ export const LIVE_CASES: readonly LiveCase[] = [
     },
   },
   { id: 'verdict', run: verdict },
+  { id: 'trace', run: traceVerdict },
   { id: 'flood', run: flood },
 ];
 

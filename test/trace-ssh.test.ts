@@ -1,0 +1,215 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { namespacesMissing } from '../src/host/testing/namespaces.ts';
+import { sshMissing } from '../src/host/testing/ssh-server.ts';
+import type { CaptureReport } from '../src/model/diagnosis.ts';
+import { root, runCli } from './run-cli.ts';
+import { defaultRoutes, makeTraceNetwork, PORT, SERVER, type TraceNetwork } from './trace-network.ts';
+import { type SshNetwork, startSshNetwork } from './trace-ssh.ts';
+
+const missing =
+  namespacesMissing() ??
+  sshMissing() ??
+  (spawnSync('tcpdump', ['--version']).status === 0 ? undefined : 'needs tcpdump');
+if (missing !== undefined) console.log(`trace is not tested over ssh: ${missing}`);
+
+describe.skipIf(missing !== undefined)('trace, each host behind an ssh server of its own', () => {
+  let net: TraceNetwork;
+  let ssh: SshNetwork;
+
+  beforeAll(async () => {
+    net = await makeTraceNetwork('trs');
+    ssh = await startSshNetwork([net.client, net.router, net.server]);
+  }, 120_000);
+
+  afterAll(async () => {
+    await ssh?.stop();
+    await net.remove();
+  });
+
+  afterEach(() => {
+    net.flush();
+    ssh.allow();
+    defaultRoutes(net.server, 'server');
+  });
+
+  function argv(...more: string[]): string[] {
+    const ends = ['--client', `ssh:root@${net.client}`, '--server', `ssh:root@${net.server}`];
+    return ['trace', `${SERVER[4]}:${PORT}`, ...ends, '--attempts', '1', '--json', ...more];
+  }
+
+  function trace(...more: string[]): CaptureReport & { status: number | null } {
+    const { stdout, stderr, status } = runCli(argv(...more), ssh.env);
+    if (stdout === '') throw new Error(stderr);
+    return { ...(JSON.parse(stdout) as CaptureReport), status };
+  }
+
+  /** Programs that run in the namespaces and are none of the network's own. */
+  function leftovers(): string[] {
+    return [net.client, net.router, net.server].flatMap((name) =>
+      spawnSync('ip', ['netns', 'pids', name], { encoding: 'utf8' })
+        .stdout.split('\n')
+        .flatMap((pid) => spawnSync('ps', ['-o', 'args=', '-p', pid], { encoding: 'utf8' }).stdout.trim() || [])
+        .filter((args) => !/sshd|createServer/.test(args)),
+    );
+  }
+
+  async function untilNothingIsLeft(): Promise<void> {
+    for (let tries = 0; leftovers().length > 0 && tries < 100; tries++) await sleep(100);
+    expect(leftovers()).toEqual([]);
+    expect(
+      readdirSync(tmpdir()).filter((name) => name.startsWith(`synscope-ssh-`) && !name.includes(`-${process.pid}-`)),
+    ).toEqual([]);
+  }
+
+  it('both ends and the router, and nothing is left', async () => {
+    net.in(net.server, 'ip', 'route', 'del', 'default');
+    const { diagnoses, captures, status } = trace('--via', `ssh:root@${net.router}`);
+    expect(diagnoses[0]).toMatchObject({
+      cause: { id: 'no-return-route', status: 'confirmed' },
+      path: { location: 'server-silent' },
+      place: 'server',
+    });
+    expect(diagnoses[0]?.sentence).toContain(`reached ${net.server} (#`);
+    expect(captures.map(({ name }) => name)).toEqual([net.client, net.router, net.server]);
+    expect(status).toBe(1);
+    await untilNothingIsLeft();
+  }, 240_000);
+
+  it('no tcpdump over there: what the host itself says still counts', () => {
+    ssh.forbid(net.server, 'tcpdump');
+    net.in(net.server, 'ip', 'route', 'del', 'default');
+    const { diagnoses, notSeen, status } = trace();
+    expect(diagnoses[0]).toMatchObject({
+      cause: { id: 'no-return-route' },
+      handshake: { outcome: 'no-reply' },
+      place: 'server',
+    });
+    expect(notSeen?.map(({ reason }) => reason).join('\n')).toMatch(/packets cannot be captured: there is no tcpdump/);
+    expect(status).toBe(1);
+  }, 240_000);
+
+  it('no root over there: says what could not be seen, and what would help', () => {
+    ssh.demote(net.server);
+    net.in(net.server, 'ip', 'route', 'del', 'default');
+    const { diagnoses, notSeen } = trace();
+    expect(diagnoses[0]).toMatchObject({ cause: { id: 'no-return-route' }, place: 'server' });
+    const unseen = notSeen?.find(({ reason }) => reason.includes('packets cannot be captured'));
+    expect(unseen).toMatchObject({
+      reason: expect.stringContaining(net.server),
+      hint: expect.stringContaining('--sudo'),
+    });
+  }, 240_000);
+
+  it('a wrong host key: one clear sentence, and the client alone', () => {
+    const known = ssh.known.read();
+    const [client = '', router = ''] = known.split('\n');
+    ssh.known.write(`${client}\n${router}\n${router.replace(net.router, net.server)}\n`);
+    try {
+      net.nft(net.server, `table inet t { chain i { type filter hook input priority 0; tcp dport ${PORT} drop } }`);
+      const { diagnoses, notSeen, captures } = trace('--for', '2s');
+      expect(notSeen?.[0]?.reason).toMatch(
+        new RegExp(`^${net.server}: .* is not trusted: its host key is another than line 3 of .* says$`),
+      );
+      expect(captures.map(({ name }) => name)).toEqual([net.client]);
+      expect(diagnoses[0]).toMatchObject({ cause: null, place: 'path-or-server', handshake: { outcome: 'no-reply' } });
+    } finally {
+      ssh.known.write(known);
+    }
+  }, 240_000);
+
+  it('neither end can be reached', () => {
+    const { status, stdout, stderr } = runCli(
+      [
+        'trace',
+        '192.0.2.1:443',
+        '--client',
+        'ssh:nobody@no-such-host.invalid',
+        '--server',
+        'ssh:nobody@no-such-host.invalid:1',
+      ],
+      ssh.env,
+    );
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toMatch(/^synscope: Neither end can be asked\. .*\n$/);
+  }, 120_000);
+
+  it('ssh breaks in the middle: what the others know still counts', async () => {
+    net.in(net.server, 'ip', 'route', 'del', 'default');
+    const tracing = start(argv('--wait', '60s', '--via', `ssh:root@${net.router}`));
+    await until(() => capturing(net.client) && capturing(net.server) && capturing(net.router));
+    // The one that watches is told by what it runs: everything of that server's connection ends.
+    for (const pid of ssh.sessions(net.server)) process.kill(pid, 'SIGKILL');
+    connectSilently();
+    const { stdout, status } = await tracing.ended;
+    const report = JSON.parse(stdout) as CaptureReport;
+    expect(report.notSeen?.map(({ reason }) => reason).join('\n')).toContain(net.server);
+    expect(report.diagnoses[0]).toMatchObject({
+      handshake: { outcome: expect.stringMatching(/no-reply|in-progress/) },
+    });
+    expect(report.captures.map(({ name }) => name)).toEqual(expect.arrayContaining([net.client, net.router]));
+    expect([1, 3]).toContain(status);
+    await untilNothingIsLeft();
+  }, 240_000);
+
+  it('waits for the application, and Ctrl-C ends it with what is known', async () => {
+    net.in(net.server, 'ip', 'route', 'del', 'default');
+    const waiting = start(argv('--wait', '60s'));
+    await until(() => capturing(net.client) && capturing(net.server));
+    connectSilently();
+    const { stdout, status } = await waiting.ended;
+    expect((JSON.parse(stdout) as CaptureReport).diagnoses[0]).toMatchObject({
+      cause: { id: 'no-return-route', status: 'confirmed' },
+      path: { location: 'server-silent' },
+    });
+    expect(status).toBe(1);
+    const interrupted = start(argv('--wait', '60s'));
+    await until(() => capturing(net.client) && capturing(net.server));
+    interrupted.interrupt();
+    const after = await interrupted.ended;
+    expect((JSON.parse(after.stdout) as CaptureReport).headline).toMatch(/^No attempt of .* was seen\.$/);
+    expect(after.status).toBe(3);
+    await untilNothingIsLeft();
+  }, 300_000);
+
+  function start(args: readonly string[]): {
+    interrupt(): void;
+    ended: Promise<{ stdout: string; status: number | null }>;
+  } {
+    const child = spawn(process.execPath, [`${root}src/cli/main.ts`, ...args], {
+      cwd: root,
+      env: { ...process.env, ...ssh.env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let stdout = '';
+    child.stdout.on('data', (text: Buffer) => {
+      stdout += text.toString();
+    });
+    const ended = once(child, 'close').then(([status]) => ({ stdout, status: status as number | null }));
+    return { interrupt: () => void child.kill('SIGINT'), ended };
+  }
+
+  function connectSilently(): void {
+    const source = `require('node:net').connect(${PORT}, '${SERVER[4]}').on('error', () => {}); setTimeout(() => process.exit(), 5000)`;
+    spawn('ip', ['netns', 'exec', net.client, process.execPath, '-e', source], { stdio: 'ignore' });
+  }
+
+  function capturing(namespace: string): boolean {
+    const { stdout } = spawnSync('ip', ['netns', 'exec', namespace, 'cat', '/proc/net/packet'], { encoding: 'utf8' });
+    return stdout.trim().split('\n').length > 1;
+  }
+});
+
+async function until(isSo: () => boolean): Promise<void> {
+  for (let tries = 0; !isSo(); tries++) {
+    if (tries > 600) throw new Error('it did not come to that');
+    await sleep(100);
+  }
+  // The last of the baselines may still be read.
+  await sleep(1500);
+}
