@@ -68,7 +68,11 @@ export class WatchNetwork {
 }
 
 /** Waits until something is so; fails after a while with what was seen last. */
-export async function until<T>(what: string, look: () => T | undefined | false, timeoutMs: number = 60_000): Promise<T> {
+export async function until<T>(
+  what: string,
+  look: () => T | undefined | false,
+  timeoutMs: number = 60_000,
+): Promise<T> {
   const endMs = Date.now() + timeoutMs;
   for (;;) {
     const found = look();

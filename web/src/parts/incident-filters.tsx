@@ -12,13 +12,13 @@ const SINCE: readonly (readonly [string, string])[] = [
 ];
 
 const STATES: readonly (readonly [string, string])[] = [
-  ['', 'open and closed'],
+  ['', 'any'],
   ['open', 'open'],
   ['closed', 'closed'],
 ];
 
 const KINDS: readonly (readonly [string, string])[] = [
-  ['', 'every kind'],
+  ['', 'any'],
   ['failure', 'failures'],
   ['warning', 'early warnings'],
   ['noise', 'floods and scans'],

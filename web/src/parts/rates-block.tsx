@@ -8,7 +8,7 @@ import { replaceQuery, route } from '../lib/router.ts';
 import { exact } from '../lib/time.ts';
 import { RANGES, type Rates, useRates } from '../lib/timeline.ts';
 import { IncidentLanes } from './incident-lanes.tsx';
-import { Waiting } from './notice.tsx';
+import { Empty, Waiting } from './notice.tsx';
 import { perSecond, RatesChart } from './rates-chart.tsx';
 
 /** Handshakes per second with the incidents of the same time. */
@@ -58,13 +58,23 @@ export function RatesBlock(): JSX.Element {
             <span class="key bad">failed {formatCount(rates.totals.failed)}</span>
             <output class="read-out" />
           </p>
-          <RatesChart rates={rates} />
+          {isQuiet(rates) ? (
+            <Empty title="No handshake in this time.">
+              <p>Each one that a listener of this host is asked for, or that the host asks for, shows up here.</p>
+            </Empty>
+          ) : (
+            <RatesChart rates={rates} />
+          )}
           <IncidentLanes incidents={shown} fromMs={rates.fromMs} toMs={rates.toMs} />
           <RatesTable rates={rates} />
         </>
       )}
     </section>
   );
+}
+
+function isQuiet({ totals: { answered, refused, failed } }: Rates): boolean {
+  return answered + refused + failed === 0;
 }
 
 /** The charts as numbers, for those who cannot see them or want to copy them. */

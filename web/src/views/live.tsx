@@ -109,19 +109,23 @@ function Row({ fate }: { readonly fate: LiveFate }): JSX.Element {
       <td>
         <Tag tone={TONES[fate.fate] ?? 'plain'}>{fate.fate}</Tag>
       </td>
-      <td data-name="Client">
+      <td>
         <bdi class="service" title={fate.client}>
           {fate.client}
         </bdi>
       </td>
-      <td data-name="Service">
+      <td>
         <ServiceName service={fate.service} />
       </td>
-      <td data-name="Why">
+      <td>
         {fate.causeId !== undefined && (
           <a href={`/causes/${encodeURIComponent(fate.causeId)}`}>{idWords(fate.causeId)}</a>
-        )}{' '}
-        {fate.incidentId !== undefined && <a href={`/incidents/${fate.incidentId}`}>#{fate.incidentId}</a>}
+        )}
+        {fate.incidentId !== undefined && (
+          <a class="incident-number" href={`/incidents/${fate.incidentId}`}>
+            #{fate.incidentId}
+          </a>
+        )}
       </td>
     </tr>
   );

@@ -1,9 +1,9 @@
 import type { JSX } from 'preact';
-import { formatQuantity } from '../../../src/model/text.ts';
+import { formatCount, formatQuantity } from '../../../src/model/text.ts';
 import { listeners, openIncidents, status } from '../api/live.ts';
 import type { IncidentRow } from '../api/types.ts';
 import { toneOf } from '../lib/words.ts';
-import { Ago, Lasting } from '../parts/ago.tsx';
+import { Ago, Exact, Lasting } from '../parts/ago.tsx';
 import { ListenerTable } from '../parts/listener-table.tsx';
 import { CauseLink, ServiceName, StateTag } from '../parts/marks.tsx';
 import { Empty } from '../parts/notice.tsx';
@@ -46,14 +46,23 @@ function Headline({ open }: { readonly open: readonly IncidentRow[] | undefined 
       </h1>
     );
   }
-  return <h1 class="headline good">No connection to {name} fails</h1>;
+  const { answered, refused } = now.totals;
+  return (
+    <>
+      <h1 class="headline good">No connection to {name} fails</h1>
+      <p class="lead headline-lead">
+        {formatQuantity(answered, 'handshake')} answered{refused > 0 && `, ${formatCount(refused)} refused`} since{' '}
+        <Exact at={now.startedAt} />.
+      </p>
+    </>
+  );
 }
 
 function OpenIncidents({ incidents }: { readonly incidents: readonly IncidentRow[] }): JSX.Element {
   const failuresFirst = [...incidents].sort((one, other) => rank(one) - rank(other) || other.id - one.id);
   const shown = failuresFirst.slice(0, 6);
   return (
-    <section aria-labelledby="open-now">
+    <section aria-labelledby="open-now" class="open-now">
       <h2 id="open-now" class="hidden">
         Open incidents
       </h2>
