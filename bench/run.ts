@@ -38,13 +38,15 @@ const node: Subject = { name: 'node -e 0', argv: [process.execPath, '-e', '0'], 
 
 try {
   if (!existsSync(join(root, 'dist', '.stamp'))) throw new Error('synscope is not built; npm run build');
-  const [captures = '', ...rest] = existsSync(values.output)
-    ? readFileSync(values.output, 'utf8').split(`\n${LIVE_HEADING}`)
+  const [captures = '', ...others] = existsSync(values.output)
+    ? readFileSync(values.output, 'utf8').split(/\n(?=## )/)
     : [];
-  const before = rest.length > 0 ? `${LIVE_HEADING}${rest.join('')}` : '';
+  const before = others.find((part) => part.startsWith(LIVE_HEADING)) ?? '';
   const parts = [
-    wanted.length > 0 ? measureCaptures() : captures.trimEnd(),
+    wanted.length > 0 ? measureCaptures() : captures,
     live.length > 0 ? await measureLive() : before,
+    // What other programs of this folder measured.
+    ...others.filter((part) => part !== before),
   ];
   const text = `${parts.map((part) => part.trimEnd()).join('\n\n')}\n`;
   writeFileSync(values.output, text);
