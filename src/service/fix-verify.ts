@@ -24,6 +24,8 @@ const SILENCE_MS = 1300;
 const TICK_MS = 50;
 const CONNECT_MS = 5000;
 const PEER_TRIES = 2;
+/** Before the change: long enough for a SYN and its first repetition. */
+const BEFORE_MS = 2500;
 /** What a lookup and the end of the watch may take. */
 const SPARE_SECONDS = 20;
 
@@ -36,6 +38,8 @@ export class Verifier {
   private readonly options: VerifyOptions;
   private watch: HostWatch | undefined;
   private target: Endpoint;
+  /** The peer could connect before anything was changed. */
+  private provesNothing = false;
 
   constructor(options: VerifyOptions) {
     this.options = options;
@@ -47,8 +51,12 @@ export class Verifier {
   /** Begins to watch, before anything is changed: an answer to a SYN that is repeated at once is seen as well. */
   async start(): Promise<void> {
     const { host, fault, peer } = this.options;
-    if (peer !== undefined) this.target = await targetOf(host, fault);
-    if (fault.side === 'client' || fault.client === undefined || peer !== undefined) return;
+    if (peer !== undefined) {
+      this.target = await targetOf(host, fault);
+      // What works before the change as well cannot show that the change helped.
+      this.provesNothing = (await connects(peer, this.target, 1, BEFORE_MS)).helped;
+    }
+    if (fault.side === 'client' || fault.client === undefined || (peer !== undefined && !this.provesNothing)) return;
     const watch = new HostWatch(host, { side: 'server', port: fault.server.port });
     await watch.start();
     this.watch = watch;
@@ -67,11 +75,13 @@ export class Verifier {
     const sinceNs = await host.nowNs();
     const asked = fault.client === undefined ? await this.lookAgain() : await this.ask(fault.client);
     if (asked?.helped === false) return asked;
-    if (peer !== undefined) return connects(peer, this.target, PEER_TRIES);
+    if (peer !== undefined && !this.provesNothing) return connects(peer, this.target, PEER_TRIES);
     const seen = await this.watchClient(sinceNs);
     if (seen !== undefined) return seen;
     const waited =
-      fault.client === undefined ? '' : `; no SYN of ${fault.client} came within ${formatDuration(this.waitMs * 1e6)}`;
+      fault.client === undefined
+        ? ''
+        : `; no SYN of ${fault.client} came within ${formatDuration(this.waitMs * 1e6)}${before}`;
     if (asked?.helped === true) return { helped: true, statement: `${asked.statement}${waited}` };
     return { helped: false, statement: `it cannot be seen whether it helped${waited}` };
   }
@@ -166,7 +176,7 @@ function isUnspecified(address: string): boolean {
   return address === '0.0.0.0' || address === '::';
 }
 
-async function connects(from: Host, server: Endpoint, tries: number): Promise<Verification> {
+async function connects(from: Host, server: Endpoint, tries: number, timeoutMs = CONNECT_MS): Promise<Verification> {
   let said = '';
   for (let left = tries; left > 0; left -= 1) {
     try {
