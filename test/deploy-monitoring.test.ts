@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { writeExposition } from '../src/service/metrics/exposition.ts';
 import { METRICS } from '../src/service/metrics/registry.ts';
 import { root, run } from './run-cli.ts';
 import { namesInQuery } from './support/promql.ts';
@@ -103,6 +104,22 @@ describe('the alert rules', () => {
     const { status, stdout, stderr } = run(promtool!, ['test', 'rules', 'synscope.rules.test.yml'], FOLDER);
     expect(`${stdout}${stderr}`).toContain('SUCCESS');
     expect(status).toBe(0);
+  });
+});
+
+describe('the metrics', () => {
+  it.skipIf(promtool === undefined)('are named as Prometheus wants them', () => {
+    const samples = METRICS.map(({ name, labels }) => ({
+      name,
+      labels: labels.map((label) => `a "${label}"\\\n`),
+      value: 1,
+    }));
+    const argv = ['check', 'metrics', '--extended'];
+    const input = writeExposition(samples, 'prometheus');
+    const { status, stdout, stderr } = spawnSync(promtool!, argv, { input, encoding: 'utf8' });
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(stdout).toContain('synscope_handshakes_total');
   });
 });
 

@@ -34,7 +34,7 @@ export async function runInstall(options: InstallServiceOptions): Promise<number
     write(`\nIt does not stay up. Why: journalctl -u ${UNIT} -n 20`);
     return EXIT_CAUSE_FOUND;
   }
-  write(`\nConfigure it: ${config}, then systemctl restart synscope. Its log: journalctl -u synscope`);
+  write(`\nConfigure it: ${config}, then systemctl reload synscope. Its log: journalctl -u synscope`);
   if (root === '/' && start)
     write('Page: http://127.0.0.1:7321 (unless configured otherwise). Incidents: synscope incidents');
   return EXIT_NOTHING_WRONG;

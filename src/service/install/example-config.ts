@@ -3,7 +3,7 @@
  * settings have none or more.
  */
 export const EXAMPLE_CONFIG: string = `# Configuration of "synscope watch". Every setting has a default: those that are switched off below.
-# Read when it starts: systemctl restart synscope. Explained in docs/watch.md and docs/operations.md.
+# Read when it starts, and anew by: systemctl reload synscope. Explained in docs/watch.md and docs/operations.md.
 
 # Attempts that come to listeners of this machine, and those that it makes. Ports: 443, or 8000-8100.
 #listeners:
@@ -52,6 +52,7 @@ export const EXAMPLE_CONFIG: string = `# Configuration of "synscope watch". Ever
 #page:
 #  enabled: true
 #  listen: 127.0.0.1:7321
+#  names: []
 #  tokenFile: /etc/synscope.token
 
 #metrics:
@@ -62,6 +63,7 @@ export const EXAMPLE_CONFIG: string = `# Configuration of "synscope watch". Ever
 #alerts:
 #  - kind: webhook
 #    url: https://chat.example.com/hooks/network
+#    secret: what-signs-the-requests
 #    when: {kinds: [failure, warning], states: [opened, closed]}
 #  - kind: syslog
 #    to: unix:/dev/log

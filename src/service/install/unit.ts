@@ -58,6 +58,8 @@ StartLimitBurst=5
 [Service]
 Type=exec
 ExecStart=${[node, program, 'watch', '--config', config].map(quoteForUnit).join(' ')}
+# It reads its configuration anew.
+ExecReload=kill -HUP $MAINPID
 Restart=on-failure
 RestartSec=5
 # A configuration that cannot be used does not get better by itself.
