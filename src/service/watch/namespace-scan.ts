@@ -12,12 +12,39 @@ export interface FoundNamespace {
 }
 
 const NAMED = '/run/netns';
+/** Every so many times every process is asked anew: it may have gone to another namespace, or its number to another process. */
+const FULL_SCAN = 12;
 
-/**
- * Finds the network namespaces of this machine: our own, those that have a name, and those that a process lives in. One with a name goes by
- * it; another by its oldest process.
- */
-export function scanNamespaces(): FoundNamespace[] {
+/** Finds the network namespaces of this machine again and again, with little work as long as no process begins. */
+export class NamespaceScanner {
+  private pids: Map<number, string> = new Map();
+  private scans = 0;
+
+  /**
+   * Our own namespace, those that have a name, and those that a process lives in. One with a name goes by it; another by its oldest
+   * process.
+   */
+  scan(): FoundNamespace[] {
+    const found = new Map(namedNamespaces().map((one) => [one.inode, one]));
+    const isFull = this.scans++ % FULL_SCAN === 0;
+    const pids = new Map<number, string>();
+    for (const name of namesIn('/proc')) {
+      if (!/^\d+$/.test(name)) continue;
+      const pid = Number(name);
+      const inode = (isFull ? undefined : this.pids.get(pid)) ?? inodeOf(`/proc/${pid}/ns/net`);
+      if (inode !== undefined) pids.set(pid, inode);
+    }
+    this.pids = pids;
+    for (const pid of [...pids.keys()].sort((a, b) => a - b)) {
+      const inode = pids.get(pid)!;
+      if (!found.has(inode)) found.set(inode, { inode, spec: `pid:${pid}`, path: `/proc/${pid}/ns/net` });
+    }
+    return [...found.values()];
+  }
+}
+
+/** Our own namespace, and those that have a name. */
+export function namedNamespaces(): FoundNamespace[] {
   const found = new Map<string, FoundNamespace>();
   const own = inodeOf('/proc/self/ns/net');
   if (own !== undefined) found.set(own, { inode: own, spec: 'local' });
@@ -25,12 +52,6 @@ export function scanNamespaces(): FoundNamespace[] {
     const path = `${NAMED}/${name}`;
     const inode = fileInode(path);
     if (inode !== undefined && !found.has(inode)) found.set(inode, { inode, spec: `netns:${name}`, path });
-  }
-  const pids = namesIn('/proc').filter((name) => /^\d+$/.test(name));
-  for (const pid of pids.map(Number).sort((a, b) => a - b)) {
-    const path = `/proc/${pid}/ns/net`;
-    const inode = inodeOf(path);
-    if (inode !== undefined && !found.has(inode)) found.set(inode, { inode, spec: `pid:${pid}`, path });
   }
   return [...found.values()];
 }

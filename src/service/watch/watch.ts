@@ -15,7 +15,7 @@ import { IncidentDesk } from './incident-desk.ts';
 import { Investigations } from './investigations.ts';
 import { ListenerOwners } from './listener-owners.ts';
 import { openAccess } from './namespace-access.ts';
-import { type FoundNamespace, isWanted, scanNamespaces } from './namespace-scan.ts';
+import { type FoundNamespace, isWanted, namedNamespaces, NamespaceScanner } from './namespace-scan.ts';
 import { MAIN_ROOM, type NamespaceOwner, NamespaceWatch, OTHER_ROOM } from './namespace-watch.ts';
 import type { IncidentRepairer } from './repair-hook.ts';
 import { ServiceCounts } from './service-counts.ts';
@@ -39,6 +39,7 @@ const OTHER_TICKS = 3;
 /** Old incidents are looked for this often. */
 const RETAIN_MS = 600_000;
 const NAMED_NAMESPACES = '/run/netns';
+const NAMED_MS = 100;
 const FATES_PER_SECOND = 20;
 const MAX_NOT_SEEN = 40;
 
@@ -62,7 +63,9 @@ export class Watch implements WatchView {
   private readonly startedNs: bigint = wallNs();
   private timer: ReturnType<typeof setInterval> | undefined;
   private folder: FSWatcher | undefined;
+  private readonly scanner: NamespaceScanner = new NamespaceScanner();
   private scanning: Promise<void> | undefined;
+  private soon: ReturnType<typeof setTimeout> | undefined;
   private ticks = 0;
   private retainedMs = 0;
   private fateSecond = 0;
@@ -109,7 +112,10 @@ export class Watch implements WatchView {
     this.timer = setInterval(() => this.tick(), TICK_MS);
     try {
       this.folder = watchFolder(NAMED_NAMESPACES, () => {
-        setTimeout(() => void this.scan().catch(this.options.onBug), 50);
+        this.soon ??= setTimeout(() => {
+          this.soon = undefined;
+          void this.scan(true).catch(this.options.onBug);
+        }, NAMED_MS);
       });
       this.folder.on('error', () => this.folder?.close());
     } catch (error) {
@@ -122,6 +128,7 @@ export class Watch implements WatchView {
   async stop(): Promise<void> {
     clearInterval(this.timer);
     this.folder?.close();
+    clearTimeout(this.soon);
     this.warnings.stop();
     await this.scanning;
     await this.investigations.stop();
@@ -239,26 +246,30 @@ export class Watch implements WatchView {
     }
   }
 
-  private scan(): Promise<void> {
-    this.scanning ??= this.scanOnce().finally(() => {
+  /** @param named whether only names are looked at: that is quick, and nothing is let go of. */
+  private scan(named: boolean = false): Promise<void> {
+    this.scanning ??= this.scanOnce(named).finally(() => {
       this.scanning = undefined;
     });
     return this.scanning;
   }
 
   /** Begins to watch namespaces that came, and lets go of those that are gone. */
-  private async scanOnce(): Promise<void> {
+  private async scanOnce(named: boolean): Promise<void> {
     const { include, exclude, limit } = this.config.namespaces;
-    const found = scanNamespaces().filter(({ spec }) => isWanted(spec, include, exclude));
+    // Who asks for names only needs no look at processes.
+    const byProcess = include.some((pattern) => pattern.startsWith('pid:') || pattern.startsWith('*'));
+    const all = named || !byProcess ? namedNamespaces() : this.scanner.scan();
+    const found = all.filter(({ spec }) => isWanted(spec, include, exclude));
     const inodes = new Set(found.map(({ inode }) => inode));
     for (const [inode, namespace] of this.byInode) {
-      if (inodes.has(inode)) continue;
+      if (named || inodes.has(inode)) continue;
       this.byInode.delete(inode);
       this.past.taken += namespace.attempts.packets;
       this.past.lost += namespace.lost;
       await namespace.stop();
     }
-    for (const inode of this.refused) if (!inodes.has(inode)) this.refused.delete(inode);
+    for (const inode of this.refused) if (!named && !inodes.has(inode)) this.refused.delete(inode);
     for (const one of found) {
       if (this.byInode.has(one.inode) || this.refused.has(one.inode)) continue;
       if (this.byInode.size >= limit) {
