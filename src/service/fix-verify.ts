@@ -78,9 +78,10 @@ export class Verifier {
     if (peer !== undefined && !this.provesNothing) return connects(peer, this.target, PEER_TRIES);
     const seen = await this.watchClient(sinceNs);
     if (seen !== undefined) return seen;
+    const before = this.provesNothing ? `; ${peer?.spec} could connect before as well, which shows nothing` : '';
     const waited =
       fault.client === undefined
-        ? ''
+        ? before
         : `; no SYN of ${fault.client} came within ${formatDuration(this.waitMs * 1e6)}${before}`;
     if (asked?.helped === true) return { helped: true, statement: `${asked.statement}${waited}` };
     return { helped: false, statement: `it cannot be seen whether it helped${waited}` };
@@ -183,7 +184,7 @@ async function connects(from: Host, server: Endpoint, tries: number, timeoutMs =
       const { errno, elapsedMs } = await from.connect({
         address: server.address,
         port: server.port,
-        timeoutMs: CONNECT_MS,
+        timeoutMs,
       });
       const who = from.spec === 'local' ? 'this host' : from.spec;
       if (errno === undefined) {
