@@ -303,6 +303,11 @@ describe.skipIf(browserMissing !== undefined)('the page of a watch', () => {
       await page.getByText('live', { exact: true }).waitFor();
       await page.getByRole('button', { name: 'Log out' }).click();
       await page.getByRole('heading', { level: 1, name: 'Log in' }).waitFor();
+      await page.goto(`${guarded.base}/login?next=//evil.example/`);
+      await page.getByLabel('Token').fill('correct horse battery staple');
+      await page.getByRole('button', { name: 'Log in' }).click();
+      await page.getByRole('heading', { level: 1, name: /keep connections to web7/ }).waitFor();
+      expect(new URL(page.url()).href).toBe(`${guarded.base}/`);
     } finally {
       await guarded.close();
     }

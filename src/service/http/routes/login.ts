@@ -12,8 +12,14 @@ const STYLE_HASH = `'sha256-${createHash('sha256').update(STYLE).digest('base64'
 const POLICY = CONTENT_SECURITY_POLICY.replace("style-src 'self'", `style-src ${STYLE_HASH}`);
 
 /** Adds login and logout. */
-export function addLoginRoutes(app: HttpApp, { sessions }: HttpParts): void {
-  app.get('/login', (context) => loginPage(context, safeNext(context.req.query('next')), undefined));
+export function addLoginRoutes(app: HttpApp, { sessions, files }: HttpParts): void {
+  // The page has a view for it; what follows is for a build without the page, and for forms that are sent without it.
+  app.get('/login', (context) => {
+    const page = files.respond('/login', context.req.header('if-none-match') ?? null);
+    return page === undefined
+      ? loginPage(context, safeNext(context.req.query('next')), undefined)
+      : context.newResponse(page.body, { status: page.status as 200, headers: page.headers });
+  });
 
   app.post('/login', async (context) => {
     const isForm = (context.req.header('content-type') ?? '').startsWith('application/x-www-form-urlencoded');
@@ -36,7 +42,7 @@ export function addLoginRoutes(app: HttpApp, { sessions }: HttpParts): void {
   });
 }
 
-function loginPage(context: HttpContext, next: string, wrong: string | undefined): Response {
+function loginPage(context: HttpContext, next: string, wrong: string | undefined): Response | Promise<Response> {
   const { text } = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Log in to synscope</title><style>${new SafeHtml(STYLE)}</style></head>
