@@ -10,6 +10,7 @@ import { command as compare } from './compare.ts';
 import { command as connect } from './connect.ts';
 import { command as explain } from './explain.ts';
 import { command as fix } from './fix.ts';
+import { command as incidents } from './incidents.ts';
 import { command as installService } from './install-service.ts';
 import { interrupt } from './interrupt.ts';
 import { command as lab } from './lab.ts';
@@ -19,9 +20,10 @@ import { plannedMessage } from './planned.ts';
 import { command as prove } from './prove.ts';
 import { command as read } from './read.ts';
 import { command as record } from './record.ts';
+import { command as show } from './show.ts';
 import { command as trace } from './trace.ts';
-import { command as watch } from './watch.ts';
 import { command as uninstallService } from './uninstall-service.ts';
+import { command as watch } from './watch.ts';
 
 const COMMANDS: readonly Command[] = [
   connect,
@@ -38,6 +40,8 @@ const COMMANDS: readonly Command[] = [
   lab,
   installService,
   uninstallService,
+  incidents,
+  show,
 ];
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -69,6 +69,13 @@ export function proofValue(proof: Proof): JsonValue {
     notCopied: proof.notCopied,
     replays: proof.replays,
     tried: proof.tried,
+    remedies: proof.remedies?.map(({ id, answers, alsoChanges, otherFlows, untried }) => ({
+      id,
+      answers,
+      alsoChanges,
+      otherFlows,
+      untried,
+    })),
     elapsedMs: proof.elapsedMs,
   };
 }

@@ -150,7 +150,8 @@ export function describeHistory(name: string, open: (folder: string) => Promise<
       const csv = readFileSync(join(folder, 'out.csv'), 'utf8');
       expect(csv.split('\r\n')[0]).toMatch(/^id,state,kind,direction,/);
       expect(csv).toContain(",'=1+1,");
-      expect(csv).toContain(',"a,""b""\n",');
+      expect(csv).toContain(',"a,""b""\\n",');
+      expect(csv).toContain('\\x1b[31m');
       const database = await DuckDBInstance.create(':memory:');
       const connection = await database.connect();
       const rows = await connection.runAndReadAll(

@@ -1,0 +1,24 @@
+import { createWriteStream, renameSync, rmSync } from 'node:fs';
+import process from 'node:process';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { outputTarget } from '../host/output-target.ts';
+import { isSystemError, systemReason } from '../host/system-error.ts';
+import { InputError } from '../model/errors.ts';
+
+/**
+ * Writes a stream to a file that appears under its name only when it is complete.
+ * @throws InputError when it cannot be written
+ */
+export async function saveStream(from: Readable, path: string): Promise<void> {
+  const target = outputTarget(path);
+  const partial = `${target}.${process.pid}.partial`;
+  try {
+    await pipeline(from, createWriteStream(partial));
+    renameSync(partial, target);
+  } catch (error) {
+    rmSync(partial, { force: true });
+    if (!isSystemError(error)) throw error;
+    throw new InputError({ code: 'not-writable', message: `${path} cannot be written: ${systemReason(error)}.` });
+  }
+}
