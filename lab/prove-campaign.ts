@@ -118,7 +118,8 @@ async function proveSetting(
     await stop();
     const { address, port } = setting.target;
     const common = { host, port, role: 'server' as const, timeoutMs: TIMEOUT_MS, signal };
-    const to = address.includes('%') || !/^[\da-f.:]+$/i.test(address) ? {} : { address };
+    // Who asks for an address that the server has not does not ask the server.
+    const to = kind === 'server' && /^[\da-f.:]+$/i.test(address) ? { address } : {};
     const report = await proveHost({ ...common, pcap }).catch((error: unknown) => {
       if (!(error instanceof InputError)) throw error;
       // No SYN came, or none failed: ask for one that would come.

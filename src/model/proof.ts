@@ -10,6 +10,20 @@ export interface ProofElement {
   readonly text?: string;
 }
 
+/** A repair that was tried on a copy of the host. */
+export interface TriedRemedy {
+  /** Of the remedy in the diagnosis. */
+  readonly id: string;
+  /** The SYN is answered after it. */
+  readonly answers: boolean;
+  /** Other flows that are answered otherwise than before, in words. */
+  readonly alsoChanges: readonly string[];
+  /** Other flows that were looked at. */
+  readonly otherFlows: number;
+  /** Commands that a copy cannot run, with why. */
+  readonly untried: readonly string[];
+}
+
 /** What the copy of a host showed. */
 export interface Proof {
   /** `acquitted`: this host answers that SYN, so the path or the client is next. */
@@ -27,4 +41,6 @@ export interface Proof {
   readonly elapsedMs: number;
   /** Changes that were tried; all that are neither guilty nor among the alternatives make no difference. */
   readonly tried: number;
+  /** Repairs of the diagnosis that were tried on copies of their own. */
+  readonly remedies?: readonly TriedRemedy[];
 }

@@ -1,6 +1,7 @@
 import type { ProofElement } from '../model/proof.ts';
 import { type SearchQuestion, type SearchResult, search, type Verification, verify } from './search.ts';
 import type { Explanation, Fidelity, Replay, SynSpec } from './syn.ts';
+import { type Trial, type TrialQuestion, tryCommands } from './trial.ts';
 import type { Twin } from './twin.ts';
 
 /** One thing that a twin can be asked from outside its process; question and answer are plain JSON. */
@@ -15,6 +16,8 @@ export interface Operations {
   readonly search: Operation<SearchQuestion, SearchResult>;
   /** Whether some changes alone bring the answer; the twin keeps them. Undefined when it has no such elements. */
   readonly verify: Operation<VerifyQuestion, Verification | undefined>;
+  /** What commands change; the twin keeps it. */
+  readonly try: Operation<TrialQuestion, Trial>;
 }
 
 /** What is to be verified. */
@@ -31,6 +34,7 @@ export const OPERATIONS: Operations = {
   explain: (twin, syn) => twin.explain(syn),
   fidelity: (twin) => twin.fidelity(),
   search: (twin, question) => search(twin, question),
+  try: (twin, question) => tryCommands(twin, question),
   verify: (twin, { syn, elements, burst }) => verify(twin, syn, elements, burst),
 };
 
