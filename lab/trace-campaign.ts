@@ -69,6 +69,9 @@ async function runOne(job: LabJob, signal: AbortSignal): Promise<TraceOutcome | 
       { family, variant, seed: Number(values.seed), decoys: values.decoys, signal },
       async (setting) => {
         const plan: ScenarioPlan = setting.plan;
+        if (plan.attempt !== undefined && 'on' in plan.attempt && plan.attempt.on !== 'client') {
+          throw new ScenarioSkipped('what is sent does not come from the client');
+        }
         const traced = await traceLab(setting, signal);
         if (values.verbose) for (const one of traced.report.diagnoses) console.log(detailsOf(one));
         return tracedOutcome(name, traced, plan, cause, Math.round(performance.now() - startMs));

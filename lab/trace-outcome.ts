@@ -71,7 +71,10 @@ function leading(diagnoses: readonly Diagnosis[]): Diagnosis | undefined {
 function expectedOf({ expect }: ScenarioPlan, cause: Cause | undefined): readonly string[] | null {
   if (cause === undefined) return null;
   const place = expect?.place ?? cause.place;
-  const sides = place === 'path' ? (['client', 'server'] as const) : [place];
+  const own = place === 'path' ? null : (expect?.[place] ?? null);
+  // Where the side at fault cannot know it, the other one may.
+  const sides =
+    place === 'path' || (own === null && expect?.[place] === null) ? (['client', 'server'] as const) : [place];
   return [...new Set([cause.id, ...(BY_ROUTER[cause.id] ?? []), ...sides.flatMap((side) => expect?.[side] ?? [])])];
 }
 

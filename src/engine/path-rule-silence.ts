@@ -1,7 +1,7 @@
 import { leastTrust, type Trust, windowOf } from '../handshake/compare/coverage.ts';
 import type { Evidence } from '../model/diagnosis.ts';
 import { formatQuantity } from '../model/text.ts';
-import { answerTrust, hopsToServer, mayHideIcmp } from './path-reach.ts';
+import { answerTrust, coveredBy, hopsToServer, mayHideIcmp } from './path-reach.ts';
 import { findAgain } from './path-shared-packets.ts';
 import type { PathPoint, PathStory } from './path-story.ts';
 import { confidenceOf, frameList, fromTo, type PathFinding, someOf, sourceOf, supports } from './path-words.ts';
@@ -18,8 +18,9 @@ export function judgeSilence(story: PathStory): PathFinding | undefined {
     return wrongAnswerLost(story);
   }
   if (near.wrongAnswers.length > 0 && near.answers.length === 0) return undefined;
-  const { shared, missing } = findAgain(story, near, near.syns, last, last.syns);
-  const total = near.syns.length + last.syns.length - shared.length;
+  const found = findAgain(story, near, near.syns, last, last.syns);
+  const missing = coveredBy(story, last, near, found.missing);
+  const total = last.syns.length + missing.length;
   const reached = last.syns.length;
   const proxied = near.answers.length > 0;
   const hops = hopsToServer(story, last) ?? 0;

@@ -38,7 +38,7 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal;
   readonly onReady?: () => void;
   readonly onStep?: (text: string) => void;
-  /** Watches the host; one of its own unless given. It is started, and stopped at the end. */
+  /** Watches the host; one of its own unless given. It is started; one that was given goes on when the diagnosis ends. */
   readonly watch?: HostWatch;
   /** Awaited before the first address is tried, with those that will be. */
   readonly gate?: (addresses: Resolution['addresses']) => Promise<void>;
@@ -110,7 +110,7 @@ class Trial {
           : await this.tryAll(wanted, resolution, proxies);
     } finally {
       await starting.catch(() => {});
-      await watch.stop(true);
+      if (this.options.watch === undefined) await watch.stop(true);
     }
     const { uncaptured } = watch;
     return hostReport('connect', host.spec, {
@@ -189,7 +189,8 @@ class Trial {
     const { holdMs } = this.options;
     const isWell = ({ outcome }: Candidate): boolean =>
       outcome !== undefined && outcome.errno === undefined && outcome.afterwards === 'silent';
-    if (candidates.every(isWell) && holdMs >= CAPTURE_DELAY_MS) await this.watch.endCapture();
+    if (candidates.every(isWell) && holdMs >= CAPTURE_DELAY_MS && this.options.watch === undefined)
+      await this.watch.endCapture();
     // The last packets are still on their way through the ring of the capture.
     else if (this.watch.captures) await sleep(CAPTURE_DELAY_MS);
   }

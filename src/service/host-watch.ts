@@ -108,9 +108,12 @@ export class HostWatch {
     host.beginWatch?.();
   }
 
-  /** Ends the capture; packets that are still on their way do not matter any more, those that came have been taken. */
-  async endCapture(): Promise<void> {
-    this.capture?.stop(true);
+  /**
+   * Ends the capture; those that came have been taken.
+   * @param atOnce whether packets that are still on their way do not matter any more.
+   */
+  async endCapture(atOnce: boolean = true): Promise<void> {
+    this.capture?.stop(atOnce);
     await this.pumpingPackets;
   }
 

@@ -19,6 +19,9 @@ export interface Absence {
   readonly covered: number;
 }
 
+/** How long a packet takes from one point to another at most, for a verdict about its absence. */
+const ON_ITS_WAY_NS = 150e6;
+
 const ORDER: readonly Trust[] = ['none', 'guess', 'likely', 'certain'];
 
 /** The lesser of two degrees of trust. */
@@ -61,7 +64,9 @@ export function clockBasis({ clocks }: Comparison, capture: number): 'both-ways'
 
 /** Whether a capture covers the moment at which a packet that was seen elsewhere at `ns` passed it. */
 export function covers(comparison: Comparison, capture: number, ns: number, from: number): boolean {
-  if (comparison.columns[capture]!.capture.complete !== undefined) return true;
+  // Captures that are known to run at the same time end together: what was on its way then may not have arrived.
+  if (comparison.columns[capture]!.capture.complete !== undefined)
+    return ns + ON_ITS_WAY_NS <= windowOf(comparison, from).lastNs;
   const { firstNs, lastNs } = windowOf(comparison, capture);
   const unsure = uncertaintyNs(comparison, capture) + uncertaintyNs(comparison, from);
   const early = Math.min(unsure, 1e9);
@@ -85,9 +90,10 @@ export function absenceAt(
   const { complete } = comparison.columns[capture]!.capture;
   if (complete !== undefined) {
     const missing = comparison.rowOf[capture]![story]! < 0;
-    if (missing && isnRewritten(comparison, capture))
-      return { trust: 'guess', reason: 'rewritten', covered: expectedNs.length };
-    return { trust: complete, reason: 'complete', covered: expectedNs.length };
+    const covered = expectedNs.filter((ns) => covers(comparison, capture, ns, anchor)).length;
+    if (covered === 0) return { trust: 'none', reason: 'outside-window', covered };
+    if (missing && isnRewritten(comparison, capture)) return { trust: 'guess', reason: 'rewritten', covered };
+    return { trust: complete, reason: 'complete', covered };
   }
   const { rows } = comparison.columns[anchor]!;
   const base = comparison.rowOf[anchor]![story]! * ROW;

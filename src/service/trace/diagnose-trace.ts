@@ -67,6 +67,8 @@ class Trace {
           ? await this.tryIt(starting)
           : await this.waitForIt(this.options.waitMs, starting);
       await this.waitForAcks();
+      // Whatever has come is there when the captures have ended, however long its way to here is.
+      await Promise.all([this.client, ...others].map((point) => point.endCapture()));
       const traced = await this.compare();
       await this.server?.rest();
       const judged = await this.judge(traced);
@@ -218,16 +220,17 @@ class Trace {
     return judged.toSorted((a, b) => Number(a.startedAtNs - b.startedAtNs)).map(({ diagnosis }) => diagnosis);
   }
 
-  /** No attempt of the application was seen: the state of the server may still say why none could succeed. */
+  /** No attempt of the application is in both captures: what the server says of those it has seen, or of one that nobody saw. */
   private async judgeQuiet(): Promise<readonly Diagnosis[]> {
-    const { client, server, options, addresses } = this;
+    const { server, options, addresses } = this;
     const [address] = addresses;
     if (options.waitMs === undefined || server === undefined || address === undefined || !server.captures) return [];
+    const seen = server.seen();
+    if (seen.length > 0) return Promise.all(seen.map((there) => this.join({ there, routers: [] })));
     const nobody = address.includes(':') ? '::' : '0.0.0.0';
     const flow = { client: { address: nobody, port: 0 }, server: { address, port: options.target.port } };
     const there = await server.caseOfUnseen(flow);
-    if (there?.diagnosis.cause?.status !== 'confirmed' || client.watch.live.attempts > 0) return [];
-    return [await this.join({ there, routers: [] })];
+    return there?.diagnosis.cause?.status === 'confirmed' ? [await this.join({ there, routers: [] })] : [];
   }
 
   private async joinTraced(attempt: TracedAttempt): Promise<Diagnosis> {

@@ -46,6 +46,11 @@ export class WatchedEnd extends WatchedPoint {
     return [...this.cases.values()].filter(({ isFinal }) => isFinal).length;
   }
 
+  /** What this end said of every attempt that failed as it saw them. */
+  seen(): readonly EndCase[] {
+    return [...this.cases.values()];
+  }
+
   /** What this end says by itself of an attempt that it has seen. */
   async caseOf(handshake: Handshake): Promise<EndCase | undefined> {
     const known = this.cases.get(keyOf(handshake));

@@ -74,6 +74,11 @@ export class WatchedPoint {
     });
   }
 
+  /** Ends its capture; all that it has seen has been taken then. */
+  async endCapture(): Promise<void> {
+    await this.attempt(() => this.watch.endCapture(false));
+  }
+
   /** What could not be seen on it. */
   notSeen(): NotSeen[] {
     const { uncaptured, broken } = this.watch;
