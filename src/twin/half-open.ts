@@ -1,5 +1,7 @@
+import { TCP_STATES } from '../formats/netlink/inet-diag.ts';
 import { type CompleteSyn, completeSyn } from './complete-syn.ts';
-import { SYN_OPTIONS, TCP_SYN, tcpFrame } from './frames.ts';
+import { exchange } from './exchange.ts';
+import { macAt, SYN_OPTIONS, TCP_SYN, tcpFrame } from './frames.ts';
 import type { Notes } from './notes.ts';
 import type { Residue } from './residue.ts';
 import type { HostState, SocketState } from './state.ts';
@@ -14,14 +16,17 @@ const MAX_HALF_OPEN = 8192;
 export class HalfOpen {
   /** How many the kernel has taken. */
   count = 0;
+  private isDropped = false;
   private readonly taps: Taps;
+  private readonly world: World;
   private readonly residue: Residue;
-  private readonly frames: readonly { readonly device: string; readonly frame: Buffer; readonly socket: SocketState }[];
+  private readonly frames: readonly { readonly syn: CompleteSyn; readonly frame: Buffer; readonly socket: SocketState }[];
   private readonly keys: ReadonlySet<string>;
 
   /** @param own the SYN under test: its own half-open connection is left out, or it would be a retransmission. */
   constructor(state: HostState, world: World, taps: Taps, residue: Residue, notes: Notes, own: SynSpec | undefined) {
     this.taps = taps;
+    this.world = world;
     this.residue = residue;
     const listening = new Set(state.sockets.filter((one) => one.state === 'LISTEN').map(({ local }) => local.port));
     const sockets = state.sockets.filter(
@@ -33,35 +38,53 @@ export class HalfOpen {
       const syn = describe(socket, state, world, taps.names, own);
       const frame = tcpFrame({
         ...syn,
-        destinationMac: syn.frame
-          .subarray(0, 6)
-          .toString('hex')
-          .replace(/(..)(?!$)/g, '$1:'),
+        destinationMac: macAt(syn.frame, 0),
         flags: TCP_SYN,
         sequence: 1000 + index,
         options: SYN_OPTIONS,
       });
-      return { device: syn.device, frame, socket };
+      return { syn, frame, socket };
     });
     this.keys = new Set(sockets.map(keyOf));
   }
 
-  /** Sends the SYNs; nobody answers what comes of them. */
+  /** Sends the SYNs, and lets the world answer ARP: while the kernel waits for that, a connection can be lost. */
   make(port?: number): void {
-    for (const { device, frame, socket } of this.frames) {
-      if (port === undefined || socket.local.port === port) this.taps.send(device, frame);
+    for (const { syn, frame, socket } of this.frames) {
+      if (port !== undefined && socket.local.port !== port) continue;
+      this.taps.send(syn.device, frame);
+      exchange(this.taps, this.world, syn);
     }
-    this.taps.drain();
-    this.count = this.frames.length;
+    this.isDropped = false;
+    this.count = this.alive();
+  }
+
+  /** Makes those again that the kernel has given up meanwhile. */
+  keep(): void {
+    if (this.count > 0 && !this.isDropped && this.alive() < this.count) this.make();
+  }
+
+  /** Lets the world answer ARP for SYN-ACKs that were sent again. */
+  settle(): void {
+    const [first] = this.frames;
+    if (this.count > 0 && first !== undefined) exchange(this.taps, this.world, first.syn);
   }
 
   /** Removes them. */
   drop(port?: number): void {
     if (this.frames.length === 0) return;
+    this.isDropped = true;
     this.residue.destroySockets(
       ({ local, remote }) =>
         (port === undefined || local.port === port) && this.keys.has(`${remote.address} ${remote.port} ${local.port}`),
     );
+  }
+
+  private alive(): number {
+    if (this.frames.length === 0) return 0;
+    return this.residue
+      .sockets([TCP_STATES.synReceived])
+      .filter(({ local, remote }) => this.keys.has(`${remote.address} ${remote.port} ${local.port}`)).length;
   }
 }
 

@@ -151,6 +151,7 @@ export class Twin {
   /** Sends the SYN, answers ARP and ND for the outside world, looks at what comes out, and removes what it left behind. */
   replay(syn: SynSpec): Replay {
     const complete = this.complete(syn);
+    this.half?.keep();
     const replay = this.sendAndJudge(complete);
     this.cleanAfter(complete.source, [complete.sourcePort], replay);
     return replay;
@@ -266,6 +267,8 @@ export class Twin {
 
   /** Forgets what replays left: neighbours that wait for an answer, connections that are tracked, limits that were used up. */
   clean(): void {
+    // A neighbour that is forgotten while a packet waits for it takes the connection along.
+    this.half?.settle();
     if (this.hasAsked) this.residue.forgetNeighbours(NOBODY);
     this.hasAsked = false;
     this.residue.forgetConnections();
