@@ -35,6 +35,8 @@ export interface RemedyOutcome {
    */
   readonly result: 'verified' | 'taken-back' | 'not-applicable' | 'wrong';
   readonly statement: string;
+  /** Whether a real connect failed again after it was undone; what was full may need time to fill again. */
+  readonly failsAgain?: boolean;
   /** Ways in which it was killed, and how many of them left nothing half-done. */
   readonly kills?: { readonly made: number; readonly clean: number };
 }
@@ -78,7 +80,7 @@ export async function runRemedies(job: LabJob, options: RemedyRunOptions): Promi
   }
 }
 
-type Outcome = Pick<RemedyOutcome, 'result' | 'statement' | 'kills'>;
+type Outcome = Pick<RemedyOutcome, 'result' | 'statement' | 'kills' | 'failsAgain'>;
 
 /** Entries that a repair of one or two steps writes at most. */
 const MOST_ENTRIES = 12;
@@ -146,11 +148,10 @@ class RemedyTrial {
       ...(works ? [] : [`verified (${result.statement}), and a real connect fails`]),
       ...(undone.outcome === 'verified' ? [] : [`not undone: ${undone.statement}`]),
       ...(left === '' ? [] : [`undoing left: ${left}`]),
-      ...(worksStill ? ['a real connect still works after it was undone'] : []),
     ];
     return wrong.length > 0
       ? { result: 'wrong', statement: wrong.join('; ') }
-      : { result: 'verified', statement: result.statement };
+      : { result: 'verified', statement: result.statement, failsAgain: !worksStill };
   }
 
   /** Kills the repair after each entry, with and without its timer, and lets the next start clean up. */

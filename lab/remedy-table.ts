@@ -23,8 +23,8 @@ export function remedyTable(outcomes: readonly RemedyOutcome[]): string {
     rows.set(key, [...(rows.get(key) ?? []), outcome]);
   }
   return [
-    '| cause | remedy | changes | runs | repaired, verified, undone, broken again | taken back: did not help | killed, nothing left |',
-    '| --- | --- | --- | --- | --- | --- | --- |',
+    '| cause | remedy | changes | runs | repaired, verified, undone | fails again | taken back: did not help | killed, nothing left |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- |',
     ...[...rows.values()].map(rowOf),
     '',
   ].join('\n');
@@ -37,7 +37,8 @@ function rowOf(runs: readonly RemedyOutcome[]): string {
   const sum = (pick: (kills: { made: number; clean: number }) => number): number =>
     killed.reduce((all, one) => all + pick(one), 0);
   const kills = killed.length === 0 ? '' : `${sum(({ clean }) => clean)} of ${sum(({ made }) => made)}`;
+  const again = runs.filter(({ failsAgain }) => failsAgain).length || '';
   const other = runs.find(({ result }) => result === 'not-applicable' || result === 'wrong');
   const note = other === undefined ? '' : ` (${other.result}: ${other.statement.replaceAll('|', '\\|').slice(0, 120)})`;
-  return `| ${first?.cause} | ${first?.remedy} | ${first?.changes.join(', ')} | ${runs.length} | ${count('verified')}${note} | ${count('taken-back') || ''} | ${kills} |`;
+  return `| ${first?.cause} | ${first?.remedy} | ${first?.changes.join(', ')} | ${runs.length} | ${count('verified')}${note} | ${again} | ${count('taken-back') || ''} | ${kills} |`;
 }

@@ -26,6 +26,14 @@ export async function runFix(wish: FixWish, options: FixCommandOptions, signal: 
     await print({ host: options.on, recovered: [], journal: listRepairs(journal) }, options);
     return EXIT_NOTHING_WRONG;
   }
+  if (options.reset) {
+    journal.append('reset', { entry: 'reset' });
+    await print(
+      { host: options.on, recovered: [], nothingWrong: 'The policies of a watch may repair again.' },
+      options,
+    );
+    return EXIT_NOTHING_WRONG;
+  }
   const host = await openHost(options.on, { sudo: options.sudo ?? false });
   const status = statusLine();
   try {

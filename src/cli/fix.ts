@@ -24,6 +24,7 @@ export interface FixCommandOptions {
   readonly iOwnThisPolicy?: boolean;
   readonly undo?: string;
   readonly journal?: boolean;
+  readonly reset?: boolean;
 }
 
 /** What `fix` is to repair. */
@@ -94,6 +95,10 @@ export const command: Command = {
     },
     { flags: '--yes', description: 'do not ask, also when the risk is high' },
     { flags: '--journal', description: 'list the repairs that were made' },
+    {
+      flags: '--reset',
+      description: 'let the policies of a watch repair again, after several repairs that did not help',
+    },
     { flags: '--undo <id>', description: 'take a repair of the journal back', parse: parseId },
     ...HOST_OPTIONS.filter(({ flags }) => SHARED.has(flags)),
   ],
@@ -120,10 +125,11 @@ export function parseWish(words: readonly string[]): FixWish {
 }
 
 function checkTogether({ port, causeId }: FixWish, options: FixCommandOptions): void {
-  const { last, target, undo, journal, from, apply, persist, peer } = options;
+  const { last, target, undo, journal, reset, from, apply, persist, peer } = options;
   const modes = [
     ...(undo === undefined ? [] : ['--undo']),
     ...(journal === undefined ? [] : ['--journal']),
+    ...(reset === undefined ? [] : ['--reset']),
     ...(last === undefined ? [] : ['--last']),
     ...(target === undefined ? [] : ['--target']),
     ...(port === undefined ? [] : ['a port']),

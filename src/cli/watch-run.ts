@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { InputError } from '../model/errors.ts';
+import { Journal } from '../remedy/journal/journal.ts';
 import { stateDirectory } from '../remedy/state-directory.ts';
 import { forTerminal } from '../report/escape.ts';
 import { HistoryError } from '../service/history/history-error.ts';
@@ -9,27 +10,36 @@ import { defaultConfig } from '../service/watch/config.ts';
 import type { WatchConfig } from '../service/watch/config-types.ts';
 import { listenAddress } from '../service/watch/config-values.ts';
 import { readConfig } from '../service/watch/read-config.ts';
+import { PolicyRepairer } from '../service/watch/repair.ts';
 import { Watch } from '../service/watch/watch.ts';
 import { UsageError } from './command.ts';
 import { packageVersion } from './package-version.ts';
 import type { WatchCommandOptions } from './watch.ts';
-import { servePage, type WatchPage } from './watch-page.ts';
 import { watchOutput } from './watch-output.ts';
+import { servePage, type WatchPage } from './watch-page.ts';
 
 /** Watches until the signal ends it. */
 export async function runWatch(options: WatchCommandOptions, signal: AbortSignal): Promise<void> {
   const config = configOf(options);
+  let current = config;
   const state = options.state ?? stateDirectory();
   const store = await openStore(state);
-  const watch = new Watch({
+  const repairer = new PolicyRepairer({
+    config: () => current,
+    journal: new Journal(state),
+    onRepair: (incidentId, repair) => watch.addRepair(incidentId, [repair]),
+  });
+  const watch: Watch = new Watch({
     config,
     store,
+    repairer,
     version: packageVersion(),
     onBug: (error) => sayBug(error),
   });
   const reload = (): void => {
     try {
-      watch.reload(configOf(options));
+      current = configOf(options);
+      watch.reload(current);
       process.stderr.write('synscope: the configuration was read anew\n');
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
@@ -40,7 +50,7 @@ export async function runWatch(options: WatchCommandOptions, signal: AbortSignal
   let page: WatchPage | undefined;
   try {
     await watch.start();
-    page = await servePage(watch, store, config, state, undefined);
+    page = await servePage(watch, store, config, state, repairer);
     process.on('SIGHUP', reload);
     output.begin(page);
     await untilAborted(signal);

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Host, HostError } from '../host/host.ts';
 import type { PersistentChange, RepairStep } from '../model/repair.ts';
 import { DeadManTimer } from './dead-man.ts';
@@ -123,7 +124,7 @@ async function doSteps(
       const result = await timer.run(index, step.do);
       if (result.exitCode === 76) return 'the timer has ended it';
       if (result.exitCode !== 0) return commandFailure(step.do, result).message;
-      const after = await kindOf(step.change).read(host, step.change);
+      const after = await stateAfter(host, step);
       journal.append(id, { entry: 'step-done', step: index, after });
       if (after === step.before && step.undo.length > 0) return `"${step.do.join(' ')}" changed nothing`;
       const lost = path === undefined ? undefined : await whyPathIsLost(host, path);
@@ -134,6 +135,15 @@ async function doSteps(
     }
   }
   return undefined;
+}
+
+/** The state after a change; what a command sets in motion (a signal) may take a moment. */
+async function stateAfter(host: Host, { change, before }: RepairStep): Promise<string> {
+  for (let tries = 0; ; tries += 1) {
+    const after = await kindOf(change).read(host, change);
+    if (after !== before || tries === 5) return after;
+    await sleep(100);
+  }
 }
 
 /** @returns the verification that it helped, or why it did not. */

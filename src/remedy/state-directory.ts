@@ -17,8 +17,7 @@ export function stateDirectory(): string {
 }
 
 /** Makes the directory. @throws InputError when it cannot be made. */
-export function makeStateDirectory(): string {
-  const path = stateDirectory();
+export function makeStateDirectory(path: string = stateDirectory()): string {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     return path;

@@ -59,7 +59,8 @@ export function faultsOf({ diagnoses }: CaptureReport, side: Fault['side'], caus
     .sort((a, b) => Number(b.cause.status === 'confirmed') - Number(a.cause.status === 'confirmed'));
 }
 
-function faultOf(diagnosis: Diagnosis, side: Fault['side']): Fault | undefined {
+/** The fault that a diagnosis names; undefined when no cause stands out. */
+export function faultOf(diagnosis: Diagnosis, side: Fault['side']): Fault | undefined {
   const { cause, handshake, sentence, place, remedies, supposed } = diagnosis;
   if (cause === null) return undefined;
   const client = handshake.client.address;

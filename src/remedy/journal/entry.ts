@@ -47,6 +47,8 @@ export type JournalEvent =
   | { readonly entry: 'persisted' }
   /** Everything that was done is about to be undone, and why. */
   | { readonly entry: 'rolling-back'; readonly why: string }
+  /** A person has looked at repairs by policy that did not help: policies may repair again. */
+  | { readonly entry: 'reset' }
   /** The repair is over. */
   | {
       readonly entry: 'end';

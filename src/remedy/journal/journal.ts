@@ -26,7 +26,7 @@ export class Journal {
   append(id: string, event: JournalEvent): void {
     const entry: JournalEntry = { v: 1, at: new Date().toISOString(), id, ...event };
     try {
-      makeStateDirectory();
+      makeStateDirectory(dirname(this.path));
       const fd = openSync(this.path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT, 0o600);
       try {
         const isNew = fstatSync(fd).size === 0;
