@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import process from 'node:process';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { writeExposition } from '../src/service/metrics/exposition.ts';
@@ -120,6 +121,23 @@ describe('the metrics', () => {
     expect(stderr).toBe('');
     expect(status).toBe(0);
     expect(stdout).toContain('synscope_handshakes_total');
+  });
+});
+
+describe('the guide', () => {
+  it('lists every metric', () => {
+    const file = join(root, 'docs/operations.md');
+    const rows = METRICS.map(({ name, type, labels, help }) => {
+      const list = labels.map((label) => `\`${label}\``).join(', ');
+      return `| \`${name}\` | ${type} | ${list} | ${help.replaceAll('|', '\\|')} |`;
+    });
+    const table = ['| metric | type | labels | what |', '| --- | --- | --- | --- |', ...rows].join('\n');
+    const between = /(<!-- metrics: .*? -->\n)[\s\S]*?(<!-- \/metrics -->)/;
+    const text = readFileSync(file, 'utf8');
+    const wanted = text.replace(between, (_, begin: string, end: string) => `${begin}\n${table}\n\n${end}`);
+    if (process.env.UPDATE === '1') writeFileSync(file, wanted);
+    expect(wanted).toContain(table);
+    expect(readFileSync(file, 'utf8')).toBe(wanted);
   });
 });
 

@@ -69,6 +69,16 @@ describe('the unit', () => {
     expect(status).toBe(0);
   });
 
+  it('is the one that is in the repository', () => {
+    const file = join(root, 'deploy/systemd/synscope.service');
+    const text = renderUnit({
+      ...{ node: '/usr/bin/node', program: '/usr/lib/node_modules/synscope/bin/synscope.js' },
+      ...{ config: '/etc/synscope.yaml', kernelEvents: false, journal: true },
+    });
+    if (process.env.UPDATE === '1') writeFileSync(file, text);
+    expect(readFileSync(file, 'utf8')).toBe(text);
+  });
+
   it('quotes what systemd would take for something else', () => {
     const text = renderUnit({
       ...{ node: '/opt/a b/$X/100%/"no\\de"', program: '/p', config: '/etc/c' },

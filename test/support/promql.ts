@@ -28,6 +28,7 @@ export function namesInQuery(query: string): QueryNames {
   const rest = bare
     .replaceAll(/\b(?:by|on|without|ignoring)\s*\([^)]*\)/g, ' ')
     .replaceAll(/\[[^\]]*\]/g, ' ')
+    .replaceAll(/\boffset\s+\w+/g, ' ')
     .replaceAll(/(?<![\w:])[\d.]+(?:e[+-]?\d+)?/gi, ' ');
   const metrics = [...rest.matchAll(/([a-zA-Z_:][\w:]*)\s*(\(|\{[^}]*\})?/g)].flatMap(([, name = '', next = '']) => {
     if (next === '(' || WORDS.has(name.toLowerCase())) return [];
