@@ -1,5 +1,5 @@
-import type { ProofElement } from './proof.ts';
-import { formatList } from './text.ts';
+import type { ProofElement, TriedRemedy } from './proof.ts';
+import { formatList, formatQuantity } from './text.ts';
 
 /** What was done to the copy, as the end of "it answers": `when nft rule inet fw input handle 5 ("drop") is removed`. */
 export function whenText(elements: readonly ProofElement[]): string {
@@ -61,3 +61,18 @@ const KINDS: Readonly<Record<string, string>> = {
   'xfrm-policy': 'the IPsec policy',
   qdisc: 'the queueing discipline',
 };
+
+/** What became of a repair on a copy: `it helps; of 32 other flows none changes`. */
+export function triedText({ answers, alsoChanges, otherFlows, untried }: TriedRemedy): string {
+  const helps = answers
+    ? 'the SYN is answered after it'
+    : untried.length > 0
+      ? 'a copy cannot show it'
+      : 'the SYN is not answered after it';
+  const flows =
+    alsoChanges.length === 0
+      ? `none of ${formatQuantity(otherFlows, 'other flow')} changes`
+      : `this also changes: ${alsoChanges.join('; ')}`;
+  const left = untried.length === 0 ? '' : ` (not run in the copy: ${untried.join('; ')})`;
+  return `${helps}${left}; ${flows}`;
+}

@@ -1,5 +1,6 @@
 import type { Diagnosis } from '../model/diagnosis.ts';
-import { changeText } from '../model/proof-words.ts';
+import type { Proof } from '../model/proof.ts';
+import { changeText, triedText } from '../model/proof-words.ts';
 import { formatDuration, formatQuantity } from '../model/text.ts';
 import type { Span, Theme } from './style.ts';
 import { section } from './terminal-section.ts';
@@ -9,7 +10,7 @@ import { wrapHanging } from './wrap.ts';
 const SHOWN = 4;
 
 /** What a copy of the host showed beyond the evidence: other ways to an answer, what was assumed, what the copy lacks. */
-export function renderProof({ proof }: Diagnosis, verbose: number, theme: Theme, columns: number): Span[][] {
+export function renderProof({ proof, remedies }: Diagnosis, verbose: number, theme: Theme, columns: number): Span[][] {
   if (proof === undefined) return [];
   const item = (text: string): Span[][] =>
     wrapHanging([theme.span(`  ${theme.glyphs.hollow} `, 'dim')], [theme.span(text, 'dim')], columns);
@@ -28,6 +29,7 @@ export function renderProof({ proof }: Diagnosis, verbose: number, theme: Theme,
       list(others),
       theme,
     ),
+    ...section('Tried on a copy', list(triedTexts(proof, remedies)), theme),
     ...section(
       'The copy',
       [
@@ -40,4 +42,9 @@ export function renderProof({ proof }: Diagnosis, verbose: number, theme: Theme,
     ),
     ...section('Not in the copy', list(proof.notCopied), theme),
   ];
+}
+
+/** What became of each repair that was tried, by its title. */
+export function triedTexts({ remedies: tried = [] }: Proof, offered: Diagnosis['remedies']): string[] {
+  return tried.map((one) => `${offered.find(({ id }) => id === one.id)?.title ?? one.id}: ${triedText(one)}`);
 }

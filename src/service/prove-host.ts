@@ -9,6 +9,7 @@ import { TwinProcess } from '../twin/twin-process.ts';
 import { diagnoseListen } from './diagnose-listen.ts';
 import { proveDiagnosis } from './prove-diagnosis.ts';
 import { findCapturedSyn, isAnswered, specify, supposedSyn } from './prove-syn.ts';
+import { withTriedRemedies } from './prove-tried.ts';
 import { proveInTwin } from './prove-twin.ts';
 
 /** How {@link proveHost} proves. */
@@ -69,11 +70,16 @@ export async function proveHost(options: ProveOptions): Promise<CaptureReport> {
     ]);
     const [signs] = report.diagnoses;
     if (signs === undefined) throw new Error('the signs on the host were not judged');
-    const joined = proveDiagnosis(
+    const shown = proveDiagnosis(
       captured === undefined ? signs : { ...signs, handshake: captured.handshake },
       findings,
       CAUSES,
     );
+    onProgress?.('Trying the repair on a copy');
+    const joined =
+      options.role === 'server'
+        ? await withTriedRemedies(shown, state, specified.syn, signal === undefined ? {} : { signal })
+        : shown;
     return reportOf(host.spec, withAttempt(joined, captured !== undefined), report);
   } finally {
     if (!isTaken) await Promise.all(twins.map((twin) => twin.then((one) => one.close()).catch(() => undefined)));

@@ -1,3 +1,5 @@
+import { FilterSwitch } from './interventions/filters.ts';
+import { namedRules } from './interventions/nft-names.ts';
 import type { Replay, SynSpec } from './syn.ts';
 import type { Twin } from './twin.ts';
 
@@ -48,8 +50,10 @@ export function tryCommands(twin: Twin, { syn, commands, flows }: TrialQuestion)
   const repliesBefore = replies();
   const untried: { command: readonly string[]; reason: string }[] = [];
   for (const command of commands) {
-    const reason = whyNot(command) ?? failureOf(twin, command);
-    if (reason !== undefined) untried.push({ command, reason });
+    const reason = whyNot(command);
+    const own = reason === undefined ? withOwnHandle(twin, command) : command;
+    const failure = reason ?? (own === undefined ? 'the copy has no such rule' : failureOf(twin, own));
+    if (failure !== undefined) untried.push({ command, reason: failure });
   }
   twin.clean();
   const after = twin.replay(syn);
@@ -77,6 +81,21 @@ function whyNot([program = '', ...words]: readonly string[]): string | undefined
   if (program === 'sysctl' && !settings.every((one) => /^net[./]/.test(one)))
     return 'it is a setting of the whole machine';
   return undefined;
+}
+
+/** A command of nft with the handle that the rule has in the twin; undefined when there is no such rule. */
+function withOwnHandle({ state }: Twin, command: readonly string[]): readonly string[] | undefined {
+  const at = command.findIndex((word) => word === 'handle' || word === 'position' || word === 'index');
+  const [program, , , family = '', table = '', chain = ''] = command;
+  if (program !== 'nft' || at < 0 || command[at] === 'index' || !/^\d+$/.test(command[at + 1] ?? '')) return command;
+  const filters = new FilterSwitch();
+  try {
+    const element = `${family} ${table} ${chain} handle ${command[at + 1]}`;
+    const own = namedRules(filters, state).find(({ name }) => name.element === element)?.entry.handle;
+    return own === undefined ? undefined : command.map((word, index) => (index === at + 1 ? String(own) : word));
+  } finally {
+    filters.close();
+  }
 }
 
 function failureOf(twin: Twin, command: readonly string[]): string | undefined {

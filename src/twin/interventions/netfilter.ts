@@ -1,10 +1,10 @@
 import { NF_DROP, NFT_SET, type NftElement } from '../../formats/netlink/nftables.ts';
 import { canonicalFromBytes } from '../../formats/wire/canonical-address.ts';
 import type { Bench } from './bench.ts';
-import { byKey, type RuleEntry, type SetEntry } from './filters.ts';
+import { byKey, type SetEntry } from './filters.ts';
 import type { Intervention } from './intervention.ts';
 import type { LegacyRules } from './legacy.ts';
-import { familyName, NftNames } from './nft-names.ts';
+import { familyName, namedRules } from './nft-names.ts';
 
 /** Elements of a set that are tried one by one; the rest only with the rules that use them. */
 const MAX_ELEMENTS = 10_000;
@@ -14,28 +14,20 @@ export function netfilterInterventions(bench: Bench): Intervention[] {
   return [...nftRules(bench), ...nftPolicies(bench), ...nftElements(bench), ...nftTables(bench), ...legacy(bench)];
 }
 
-function nftRules(bench: Bench): Intervention[] {
-  const names = new NftNames(bench.twin.state);
-  const counts = new Map<string, number>();
-  for (const { rule } of bench.filters.rules) counts.set(placeOf(rule), (counts.get(placeOf(rule)) ?? 0) + 1);
-  return bench.filters.rules
-    .filter((entry) => bench.filters.canSwitch(entry))
-    .map((entry): Intervention => {
-      const { rule, index, handle } = entry;
-      const { kind, element, text } = names.of(rule, index, counts.get(placeOf(rule)) ?? 0, handle);
+function nftRules({ filters, twin: { state } }: Bench): Intervention[] {
+  return namedRules(filters, state)
+    .filter(({ entry }) => filters.canSwitch(entry))
+    .map(({ entry, name: { kind, element, text } }): Intervention => {
+      const { rule, handle } = entry;
       return {
         element: { kind, element, change: 'removed', ...(text === '' ? {} : { text }) },
         rank: 'existing',
         breadth: rule.targets.length > 0 ? 2 : 1,
         hints: [`${familyName(rule.family)} ${rule.table} ${rule.chain} handle ${handle} `],
-        apply: ({ filters }) => filters.offRules.add(entry),
-        revert: ({ filters }) => filters.offRules.delete(entry),
+        apply: (bench) => bench.filters.offRules.add(entry),
+        revert: (bench) => bench.filters.offRules.delete(entry),
       };
     });
-}
-
-function placeOf({ family, table, chain }: RuleEntry['rule']): string {
-  return `${family} ${table} ${chain}`;
 }
 
 function nftPolicies(bench: Bench): Intervention[] {

@@ -1,5 +1,6 @@
 import { tablesOf } from '../read-filters.ts';
 import type { HostState } from '../state.ts';
+import type { FilterSwitch, RuleEntry } from './filters.ts';
 import { parseSaved } from './saved-rules.ts';
 
 /** A rule as the host itself calls it. */
@@ -36,7 +37,7 @@ interface Place {
  * The names that the host has for the rules of its nftables. In the twin the handles are others; the order is the same, so that the
  * place in the chain tells which rule is which.
  */
-export class NftNames {
+class NftNames {
   private readonly byChain: ReadonlyMap<string, readonly NamedRule[]>;
 
   constructor({ nft, iptables }: HostState) {
@@ -70,6 +71,18 @@ export class NftNames {
     const element = `${familyName(place.family)} ${place.table} ${place.chain} rule ${index + 1} (handle ${handle} in the copy)`;
     return named ?? { kind: 'nft-rule', element, text: '' };
   }
+}
+
+/** The rules of a twin with the names that the host has for them. */
+export function namedRules(filters: FilterSwitch, state: HostState): { entry: RuleEntry; name: NamedRule }[] {
+  const names = new NftNames(state);
+  const counts = new Map<string, number>();
+  const placeOf = ({ family, table, chain }: Place): string => chainKey(familyName(family), table, chain);
+  for (const { rule } of filters.rules) counts.set(placeOf(rule), (counts.get(placeOf(rule)) ?? 0) + 1);
+  return filters.rules.map((entry) => {
+    const { rule, index, handle } = entry;
+    return { entry, name: names.of(rule, index, counts.get(placeOf(rule)) ?? 0, handle) };
+  });
 }
 
 function chainKey(family: string, table: string, chain: string): string {
