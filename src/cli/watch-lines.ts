@@ -32,7 +32,8 @@ export function incidentLine(event: IncidentEvent, incident: Incident): string {
   const at = new Date(Number((event === 'closed' ? incident.closedNs ?? incident.lastNs : incident.lastNs) / 1_000_000n));
   const time = at.toISOString().replace(/\.\d+Z$/, 'Z');
   const what = kind === 'failure' ? (cause?.id ?? 'no cause found') : `${kind}: ${cause?.id ?? ''}`;
-  const count = kind === 'warning' ? '' : `, ${formatQuantity(attempts, 'attempt')} of ${formatQuantity(clients, 'client')}`;
+  const of = clients === 0 ? '' : ` of ${formatQuantity(clients, 'client')}`;
+  const count = kind === 'warning' ? '' : `, ${formatQuantity(attempts, 'attempt')}${of}`;
   const text = event === 'closed' ? `closed: ${closedBecause ?? ''}` : incident.sentence;
   return forTerminal(`${time} #${id} ${event} ${serviceText(service)} ${what}${count}: ${text}`);
 }

@@ -39,6 +39,7 @@ import { HandshakeScanner } from '../../handshake/scan.ts';
 import { HandshakeTracker } from '../../handshake/tracker.ts';
 import { CapturePump } from '../../host/capture-pump.ts';
 import { isSampled } from '../../host/watch-filter.ts';
+import type { Flow } from '../../model/flow.ts';
 import type { Handshake } from '../../model/handshake.ts';
 import { DueQueue } from './due-queue.ts';
 import type { LocalAddresses } from './local-addresses.ts';
@@ -155,7 +156,18 @@ export class AttemptWatch {
   }
 
   serverAddress(row: number): string {
-    return flowAt(this.table, row).server.address;
+    return this.flowAt(row).server.address;
+  }
+
+  /** The two ends of an attempt. */
+  flowAt(row: number): Flow {
+    return flowAt(this.table, row);
+  }
+
+  /** When an attempt began, nanoseconds since 1970. */
+  beganNs(row: number): bigint {
+    const first = this.table.rows[row * ROW + ROW_FIRST_EVENT]!;
+    return this.baseNs + BigInt(Math.round(this.table.eventTimes[first * (EVENT / 2)]!));
   }
 
   /** Packets of an attempt, without copies. */

@@ -22,6 +22,8 @@ export interface IncidentDeskParts {
   readonly book: IncidentBook;
   readonly desk: () => FailureDesk;
   readonly investigations: Investigations;
+  /** Whether somebody follows the fates, and has not been told of many in this second. */
+  readonly wantsFate: () => boolean;
   readonly onFate: (fate: SynFate) => void;
   readonly onNotSeen: (missing: readonly NotSeen[]) => void;
   /** Name of the process behind a port, where known. */
@@ -88,10 +90,11 @@ export class IncidentDesk implements FailureHandler {
     const sentence = `A flood of SYNs${port === undefined ? '' : ` at port ${port}`}: about ${formatCount(Math.round(rate))} a second, which nobody completes or repeats.`;
     const noise = this.noise(mark, service, sentence, { id: 'syn-flood', title: 'A flood of SYNs' });
     if (noise === undefined) return;
+    const isNew = noise.attempts === 0;
     noise.attempts += attempts;
     noise.lastNs = wallNs();
     noise.isDirty = true;
-    this.parts.book.changed();
+    this.parts.book.changed(isNew);
   }
 
   onScan(failure: Failure, isNew: boolean): void {
@@ -101,8 +104,9 @@ export class IncidentDesk implements FailureHandler {
     const service: IncidentService = { direction: 'inbound', namespace: namespace.spec };
     const noise = this.noise(mark, service, sentence, { id: 'port-scan', title: 'A scan of ports' });
     if (noise === undefined) return;
+    const isFirst = noise.attempts === 0;
     noise.count(handshake.client.address, handshake.startedAtNs, weight);
-    this.parts.book.changed();
+    this.parts.book.changed(isFirst);
     if (!isNew) return;
     // What it did until it was known.
     for (const [key, waiting] of this.pending) {
@@ -120,8 +124,9 @@ export class IncidentDesk implements FailureHandler {
   }
 
   onAnswered(namespace: NamespaceWatch, direction: 'inbound' | 'outbound', row: number, weight: number): void {
-    if (this.parts.book.open.length === 0) return;
     const port = namespace.attempts.serverPort(row);
+    if (this.parts.wantsFate()) this.tellAnswered(namespace, direction, row);
+    if (this.parts.book.open.length === 0) return;
     for (const open of this.parts.book.open) {
       const { service } = open;
       if (service.port !== port || service.direction !== direction || service.namespace !== namespace.spec) continue;
@@ -193,7 +198,7 @@ export class IncidentDesk implements FailureHandler {
     // It was counted when the incident was opened, before it had failed for good.
     if (this.early.delete(key)) return false;
     const isNewNetwork = open.count(handshake.client.address, handshake.startedAtNs, weight);
-    this.tellFate(failure, open);
+    if (this.parts.wantsFate()) this.tellFate(failure, open);
     this.parts.book.changed();
     return isNewNetwork;
   }
@@ -358,7 +363,7 @@ export class IncidentDesk implements FailureHandler {
       (open) => open.kind === 'noise' && open.cause?.id === cause.id && isSameService(open.service, service),
     );
     if (resumed !== undefined) return resumed;
-    const open = this.parts.book.begin({
+    return this.parts.book.begin({
       kind: 'noise',
       service,
       cause: { ...cause, status: 'likely' },
@@ -367,8 +372,6 @@ export class IncidentDesk implements FailureHandler {
       changes: [],
       mark,
     });
-    if (open !== undefined) this.parts.book.changed(true);
-    return open;
   }
 
   private async repair(open: OpenIncident, diagnosis: Diagnosis, namespace: NamespaceWatch): Promise<void> {
@@ -377,6 +380,21 @@ export class IncidentDesk implements FailureHandler {
     const incident = open.incident(config().incidents.networks);
     open.addRepairs(await repairer.consider({ incident, diagnosis, host: namespace.access.host }));
     book.changed(true);
+  }
+
+  private tellAnswered({ spec, attempts }: NamespaceWatch, direction: 'inbound' | 'outbound', row: number): void {
+    const { client, server } = attempts.flowAt(row);
+    this.parts.onFate({
+      atNs: attempts.beganNs(row),
+      service: {
+        direction,
+        namespace: spec,
+        ...(direction === 'outbound' ? { address: server.address } : {}),
+        port: server.port,
+      },
+      client: client.address,
+      fate: 'answered',
+    });
   }
 
   private tellFate({ state, handshake, ...failure }: Failure, open: OpenIncident): void {

@@ -19,7 +19,7 @@ import { type FoundNamespace, isWanted, namedNamespaces, NamespaceScanner } from
 import { MAIN_ROOM, type NamespaceOwner, NamespaceWatch, OTHER_ROOM } from './namespace-watch.ts';
 import type { IncidentRepairer } from './repair-hook.ts';
 import { ServiceCounts } from './service-counts.ts';
-import type { SynFate, WatchEvent, WatchStatus, WatchView } from './view.ts';
+import type { WatchEvent, WatchStatus, WatchView } from './view.ts';
 import { wallNs } from './wall-clock.ts';
 
 /** How a {@link Watch} is set up. */
@@ -89,7 +89,8 @@ export class Watch implements WatchView {
       book: this.book,
       desk: () => this.desk,
       investigations: this.investigations,
-      onFate: (fate) => this.tellFate(fate),
+      wantsFate: () => this.wantsFate(),
+      onFate: (fate) => this.emit({ type: 'fate', fate }),
       onNotSeen: (missing) => this.note(missing),
       processOf: (service) => this.processOf(service),
       repairer: options.repairer,
@@ -347,14 +348,14 @@ export class Watch implements WatchView {
     return undefined;
   }
 
-  private tellFate(fate: SynFate): void {
-    if (this.listenersOf.size === 0) return;
+  private wantsFate(): boolean {
+    if (this.listenersOf.size === 0) return false;
     const second = Math.floor(Date.now() / 1000);
     if (second !== this.fateSecond) {
       this.fateSecond = second;
       this.fates = 0;
     }
-    if (this.fates++ < FATES_PER_SECOND) this.emit({ type: 'fate', fate });
+    return this.fates++ < FATES_PER_SECOND;
   }
 
   private trouble(error: unknown): void {

@@ -1,0 +1,148 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CLIENT_V4, namespacesMissing } from '../src/host/testing/namespaces.ts';
+import { root, runCli } from './run-cli.ts';
+import { until, WatchNetwork } from './support/watch-namespaces.ts';
+
+const missing = namespacesMissing();
+if (missing !== undefined) console.log(`skipped: watch on the command line in network namespaces: ${missing}`);
+
+const PORT = 8444;
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'synscope-watch-'));
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the command line of watch', () => {
+  it('says what is wrong with a configuration, and where', () => {
+    const path = join(folder, 'bad.yaml');
+    writeFileSync(path, 'page:\n  listen: everywhere\n');
+    const { status, stderr } = runCli(['watch', '--config', path]);
+    expect(status).toBe(2);
+    expect(stderr).toBe(
+      `synscope: ${path}, line 2: page.listen must be an address and a port such as 127.0.0.1:7321. docs/watch.md lists every setting.\n`,
+    );
+  });
+
+  it.each([
+    [['--config', '/nowhere.yaml'], '/nowhere.yaml cannot be read: there is no such file.'],
+    [['--port', '0'], '--port takes a number from 1 to 65535, and "0" is none'],
+    [['--on', 'ssh:root@web7'], '--on takes local, netns:NAME or pid:NUMBER, and "ssh:root@web7" is none of them'],
+    [['--listen', 'x'], '--listen takes an address and a port such as 127.0.0.1:7321, and "x" is none'],
+    [['443'], 'watch takes options only; --port 443 narrows it to a port'],
+  ])('refuses %j', (args, message) => {
+    const { status, stderr } = runCli(['watch', ...args]);
+    expect(status).toBe(2);
+    expect(stderr).toContain(message);
+  });
+});
+
+/** A running `synscope watch`. */
+class RunningWatch {
+  readonly child: ChildProcess;
+  readonly ended: Promise<number | null>;
+  stdout = '';
+  stderr = '';
+
+  constructor(args: readonly string[], user?: number) {
+    this.child = spawn(process.execPath, [`${root}src/cli/main.ts`, 'watch', ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, NO_COLOR: '1' },
+      ...(user === undefined ? {} : { uid: user, gid: user }),
+    });
+    this.child.stdout?.on('data', (text: Buffer) => {
+      this.stdout += text.toString();
+    });
+    this.child.stderr?.on('data', (text: Buffer) => {
+      this.stderr += text.toString();
+    });
+    this.ended = new Promise((resolve) => this.child.once('close', resolve));
+  }
+
+  events(): { event: string; incident: { id: number; cause: { id: string } | null; state: string } }[] {
+    return this.stdout
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line));
+  }
+}
+
+describe.skipIf(missing !== undefined)('a watch from the command line', { timeout: 180_000 }, () => {
+  let network: WatchNetwork;
+  let running: RunningWatch | undefined;
+
+  beforeAll(async () => {
+    network = new WatchNetwork('wc');
+    await network.listen(PORT);
+  });
+
+  afterAll(() => {
+    running?.child.kill('SIGKILL');
+    network?.remove();
+  });
+
+  it('prints one JSON object for each event, reads its configuration anew, and leaves nothing behind', async () => {
+    const config = join(folder, 'watch.yaml');
+    writeFileSync(config, `namespaces: {include: ['netns:${network.pair.server}']}\npage: {enabled: false}\n`);
+    const state = join(folder, 'state');
+    const instances = (): string[] =>
+      readdirSync('/sys/kernel/tracing/instances').filter((name) => name.startsWith('synscope'));
+    const before = instances().length;
+    running = new RunningWatch(['--json', '--config', config, '--state', state]);
+    await until('it begins', () => readdirIfAny(state).includes('control.sock'));
+    network.run('server', 'nft', 'add table inet wc; add chain inet wc in { type filter hook input priority 0; }');
+    network.run('server', 'nft', 'add', 'rule', 'inet', 'wc', 'in', 'tcp', 'dport', String(PORT), 'drop');
+    network.connect(PORT, CLIENT_V4, 9000);
+    await until('an incident is opened', () => running?.events().some(({ event }) => event === 'opened'));
+    expect(running.events()[0]).toMatchObject({
+      schemaVersion: 1,
+      command: 'watch',
+      event: 'opened',
+      incident: { id: 1, state: 'open', cause: { id: 'netfilter-drop-in' }, service: { port: PORT } },
+    });
+
+    writeFileSync(config, 'incidents: {closeAfter: never}\n');
+    running.child.kill('SIGHUP');
+    await until('it says why not', () => running?.stderr.includes('stays as it was'));
+    expect(running.stderr).toContain('line 1: incidents.closeAfter must be a time');
+    writeFileSync(config, `namespaces: {include: ['netns:${network.pair.server}']}\npage: {enabled: false}\n`);
+    running.child.kill('SIGHUP');
+    await until('it was read', () => running?.stderr.includes('was read anew'));
+
+    running.child.kill('SIGINT');
+    expect(await running.ended).toBe(0);
+    expect(running.stderr).not.toContain('bug');
+    expect(readdirIfAny(state)).not.toContain('control.sock');
+    expect(instances().length).toBeLessThanOrEqual(before);
+    expect(readFileSync('/proc/net/packet', 'utf8')).not.toContain(` ${running.child.pid} `);
+
+    const { status, stdout } = runCli(['incidents', '--json', '--state', state]);
+    if (status !== 2) expect(stdout).toContain('netfilter-drop-in');
+  });
+
+  it('says what it cannot see without privileges', async () => {
+    const state = join(folder, 'nobody');
+    mkdirSync(state, { mode: 0o777 });
+    running = new RunningWatch(['--no-page', '--state', `/tmp/synscope-nobody-${process.pid}`], 65534);
+    await until('it begins', () => running?.stderr.includes('not seen:'));
+    running.child.kill('SIGTERM');
+    expect(await running.ended).toBe(0);
+    expect(running.stderr).toMatch(/not seen: packets cannot be captured.*CAP_NET_RAW/);
+    rmSync(`/tmp/synscope-nobody-${process.pid}`, { recursive: true, force: true });
+  });
+});
+
+function readdirIfAny(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}
