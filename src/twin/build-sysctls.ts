@@ -4,10 +4,10 @@ import type { Notes } from './notes.ts';
 import type { HostState } from './state.ts';
 
 const ROOT = '/proc/sys/net';
-const SECRET_OR_ACTING: ReadonlySet<string> = new Set(['stable_secret', 'tcp_fastopen_key', 'flush']);
+const SECRET_OR_ACTING: ReadonlySet<string> = new Set(['stable_secret', 'tcp_fastopen_key', 'netdev_rss_key', 'flush']);
 /** What the twin decides by itself, or what would only make noise. */
 const OWN =
-  /\/(addr_gen_mode|mtu|dad_transmits|accept_dad|router_solicit\w*|use_tempaddr|regen_max_retry|temp_\w+|nf_conntrack_count|nf_conntrack_max)$/;
+  /\/(addr_gen_mode|mtu|dad_transmits|accept_dad|router_solicit\w*|use_tempaddr|regen_max_retry|temp_\w+|nf_conntrack_count|nf_conntrack_max|tcp_ehash_entries|udp_hash_entries)$/;
 
 /** All settings that this namespace has, by path below /proc/sys/net. */
 export function readOwnSysctls(): Record<string, string> {

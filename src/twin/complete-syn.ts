@@ -160,11 +160,14 @@ function senderMac(
     .filter((route) => route.family === family)
     .flatMap(({ nextHops }) => nextHops)
     .filter((hop) => hop.device === link && hop.gateway !== undefined)
-    .flatMap(({ gateway }) => world.macOf(device, gateway as string) ?? []);
-  const [gateway] = gateways;
-  if (gateway !== undefined) {
-    assumed.push(`the gateway ${gateway} on ${link} delivers the SYN`);
-    return gateway;
+    .flatMap(({ gateway = '' }) => {
+      const mac = world.macOf(device, gateway);
+      return mac === undefined ? [] : [{ gateway, mac }];
+    });
+  const [first] = gateways;
+  if (first !== undefined) {
+    assumed.push(`the gateway ${first.gateway} (${first.mac}) on ${link} delivers the SYN`);
+    return first.mac;
   }
   // A router of the other family is as a rule the same machine.
   const [only, ...others] = new Set(world.neighboursOn(device).map(({ mac }) => mac));

@@ -9,13 +9,13 @@ import type { Fidelity } from './syn.ts';
 const MAX_DIFFERENCES = 50;
 /** The twin decides these itself. */
 const OWN_SETTINGS =
-  /\/(addr_gen_mode|mtu|dad_transmits|accept_dad|router_solicit\w*|use_tempaddr|regen_max_retry|temp_\w+)$|icmp_ratelimit$|icmp\/ratelimit$|tcp_invalid_ratelimit$|nf_conntrack_count$|nf_log/;
+  /\/(addr_gen_mode|mtu|dad_transmits|accept_dad|router_solicit\w*|use_tempaddr|regen_max_retry|temp_\w+)$|icmp_ratelimit$|icmp\/ratelimit$|tcp_invalid_ratelimit$|nf_conntrack_count$|(tcp_ehash|udp_hash)_entries$|nf_log/;
 
 /** Takes the state of the twin as that of the host was taken, and compares them element by element. */
 export async function compareStates(original: HostState, twin: Host): Promise<Fidelity> {
   const copy = await snapshotHost(twin);
   const compared = KINDS.map(({ kind, elements }) => {
-    const wanted = elements(original, original);
+    const wanted = elements(original, copy);
     const has = new Set(elements(copy, original));
     const missing = wanted.filter((element) => !has.has(element));
     return { kind, missing, total: wanted.length };
@@ -33,8 +33,8 @@ export async function compareStates(original: HostState, twin: Host): Promise<Fi
 
 interface Kind {
   readonly kind: string;
-  /** Each element as a text that says all of it; `original` tells what can be compared at all. */
-  elements(state: HostState, original: HostState): readonly string[];
+  /** Each element as a text that says all of it; `other` is what it is compared with. */
+  elements(state: HostState, other: HostState): readonly string[];
 }
 
 const KINDS: readonly Kind[] = [
@@ -63,6 +63,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     kind: 'settings',
+    // Some are of the machine, and no namespace has them.
     elements: ({ sysctls }, { sysctls: wanted }) =>
       Object.entries(sysctls)
         .filter(([path]) => Object.hasOwn(wanted, path) && !OWN_SETTINGS.test(path))
