@@ -6,6 +6,7 @@ import { interruptSignal } from './interrupt.ts';
 import { checkOutputFiles } from './output-files.ts';
 
 interface ListenCommandOptions extends HostCommandOptions {
+  readonly prove?: boolean;
   readonly from?: string;
   readonly for: number;
   readonly keep?: boolean;
@@ -40,6 +41,7 @@ export const command: Command = {
       description: 'diagnose at most so many failed attempts (20 unless given)',
       parse: parseCount,
     },
+    { flags: '--prove', description: 'prove what was found on a copy of the host (docs/prove.md)' },
     ALLOW_CHANGES,
     ...HOST_OPTIONS,
   ],

@@ -1,5 +1,6 @@
 import { openHost } from '../host/open-host.ts';
 import type { CaptureReport } from '../model/diagnosis.ts';
+import { rememberFaults } from '../service/fix-memory.ts';
 import { type ProveOptions, proveHost } from '../service/prove-host.ts';
 import type { HostCommandOptions } from './host-options.ts';
 import { OutputBuffer } from './output.ts';
@@ -16,6 +17,7 @@ export async function runProve(
   try {
     const report = await proveHost({ ...request, host, onProgress: (text) => status.draw(`${text} …`) });
     status.clear();
+    if (request.role === 'server') rememberFaults(report, 'server');
     await writeReports(report, options, new OutputBuffer());
     return report;
   } finally {

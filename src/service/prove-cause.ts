@@ -71,7 +71,7 @@ function causesOfElement(element: ProofElement, signs: ProvenSigns): ProvenCause
     case 'qdisc':
       return plain('synack-tc-qdisc-drop');
     case 'packet':
-      return ofPacket(element.element);
+      return ofPacket(element.element, signs);
     default:
       return NONE;
   }
@@ -183,8 +183,14 @@ function ofPolicy(element: string): ProvenCauses {
   return / dir in$/.test(element) ? plain('xfrm-in-policy') : plain('xfrm-out-block-server', 'synack-xfrm-no-sa');
 }
 
-function ofPacket(element: string): ProvenCauses {
-  if (element === 'checksums') return plain('tcp-bad-checksum', 'ip-header-error');
+function ofPacket(element: string, { explanation }: ProvenSigns): ProvenCauses {
+  if (element === 'checksums') {
+    // Connection tracking calls such a packet invalid, and a rule may drop it before TCP does.
+    const isFiltered = explanation?.drops.some((drop) => drop.startsWith('NETFILTER_DROP')) === true;
+    return isFiltered
+      ? plain('conntrack-invalid-syn', 'tcp-bad-checksum')
+      : plain('tcp-bad-checksum', 'ip-header-error');
+  }
   if (element === 'TCP flags') return plain('syn-bad-flags');
   if (element === 'destination MAC address') return plain('wrong-mac', 'l2-broadcast-destination');
   if (element === 'source address') return unclear('martian-source', 'ipv6-invalid-syn', 'own-address-source-ipv6');

@@ -41,7 +41,11 @@ export function packetInterventions({ twin, complete, device }: Bench): Interven
   const repaired = Buffer.from(bytes);
   repairIpChecksum(repaired);
   repairTcpChecksum(repaired);
-  if (!repaired.equals(bytes)) packet('checksums', 'right', () => undefined);
+  if (!repaired.equals(bytes)) {
+    packet('checksums', 'right', () => undefined);
+    // With any other change they would be right as well.
+    return found;
+  }
   if (transport > 0 && bytes[transport + 13] !== TCP_SYN) {
     packet('TCP flags', 'SYN alone', (frame) => {
       frame[transport + 13] = TCP_SYN;
