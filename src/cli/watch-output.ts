@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { forTerminal } from '../report/escape.ts';
-import type { WatchView } from '../service/watch/view.ts';
+import type { WatchStatus, WatchView } from '../service/watch/view.ts';
 import { IncidentEvents, incidentJson, incidentLine } from './watch-lines.ts';
 import { WatchScreen } from './watch-screen.ts';
 
@@ -24,11 +24,10 @@ export function watchOutput(view: WatchView, json: boolean): WatchOutput {
   });
   return {
     begin({ url, tokenFile }) {
-      const { notSeen, namespaces } = view.status();
+      const { notSeen } = view.status();
       if (screen !== undefined) screen.begin(url, tokenFile);
       else if (!json) {
-        const where = namespaces.length === 1 ? `${namespaces[0]}` : `${namespaces.length} network namespaces`;
-        process.stderr.write(`synscope: watching every handshake of ${forTerminal(where)}; Ctrl-C ends it\n`);
+        process.stderr.write(`synscope: ${forTerminal(whatIsWatched(view.status()))}; Ctrl-C ends it\n`);
         if (url !== undefined) process.stderr.write(`synscope: page on ${url}${tokenText(tokenFile)}\n`);
       }
       if (screen === undefined) {
@@ -42,6 +41,13 @@ export function watchOutput(view: WatchView, json: boolean): WatchOutput {
       screen?.end();
     },
   };
+}
+
+function whatIsWatched({ namespaces, capture }: WatchStatus): string {
+  if (capture.capturing === 0 && namespaces.length > 0) {
+    return 'no handshake can be seen; listeners and changes of the network are followed';
+  }
+  return `watching every handshake of ${namespaces.length === 1 ? namespaces[0] : `${namespaces.length} network namespaces`}`;
 }
 
 function tokenText(tokenFile: string | undefined): string {

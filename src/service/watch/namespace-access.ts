@@ -22,7 +22,10 @@ export async function openAccess(spec: string, path: string | undefined): Promis
   let held: NetworkNamespace | undefined;
   try {
     if (path !== undefined) held = holdNamespaces(`network namespace ${spec}`, [{ kind: 'net', path }]);
+    // Whether it may be entered is known only after it was tried.
+    held?.enter(() => undefined);
   } catch (error) {
+    held?.close();
     await host.close();
     throw error;
   }

@@ -169,6 +169,7 @@ export class Watch implements WatchView {
         taken: this.past.taken + sum(({ attempts }) => attempts.packets),
         lost: this.past.lost + sum(({ lost }) => lost),
         openAttempts: sum(({ attempts }) => attempts.open),
+        capturing: namespaces.filter(({ captures }) => captures).length,
       },
       totals: { ...this.counts.totals },
       openIncidents: this.book.open.length,
