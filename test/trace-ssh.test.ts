@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,6 +21,7 @@ if (missing !== undefined) console.log(`trace is not tested over ssh: ${missing}
 describe.skipIf(missing !== undefined)('trace, each host behind an ssh server of its own', () => {
   let net: TraceNetwork;
   let ssh: SshNetwork;
+  const before = new Set(sockets());
 
   beforeAll(async () => {
     net = await makeTraceNetwork('trs');
@@ -62,9 +63,7 @@ describe.skipIf(missing !== undefined)('trace, each host behind an ssh server of
   async function untilNothingIsLeft(): Promise<void> {
     for (let tries = 0; leftovers().length > 0 && tries < 100; tries++) await sleep(100);
     expect(leftovers()).toEqual([]);
-    expect(
-      readdirSync(tmpdir()).filter((name) => name.startsWith(`synscope-ssh-`) && !name.includes(`-${process.pid}-`)),
-    ).toEqual([]);
+    expect(sockets().filter((name) => !before.has(name))).toEqual([]);
   }
 
   it('both ends and the router, and nothing is left', async () => {
@@ -204,6 +203,14 @@ describe.skipIf(missing !== undefined)('trace, each host behind an ssh server of
     return stdout.trim().split('\n').length > 1;
   }
 });
+
+/** Folders of ssh connections whose process is no more. */
+function sockets(): string[] {
+  return readdirSync(tmpdir()).filter((name) => {
+    const [, pid] = /^synscope-ssh-(\d+)-/.exec(name) ?? [];
+    return pid !== undefined && !existsSync(`/proc/${pid}`);
+  });
+}
 
 async function until(isSo: () => boolean): Promise<void> {
   for (let tries = 0; !isSo(); tries++) {

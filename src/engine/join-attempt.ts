@@ -104,9 +104,12 @@ function voiceOf(causes: readonly Cause[], end: EndView, location: PathLocation 
   const allowed = location === undefined ? causes : causes.filter((cause) => fitsLocation(cause, side, location));
   const diagnosis = location === undefined ? alone : diagnoseAttempt(allowed, given);
   const { cause } = diagnosis;
+  // Of a server that captured nothing it is not known that the SYN came so far.
+  const isSupposed = side === 'server' && !given.attempt.captured && cause?.status === 'confirmed';
+  const status = isSupposed ? { status: 'likely' as const } : {};
   return {
     speaker: side,
-    cause: cause === null ? null : { ...cause, sentence: namedHost(cause.sentence, name) },
+    cause: cause === null ? null : { ...cause, ...status, sentence: namedHost(cause.sentence, name) },
     evidence: cause === null ? [] : namedEvidence(diagnosis.evidence, name),
     remedies: namedRemedies(diagnosis.remedies, name),
     place: diagnosis.place,

@@ -30,7 +30,7 @@ export function namedRemedies(remedies: readonly RemedyOffer[], name: string): R
 /** The packets that show it, in short, to go before a cause: `the SYN reached web7 (#3) and no SYN-ACK left`. */
 export function pathPhrase(
   { near, far, last, points }: PathStory,
-  location: PathLocation,
+  location: PathLocation | undefined,
   holder?: RouterFinding,
 ): string | undefined {
   const held = holder === undefined ? undefined : heldPhrase(points, holder);

@@ -26,7 +26,7 @@ export async function askRouters(
   vias: readonly WatchedPoint[],
   attempt: TracedAttempt,
 ): Promise<readonly RouterFinding[]> {
-  const packet = packetFor(attempt.path.verdict.location);
+  const packet = attempt.path === undefined ? 'syn' : packetFor(attempt.path.verdict.location);
   if (packet === undefined) return [];
   const cases = await Promise.all(vias.map((via) => via.attempt(() => routerCase(via, attempt, packet))));
   return cases.flatMap((one) => {

@@ -209,8 +209,10 @@ class Trace {
     const told = new Set<string>();
     for (const attempt of worse.slice(0, MAX_ATTEMPTS)) {
       const { handshake } = attempt;
+      const diagnosis = await this.joinTraced(attempt);
+      if (diagnosis === undefined) continue;
       told.add(handshake.server.address);
-      judged.push({ startedAtNs: handshake.startedAtNs, diagnosis: await this.joinTraced(attempt) });
+      judged.push({ startedAtNs: handshake.startedAtNs, diagnosis });
     }
     for (const [address, one] of this.clientCases) {
       if (told.has(address)) continue;
@@ -233,7 +235,8 @@ class Trace {
     return there?.diagnosis.cause?.status === 'confirmed' ? [await this.join({ there, routers: [] })] : [];
   }
 
-  private async joinTraced(attempt: TracedAttempt): Promise<Diagnosis> {
+  /** Undefined when only the client's capture has it, and nobody was asked about it. */
+  private async joinTraced(attempt: TracedAttempt): Promise<Diagnosis | undefined> {
     const { story, path, handshake } = attempt;
     const { client, server } = this;
     const own = this.clientCases.get(handshake.server.address);
@@ -248,6 +251,7 @@ class Trace {
         : arrived === undefined
           ? await server.caseOfUnseen({ client: handshake.client, server: handshake.server })
           : await server.caseOf(arrived.handshake);
+    if (path === undefined && here === undefined && (there === undefined || arrived === undefined)) return undefined;
     return this.join({
       story,
       path,
@@ -318,6 +322,7 @@ function planOf({ role, name, path }: TraceHost, host: Host): WatchedPoint['plan
 }
 
 /** Nothing was wrong with it: no host has to be asked. */
-function isFine({ path, story }: TracedAttempt): boolean {
-  return path.verdict.location === 'established' && story.near.syns.length <= 1;
+function isFine({ path, story, handshake }: TracedAttempt): boolean {
+  const worked = path === undefined ? handshake.outcome === 'established' : path.verdict.location === 'established';
+  return worked && story.near.syns.length <= 1;
 }

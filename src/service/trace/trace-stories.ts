@@ -10,7 +10,8 @@ import type { WatchedPoint } from './watched-point.ts';
 /** One attempt as all captures show it, with where it died. */
 export interface TracedAttempt {
   readonly story: PathStory;
-  readonly path: JudgedPath;
+  /** Where it died; absent when nothing captured it, or could have, at the server: then no capture is the last word. */
+  readonly path?: JudgedPath;
   /** As the client's capture has it. */
   readonly handshake: Handshake;
 }
@@ -41,16 +42,29 @@ export async function compareSoFar(
     seen.map(({ input }) => input.capture),
     true,
   );
-  return { summaries, clocks: clockRelations(comparison), attempts: attemptsOf(comparison, concerns) };
+  const server = seen.findIndex(({ point }) => point.plan.role === 'server');
+  const isWhole = server >= 0 && seen[server]?.point.isBroken === false;
+  /** Whether the server's side of an attempt is known. */
+  const reaches = (story: number): boolean => server >= 0 && (isWhole || comparison.rowOf[server]![story]! >= 0);
+  return {
+    summaries,
+    clocks: clockRelations(comparison),
+    attempts: attemptsOf(comparison, concerns, reaches),
+  };
 }
 
-function attemptsOf(comparison: Comparison, concerns: (handshake: Handshake) => boolean): TracedAttempt[] {
+function attemptsOf(
+  comparison: Comparison,
+  concerns: (handshake: Handshake) => boolean,
+  reaches: (story: number) => boolean,
+): TracedAttempt[] {
   const found: TracedAttempt[] = [];
   for (let story = 0; story < comparison.stories; story++) {
     if (comparison.rowOf[0]![story]! < 0) continue;
     const path = pathStory(comparison, story);
     if (path === undefined || !concerns(path.near.sighting.handshake)) continue;
-    found.push({ story: path, path: judgePath(path), handshake: path.near.sighting.handshake });
+    const { handshake } = path.near.sighting;
+    found.push({ story: path, handshake, ...(reaches(story) ? { path: judgePath(path) } : {}) });
   }
   return found;
 }

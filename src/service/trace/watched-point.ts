@@ -39,6 +39,11 @@ export class WatchedPoint {
     return this.lost === undefined && this.watch.captures;
   }
 
+  /** Whether packets are missing from some moment on. */
+  get isBroken(): boolean {
+    return this.lost !== undefined || this.watch.broken !== undefined;
+  }
+
   /** Resolves when nothing that happens from now on is missed, or when it is known that it will be. */
   async start(): Promise<void> {
     await this.attempt(() => this.watch.start());
