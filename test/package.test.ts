@@ -25,7 +25,7 @@ afterAll(() => {
 
 it('holds what a user needs and nothing of the workshop', () => {
   const installed = join(project, 'node_modules', 'synscope');
-  for (const wanted of ['LICENSE', 'README.md', 'dist/index.d.ts', 'samples/truth.json']) {
+  for (const wanted of ['LICENSE', 'README.md', 'dist/index.d.ts', 'dist/web/index.html', 'samples/truth.json']) {
     expect(existsSync(join(installed, wanted)), wanted).toBe(true);
   }
   const files = readdirSync(installed, { recursive: true, encoding: 'utf8' });

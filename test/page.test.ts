@@ -155,6 +155,11 @@ describe.skipIf(browserMissing !== undefined)('the page of a watch', () => {
     expect(new URL(page.url()).search).toBe('?state=closed&text=scan');
     await page.reload();
     await page.getByText('1 incident', { exact: true }).waitFor();
+    const download = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'CSV' }).click();
+    const file = readFileSync(await (await download).path(), 'utf8');
+    expect(file.trim().split('\n')).toHaveLength(2);
+    expect(file).toContain('A port scan: 192.0.2.77');
     await page.getByLabel('Words').fill('nothing like it');
     await page.getByRole('button', { name: 'Show all incidents' }).click();
     await page.getByText('6 incidents').waitFor();

@@ -36,7 +36,7 @@ export const changedIncident: State<IncidentRow | undefined> = createState<Incid
 export const fates: State<readonly LiveFate[]> = createState<readonly LiveFate[]>([]);
 /** Counts that came last. */
 export const counts: State<readonly Counts[]> = createState<readonly Counts[]>([]);
-/** Grows whenever the page may have missed something and has to ask anew. */
+/** Grows with each connection after the first: the page may have missed something and has to ask anew. */
 export const epoch: State<number> = createState(0);
 /** Add it to this machine's clock to get the watch's, in milliseconds. */
 export const clockOffsetMs: State<number> = createState(0);
@@ -44,7 +44,7 @@ export const clockOffsetMs: State<number> = createState(0);
 let running: AbortController | undefined;
 let wake: () => void = () => undefined;
 let lastEventId = '';
-let startedAt = '';
+let connectedBefore = false;
 let newFates: LiveFate[] = [];
 let fateKey = 0;
 
@@ -111,7 +111,7 @@ async function readStream(signal: AbortSignal, onHello: () => void): Promise<voi
       for (const event of parser.push(piece.value)) {
         lastEventId = event.id;
         if (event.type === 'hello') onHello();
-        if (event.type === 'bye') return;
+        if (event.type === 'bye') throw new ApiError(0, 'ended', 'The watch ended');
         take(event);
       }
     }
@@ -126,12 +126,11 @@ function take({ type, data }: SseEvent): void {
   const value = safe(JSON.parse(data)) as Readonly<Record<string, unknown>>;
   switch (type) {
     case 'hello': {
-      const sameWatch = startedAt === '' || startedAt === value.startedAt;
-      startedAt = String(value.startedAt ?? '');
       connection.set({ state: 'live' });
       void refresh();
-      // Counts and fates are not sent again: time lines have to be asked for anew after every gap.
-      if (value.resumed !== true || !sameWatch || epoch.get() > 0) epoch.set(epoch.get() + 1);
+      // Counts and fates are not sent again, so even a stream that was resumed leaves a gap.
+      if (connectedBefore) epoch.set(epoch.get() + 1);
+      connectedBefore = true;
       break;
     }
     case 'incident':

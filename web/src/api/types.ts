@@ -17,7 +17,7 @@ type Wire<T> = T extends bigint
 
 /** How the watch is, what this connection may do, and how its history is. */
 export interface Status extends Wire<WatchStatus> {
-  readonly history?: Wire<Omit<HistoryState, 'notes'>>;
+  readonly history?: Omit<Wire<HistoryState>, 'notes'> & { readonly notes?: HistoryState['notes'] };
   readonly session?: { readonly loginConfigured: boolean; readonly loggedIn: boolean; readonly mayRepair: boolean };
   readonly repair?: boolean;
 }

@@ -170,6 +170,7 @@ function colors(): Readonly<Record<'good' | 'goodFill' | 'warn' | 'bad' | 'muted
     bad: read('bad'),
     muted: read('muted'),
     line: read('line'),
-    font: `11.5px ${getComputedStyle(document.body).fontFamily}`,
+    // Whole pixels: uPlot scales the number for dense screens.
+    font: `12px ${getComputedStyle(document.body).fontFamily}`,
   };
 }

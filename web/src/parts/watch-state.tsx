@@ -38,6 +38,11 @@ export function WatchState(): JSX.Element | null {
         {history?.kind === 'memory' ? 'in memory only, gone when the watch ends' : <bdi>{history?.path ?? 'none'}</bdi>}
         .
       </p>
+      {history?.notes?.map(({ reason, hint }) => (
+        <p class="note" key={reason}>
+          History: {reason}. <span class="muted">{hint}</span>
+        </p>
+      ))}
       {history?.trouble !== undefined && (
         <div class="notice bad">
           <p>

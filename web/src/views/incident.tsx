@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { formatQuantity } from '../../../src/model/text.ts';
 import { api } from '../api/client.ts';
 import { changedIncident, epoch } from '../api/live.ts';
@@ -14,14 +14,23 @@ import { CauseLink, ServiceName, StateTag } from '../parts/marks.tsx';
 import { Empty, Waiting } from '../parts/notice.tsx';
 import { Fixes, Repairs } from '../parts/repair.tsx';
 
+const RELOAD_AFTER_MS = 500;
+
 /** Everything about one incident: the verdict first. */
 export function IncidentView({ id }: { readonly id: number }): JSX.Element {
   const generation = epoch.use();
   const loaded = useLoad((signal) => api.incident(id, signal), [id, generation]);
   const changed = changedIncident.use();
+  const waiting = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => {
-    if (changed?.id === id) loaded.reload();
+    if (changed?.id !== id || waiting.current !== undefined) return;
+    // A flood updates its incident all the time.
+    waiting.current = setTimeout(() => {
+      waiting.current = undefined;
+      loaded.reload();
+    }, RELOAD_AFTER_MS);
   }, [changed]);
+  useEffect(() => () => clearTimeout(waiting.current), []);
   const incident = loaded.value;
   if (incident === undefined) {
     return (

@@ -12,6 +12,18 @@ import { Empty, Waiting } from '../parts/notice.tsx';
 
 const PAGE = 50;
 
+const EXPORTS: readonly (readonly [string, string])[] = [
+  ['jsonl', 'JSON Lines'],
+  ['csv', 'CSV'],
+  ['parquet', 'Parquet'],
+];
+
+function exportQuery(query: URLSearchParams, format: string): string {
+  const asked = new URLSearchParams(query);
+  asked.set('format', format);
+  return asked.toString();
+}
+
 /** Incidents by what they are about; the filters stand in the address, so a list can be sent to somebody. */
 export function Incidents(): JSX.Element {
   const { query } = route.use();
@@ -82,6 +94,14 @@ export function Incidents(): JSX.Element {
             {loaded.value.more ? ' newest' : ''} {rows.length === 1 ? 'incident' : 'incidents'}
           </p>
           <IncidentTable incidents={rows} marked={marked} />
+          <p class="muted note exports">
+            All that match as a file:
+            {EXPORTS.map(([format, name]) => (
+              <a key={format} href={`/api/v1/export?${exportQuery(query, format)}`} download>
+                {name}
+              </a>
+            ))}
+          </p>
           {loaded.value.more && (
             <button type="button" onClick={() => setLimit(limit + PAGE)} disabled={loaded.loading || limit >= 1000}>
               Show more

@@ -51,8 +51,8 @@ function Headline({ open }: { readonly open: readonly IncidentRow[] | undefined 
     <>
       <h1 class="headline good">No connection to {name} fails</h1>
       <p class="lead headline-lead">
-        {formatQuantity(answered, 'handshake')} answered{refused > 0 && `, ${formatCount(refused)} refused`} since{' '}
-        <Exact at={now.startedAt} />.
+        {answered === 0 ? 'No handshake' : formatQuantity(answered, 'handshake')} answered
+        {refused > 0 && `, ${formatCount(refused)} refused`} since <Exact at={now.startedAt} />.
       </p>
     </>
   );
