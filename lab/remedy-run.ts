@@ -129,7 +129,8 @@ class RemedyTrial {
     const before = await this.state(host, plan);
     const result = await applyPlan({ host, journal, plan, fault, id, by: 'person', verifier });
     if (result.outcome !== 'verified') {
-      const left = difference(before, await this.state(host, plan));
+      const isExact = plan.steps.every(({ cannotUndo }) => cannotUndo === undefined);
+      const left = isExact ? difference(before, await this.state(host, plan)) : '';
       if (result.outcome === 'failed' || left !== '')
         return { result: 'wrong', statement: `${result.statement} ${left}` };
       return { result: 'taken-back', statement: result.statement };

@@ -53,7 +53,12 @@ export const cause: Cause = defineCause({
         title: 'Let the kernel log why it calls packets invalid',
         risk: 'low',
         auto: 'never',
-        changes: [{ kind: 'sysctl', key: 'net.netfilter.nf_conntrack_log_invalid', value: '6' }],
+        changes: [
+          {
+            kind: 'advice',
+            text: 'net.netfilter.nf_conntrack_log_invalid=6 writes the reason into the kernel log; 0 ends it.',
+          },
+        ],
       },
       {
         id: 'forget-the-tuple',

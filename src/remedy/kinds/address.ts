@@ -57,6 +57,9 @@ async function prepareDelete(
     undo:
       line === undefined ? [] : [[...ip, 'addr', 'add', `${text}/${prefixLength}`, 'dev', device, ...flags], ...routes],
     before,
+    ...(/ (?:dadfailed|tentative) /.test(`${line ?? ''} `)
+      ? { cannotUndo: `that ${text} was found on another host is not brought back` }
+      : {}),
     dangers: [`Connections to ${text} end`, 'Routes that use it as their source go away with it'],
     ...(line === undefined ? { alreadySo: true as const } : {}),
   };

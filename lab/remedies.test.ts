@@ -1,0 +1,58 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type LabJob, listJobs } from './campaign.ts';
+import { runRemedies } from './remedy-run.ts';
+import { labMissing } from './testing.ts';
+
+const missing = labMissing();
+if (missing !== undefined) console.log(`skipped: remedies in the lab (${missing})`);
+
+/** One of each kind: a route, a reject route, a rule, rules of nftables, settings. With --full all. */
+const FEW: readonly (readonly [cause: string, family: 4 | 6])[] = [
+  ['no-return-route', 6],
+  ['return-route-rejected', 4],
+  ['return-rule-rejected', 6],
+  ['netfilter-drop-in', 4],
+  ['rp-filter-strict', 4],
+];
+
+const isFull = process.env.FULL === '1';
+const jobs: readonly LabJob[] = isFull
+  ? listJobs({ names: [] }).filter(({ cause }) => cause?.remedies !== undefined && cause.place !== 'path')
+  : FEW.flatMap(([name, family]) => listJobs({ names: [name], family }).slice(0, 1));
+
+describe.skipIf(missing !== undefined)('remedies', () => {
+  let state: string;
+  beforeAll(() => {
+    state = mkdtempSync(join(tmpdir(), 'synscope-remedies-'));
+    vi.stubEnv('SYNSCOPE_STATE_DIR', state);
+  });
+  afterAll(() => {
+    vi.unstubAllEnvs();
+    rmSync(state, { recursive: true, force: true });
+  });
+
+  it.each(
+    jobs.map((job) => [`${job.scenario} ${job.variant ?? ''} IPv${job.family}`, job] as const),
+  )('%s: repaired, verified, undone exactly, fails again; or taken back', async (_, job) => {
+    const outcomes = await runRemedies(job, { seed: 7, kill: false });
+    expect(outcomes.filter(({ result }) => result === 'wrong')).toEqual([]);
+    if (!isFull) expect(outcomes.map(({ result }) => result)).toContain('verified');
+  });
+
+  it.skipIf(!isFull)(
+    'leaves nothing half-done when it is killed after any entry of its journal',
+    async () => {
+      for (const job of FEW.flatMap(([name, family]) => listJobs({ names: [name], family }).slice(0, 1))) {
+        for (const { kills, cause, remedy } of await runRemedies(job, { seed: 8, kill: true })) {
+          expect(kills?.clean, `${cause} ${remedy}`).toBe(kills?.made);
+          expect(kills?.made).toBeGreaterThan(0);
+        }
+      }
+    },
+    1_200_000,
+  );
+});
