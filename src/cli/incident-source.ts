@@ -8,7 +8,7 @@ import { HistoryError } from '../service/history/history-error.ts';
 import type { ExportFormat, IncidentQuery } from '../service/history/history-store.ts';
 import { incidentFromValue } from '../service/history/incident-from-json.ts';
 import { openHistoryForReading } from '../service/history/open-history.ts';
-import { controlSocketCandidates } from '../service/http/control-socket.ts';
+import { controlSocketCandidates, controlSocketIn } from '../service/http/control-socket.ts';
 
 /** The folder of the service, which a person without a state folder of their own means. */
 const SERVICE_STATE = '/var/lib/synscope';
@@ -24,11 +24,12 @@ export interface IncidentSource {
 
 /**
  * Asks the watch that runs on this host; when none does, reads what one left.
+ * @param from the state folder of the watch; unless given, the usual ones
  * @throws HostError when there is nothing, or it may not be read
  */
-export async function openIncidentSource(): Promise<IncidentSource> {
-  const folder = stateDirectory();
-  for (const path of controlSocketCandidates(folder)) {
+export async function openIncidentSource(from: string | undefined): Promise<IncidentSource> {
+  const folder = from ?? stateDirectory();
+  for (const path of from === undefined ? controlSocketCandidates(folder) : [controlSocketIn(from)]) {
     const state = await ask(path, '/api/v1/status').then(
       (response) => {
         response.resume();
@@ -47,12 +48,12 @@ export async function openIncidentSource(): Promise<IncidentSource> {
       );
     }
   }
-  for (const candidate of [...new Set([folder, SERVICE_STATE])]) {
+  for (const candidate of new Set([folder, ...(from === undefined ? [SERVICE_STATE] : [])])) {
     const source = await readFolder(candidate);
     if (source !== undefined) return source;
   }
   throw new HostError('not-found', `no synscope watch runs here, and none left a history in ${folder}`, {
-    hint: 'start one: sudo synscope watch (SYNSCOPE_STATE_DIR names another folder)',
+    hint: 'start one: sudo synscope watch; or name its folder with --from',
   });
 }
 

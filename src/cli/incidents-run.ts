@@ -17,7 +17,7 @@ const DEFAULT_LIMIT = 50;
 
 /** Prints or exports what was found. @returns how many incidents there were */
 export async function runIncidents(options: IncidentsOptions, file: string | undefined): Promise<number> {
-  const source = await openIncidentSource();
+  const source = await openIncidentSource(options.from);
   try {
     const query = queryOf(options);
     if (options.export !== undefined) return await exportTo(source, options, query, file ?? '-');

@@ -1,6 +1,7 @@
 import type { Incident } from '../model/incident.ts';
 import { MOMENT_FORMS, parseMoment } from '../service/history/parse-time.ts';
 import { type Command, EXIT_CAUSE_FOUND, EXIT_NOTHING_WRONG, UsageError } from './command.ts';
+import { FROM_OPTION } from './incident-options.ts';
 
 /** What the options of `incidents` were set to. */
 export interface IncidentsOptions {
@@ -13,6 +14,8 @@ export interface IncidentsOptions {
   readonly limit?: number;
   readonly export?: 'jsonl' | 'csv' | 'parquet';
   readonly json?: boolean;
+  /** Folder of the watch. */
+  readonly from?: string;
 }
 
 export const command: Command = {
@@ -48,6 +51,7 @@ export const command: Command = {
       parse: word('--export', ['jsonl', 'csv', 'parquet']),
     },
     { flags: '--json', description: 'print one JSON object (docs/api.md)' },
+    FROM_OPTION,
   ],
   async run([file, ...more], given) {
     const options = given as IncidentsOptions;

@@ -10,8 +10,8 @@ import { writeWhole } from './output-files.ts';
 import type { ShowOptions } from './show.ts';
 
 /** Prints an incident, and writes the page that was asked for. @throws InputError when there is no such incident */
-export async function runShow(id: number, { json = false, html, verbose }: ShowOptions): Promise<Incident> {
-  const source = await openIncidentSource();
+export async function runShow(id: number, { json = false, html, verbose, from }: ShowOptions): Promise<Incident> {
+  const source = await openIncidentSource(from);
   let incident: Incident | undefined;
   try {
     incident = await source.incident(id);

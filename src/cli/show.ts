@@ -1,4 +1,5 @@
 import { type Command, EXIT_CAUSE_FOUND, EXIT_NOTHING_WRONG, UsageError } from './command.ts';
+import { FROM_OPTION } from './incident-options.ts';
 import { checkOutputFiles } from './output-files.ts';
 
 /** What the options of `show` were set to. */
@@ -6,6 +7,8 @@ export interface ShowOptions {
   readonly json?: boolean;
   readonly html?: string;
   readonly verbose: number;
+  /** Folder of the watch. */
+  readonly from?: string;
 }
 
 export const command: Command = {
@@ -27,6 +30,7 @@ export const command: Command = {
       parse: (_, previous) => Number(previous ?? 0) + 1,
       initial: 0,
     },
+    FROM_OPTION,
   ],
   async run([id = '', ...more], given) {
     const options = given as unknown as ShowOptions;

@@ -11,6 +11,7 @@ const MAX_COLUMNS = 160;
 /** From this width on the number of clients has its own column. */
 const WIDE = 100;
 const MAX_SERVICE = 26;
+const MAX_NARROW_SERVICE = 15;
 
 /** Renders incidents, one a row, newest first. */
 export function renderIncidents(
@@ -58,7 +59,7 @@ function cells(incident: Incident, columns: number, theme: Theme): Row {
   const tone = !open ? 'dim' : kind === 'failure' ? 'bad' : 'warn';
   const serviceText = shortenMiddle(
     `${formatService(service)}${service.process === undefined || columns < WIDE ? '' : ` ${service.process}`}`,
-    MAX_SERVICE,
+    columns < WIDE ? MAX_NARROW_SERVICE : MAX_SERVICE,
     theme.glyphs.ellipsis,
   );
   const label = cause?.id ?? (kind === 'noise' ? 'noise' : 'no cause stands out');
@@ -68,11 +69,20 @@ function cells(incident: Incident, columns: number, theme: Theme): Row {
       theme.span(formatTimestamp(firstNs).slice(5, 16).replace('T', ' ')),
       theme.span(formatSpan(lastNs - firstNs)),
       theme.span(serviceText, 'strong'),
-      theme.span(attempts === 0 ? '' : `${formatCount(attempts)}${theme.glyphs.times}`),
-      ...(columns >= WIDE ? [theme.span(clients === 0 ? '' : formatCount(clients))] : []),
+      theme.span(attempts === 0 ? '' : `${shortCount(attempts)}${theme.glyphs.times}`),
+      ...(columns >= WIDE ? [theme.span(clients === 0 ? '' : shortCount(clients))] : []),
     ],
     sentence: theme.span(columns >= WIDE ? sentence : label, open ? 'plain' : 'dim'),
   };
+}
+
+/** `12,345`, `345k`, `1.2M`: a column of them stays narrow. */
+function shortCount(count: number): string {
+  return count < 100_000
+    ? formatCount(count)
+    : count < 1e6
+      ? `${Math.floor(count / 1000)}k`
+      : `${(count / 1e6).toFixed(1)}M`;
 }
 
 /** Short, so that a column of them stays narrow. */

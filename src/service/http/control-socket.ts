@@ -16,6 +16,11 @@ export function controlSocketPath(stateFolder: string): string {
   return join(runtime === '' ? stateFolder : runtime, NAME);
 }
 
+/** The control socket in a state folder. */
+export function controlSocketIn(folder: string): string {
+  return join(folder, NAME);
+}
+
 /** Where the control socket of a watch may be, most likely first. */
 export function controlSocketCandidates(stateFolder: string): readonly string[] {
   return [...new Set([join(stateFolder, NAME), join(SERVICE_FOLDER, NAME), join('/var/lib/synscope', NAME)])];
