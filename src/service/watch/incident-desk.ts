@@ -29,6 +29,7 @@ export interface IncidentDeskParts {
   /** Name of the process behind a port, where known. */
   readonly processOf: (service: IncidentService) => string | undefined;
   readonly repairer?: IncidentRepairer | undefined;
+  readonly onBug: (error: unknown) => void;
 }
 
 /** A client repeats its SYN after 1 s, and then after 2 s more: a closer look waits for one of them. */
@@ -47,6 +48,7 @@ export class IncidentDesk implements FailureHandler {
   private readonly parts: IncidentDeskParts;
   private readonly pending: Map<string, Failure[]> = new Map();
   private readonly early: Map<string, number> = new Map();
+  private readonly repairs: Set<Promise<void>> = new Set();
 
   constructor(parts: IncidentDeskParts) {
     this.parts = parts;
@@ -291,7 +293,7 @@ export class IncidentDesk implements FailureHandler {
     } else for (const one of waiting) this.count(open, one);
     open.addSample(diagnosis, samples);
     book.changed(true);
-    void this.repair(open, diagnosis, failure.namespace);
+    this.repair(open, diagnosis, failure.namespace);
   }
 
   private rememberEarly(failure: Failure): void {
@@ -374,12 +376,22 @@ export class IncidentDesk implements FailureHandler {
     });
   }
 
-  private async repair(open: OpenIncident, diagnosis: Diagnosis, namespace: NamespaceWatch): Promise<void> {
-    const { repairer, book, config } = this.parts;
+  /** Lets the policy decide; a repair takes as long as its verification. */
+  private repair(open: OpenIncident, diagnosis: Diagnosis, namespace: NamespaceWatch): void {
+    const { repairer, book, config, onBug } = this.parts;
     if (repairer === undefined) return;
     const incident = open.incident(config().incidents.networks);
-    open.addRepairs(await repairer.consider({ incident, diagnosis, host: namespace.access.host }));
-    book.changed(true);
+    const running = repairer.consider({ incident, diagnosis, host: namespace.access.host }).then((repairs) => {
+      open.addRepairs(repairs);
+      if (repairs.length > 0) book.changed(true);
+    }, onBug);
+    this.repairs.add(running);
+    void running.finally(() => this.repairs.delete(running));
+  }
+
+  /** Waits for the repairs that are being made: one that is left half-way would have to be undone by its timer. */
+  async stop(): Promise<void> {
+    await Promise.all(this.repairs);
   }
 
   private tellAnswered({ spec, attempts }: NamespaceWatch, direction: 'inbound' | 'outbound', row: number): void {

@@ -94,6 +94,7 @@ export class Watch implements WatchView {
       onNotSeen: (missing) => this.note(missing),
       processOf: (service) => this.processOf(service),
       repairer: options.repairer,
+      onBug: options.onBug,
     });
     this.incidentDesk.namespacesOf = ({ namespace }) => this.namespaces.filter(({ spec }) => spec === namespace);
     this.desk = new FailureDesk(config, this.counts, this.incidentDesk);
@@ -133,6 +134,7 @@ export class Watch implements WatchView {
     this.warnings.stop();
     await this.scanning;
     await this.investigations.stop();
+    await this.incidentDesk.stop();
     await Promise.all([...this.byInode.values()].map((one) => one.stop()));
     await this.saveCounts(true);
     await this.book.stop();
