@@ -166,7 +166,9 @@ function distance(ms: number): string {
 }
 
 /** What to do next, with commands. */
-export function NextSteps({ steps }: { readonly steps: Diagnosis['nextSteps'] }): JSX.Element | null {
+export function NextSteps({ steps: all }: { readonly steps: Diagnosis['nextSteps'] }): JSX.Element | null {
+  // What a command would explain is one click away.
+  const steps = all.filter(({ command }) => command?.[1] !== 'explain');
   if (steps.length === 0) return null;
   return (
     <section aria-labelledby="next">
