@@ -7,7 +7,7 @@ import type { HistoryStore } from '../service/history/history-store.ts';
 import { controlSocketPath } from '../service/http/control-socket.ts';
 import type { Repairer } from '../service/http/repairer.ts';
 import { type HttpService, startHttp } from '../service/http/server.ts';
-import { Metrics } from '../service/metrics/metrics.ts';
+import { type AlertNumbers, Metrics } from '../service/metrics/metrics.ts';
 import type { WatchConfig } from '../service/watch/config-types.ts';
 import type { WatchView } from '../service/watch/view.ts';
 
@@ -16,25 +16,36 @@ export interface WatchPage extends HttpService {
   readonly metrics: Metrics;
 }
 
+/** What a page is served from. */
+export interface WatchPageParts {
+  readonly view: WatchView;
+  readonly store: HistoryStore;
+  readonly config: WatchConfig;
+  /** The state folder. */
+  readonly state: string;
+  readonly repairer: Repairer;
+  /** How the alerts are, for the metrics. */
+  readonly alerts: () => AlertNumbers | undefined;
+}
+
 /**
  * Starts to serve a watch. Without a page there is still the control socket.
  * @throws InputError when it cannot listen, or the token cannot be read.
  */
-export async function servePage(
-  view: WatchView,
-  store: HistoryStore,
-  config: WatchConfig,
-  state: string,
-  repairer: Repairer | undefined,
-): Promise<WatchPage> {
-  const metrics = new Metrics({ view, store, services: config.metrics.services });
+export async function servePage({ view, store, config, state, repairer, alerts }: WatchPageParts): Promise<WatchPage> {
+  const metrics = new Metrics({
+    view,
+    store,
+    services: config.metrics.services,
+    alerts: () => alerts() ?? { queued: 0, totals: [] },
+  });
   const { enabled, listen } = config.page;
   const token = tokenOf(config);
   const http = await startHttp({
     view,
     store,
     metrics,
-    ...(repairer === undefined ? {} : { repairer }),
+    repairer,
     ...(enabled ? { page: { listen, ...(token === undefined ? {} : { token }) } } : {}),
     stateFolder: state,
     controlSocket: controlSocketPath(state),

@@ -3,6 +3,7 @@ import { InputError } from '../model/errors.ts';
 import { Journal } from '../remedy/journal/journal.ts';
 import { stateDirectory } from '../remedy/state-directory.ts';
 import { forTerminal } from '../report/escape.ts';
+import { Alerts } from '../service/alerts/alerts.ts';
 import { HistoryError } from '../service/history/history-error.ts';
 import type { HistoryStore } from '../service/history/history-store.ts';
 import { openHistory } from '../service/history/open-history.ts';
@@ -38,7 +39,11 @@ export async function runWatch(options: WatchCommandOptions, signal: AbortSignal
   });
   const reload = (): void => {
     try {
-      current = configOf(options);
+      const next = configOf(options);
+      const receivers = new Alerts(watch, next.alerts, sayTrouble);
+      void alerts?.close();
+      alerts = receivers;
+      current = next;
       watch.reload(current);
       process.stderr.write('synscope: the configuration was read anew\n');
     } catch (error) {
@@ -48,9 +53,13 @@ export async function runWatch(options: WatchCommandOptions, signal: AbortSignal
   };
   const output = watchOutput(watch, options.json === true);
   let page: WatchPage | undefined;
+  let alerts: Alerts | undefined;
   try {
+    // Who is told of incidents must know those that were told before, and miss none of those that begin now.
+    await watch.resume();
+    alerts = new Alerts(watch, config.alerts, sayTrouble);
     await watch.start();
-    page = await servePage(watch, store, config, state, repairer);
+    page = await servePage({ view: watch, store, config, state, repairer, alerts: () => alerts?.numbers() });
     process.on('SIGHUP', reload);
     output.begin(page);
     await untilAborted(signal);
@@ -59,6 +68,7 @@ export async function runWatch(options: WatchCommandOptions, signal: AbortSignal
     output.end();
     await page?.close();
     await watch.stop();
+    await alerts?.close();
     await store.close();
   }
 }
@@ -96,6 +106,10 @@ async function openStore(folder: string): Promise<HistoryStore> {
 function untilAborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+function sayTrouble(message: string): void {
+  process.stderr.write(`synscope: an alert could not be delivered: ${forTerminal(message)}\n`);
 }
 
 function sayBug(error: unknown): void {

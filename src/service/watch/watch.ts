@@ -66,6 +66,7 @@ export class Watch implements WatchView {
   private readonly scanner: NamespaceScanner = new NamespaceScanner();
   private scanning: Promise<void> | undefined;
   private soon: ReturnType<typeof setTimeout> | undefined;
+  private resumed: Promise<void> | undefined;
   private ticks = 0;
   private retainedMs = 0;
   private fateSecond = 0;
@@ -106,9 +107,15 @@ export class Watch implements WatchView {
     };
   }
 
+  /** Takes up the incidents that an earlier watch left open; {@link start} does it unless it was done. */
+  resume(): Promise<void> {
+    this.resumed ??= this.book.start();
+    return this.resumed;
+  }
+
   /** Resolves when everything that can be seen is watched: what happens from now on is not missed. */
   async start(): Promise<void> {
-    await this.book.start();
+    await this.resume();
     await this.scan();
     this.warnings.look();
     this.timer = setInterval(() => this.tick(), TICK_MS);
