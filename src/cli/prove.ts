@@ -64,9 +64,14 @@ export const command: Command = {
     if (more.length > 0) throw new UsageError('prove takes one port; start it once for each');
     const { port, address } = parseListenTarget(target, 'prove');
     const { from, pcap, timeout } = options;
-    if (from === undefined && pcap === undefined) {
+    if (from === undefined && pcap === undefined && options.as !== 'client') {
       throw new UsageError(
         `prove needs to know whose SYN: the client's address (--from 192.0.2.7), or a capture that holds its attempt (--pcap FILE)`,
+      );
+    }
+    if (address === undefined && options.as !== 'server') {
+      throw new UsageError(
+        `--as ${options.as} needs the address of the server: prove 192.0.2.9:${port} --as ${options.as}`,
       );
     }
     if (from === undefined && files !== undefined)

@@ -15,9 +15,7 @@ export function changeText({ kind, element, change, text }: ProofElement): strin
     case 'world':
       return `${element} ${change}`;
     case 'packet':
-      return element === 'checksums'
-        ? 'the checksums of the packet are right'
-        : `the ${element} of the packet is ${change}`;
+      return `the ${element} of the packet is ${change}`;
     case 'link':
       return `the interface ${element} is up`;
     case 'bridge-port':

@@ -31,7 +31,7 @@ export async function bisectHosts(options: BisectOptions): Promise<CaptureReport
   onProgress?.('Reading both hosts');
   const scope = { port, client: from.split('%')[0] ?? from };
   const [{ syn }, goodState, report] = await Promise.all([
-    supposedSyn(good, options, from),
+    supposedSyn(good, options, from, options.role),
     snapshotHost(good, scope),
     diagnoseListen({
       host,

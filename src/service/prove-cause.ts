@@ -1,5 +1,5 @@
 import type { ProofElement } from '../model/proof.ts';
-import type { Explanation, Replay } from '../twin/syn.ts';
+import type { Explanation, Replay, TwinRole } from '../twin/syn.ts';
 
 /** What the copy showed, as far as it tells which cause of the catalogue it is. */
 export interface ProvenSigns {
@@ -8,6 +8,8 @@ export interface ProvenSigns {
   readonly explanation?: Explanation;
   /** Only a burst of SYNs is dropped. */
   readonly isLimit: boolean;
+  /** What the host is to the connection. */
+  readonly role: TwinRole;
 }
 
 /**
@@ -22,7 +24,8 @@ const NONE: ProvenCauses = { ids: [], isPlain: false };
 
 /** The causes that a proven set of elements stands for. Of several elements the first that says anything decides. */
 export function causesOf(signs: ProvenSigns): ProvenCauses {
-  const found = signs.guilty.map((element) => causesOfElement(element, signs)).filter(({ ids }) => ids.length > 0);
+  const judge = signs.role === 'server' ? causesOfElement : causesElsewhere;
+  const found = signs.guilty.map((element) => judge(element, signs)).filter(({ ids }) => ids.length > 0);
   const [first] = found;
   if (first === undefined) return NONE;
   return found.length === 1 ? first : { ids: [...new Set(found.flatMap(({ ids }) => ids))], isPlain: first.isPlain };
@@ -75,6 +78,31 @@ function causesOfElement(element: ProofElement, signs: ProvenSigns): ProvenCause
     default:
       return NONE;
   }
+}
+
+/** The causes of a router (the path), and of a client. */
+function causesElsewhere({ kind, element, change }: ProofElement, { role, baseline }: ProvenSigns): ProvenCauses {
+  const isRouter = role === 'router';
+  if (/^(?:nft|iptables)-/.test(kind)) {
+    const refuses = baseline.reply === 'rst' || baseline.reply === 'icmp';
+    if (isRouter) return plain(refuses ? 'path-firewall-reject' : 'path-firewall-drop-syn');
+    if (baseline.reply === 'syn-sent') return plain('client-input-drop');
+    return refuses
+      ? plain('client-output-reject', 'client-output-drop')
+      : plain('client-output-drop', 'client-output-reject');
+  }
+  if (kind === 'route' && change === 'added') return plain(isRouter ? 'router-no-route' : 'client-no-route');
+  if (kind === 'route' && /^(?:-6 )?(?:blackhole|unreachable|prohibit)\b/.test(element)) {
+    return plain(isRouter ? 'router-reject-route' : 'client-reject-route');
+  }
+  if (kind === 'rule') return plain(isRouter ? 'router-reject-route' : 'client-rule-reject');
+  if (kind === 'neighbour' || kind === 'world') {
+    return plain(isRouter ? 'router-neighbour-unresolved' : 'client-neighbour-unresolved');
+  }
+  if (kind === 'sysctl' && /forward/.test(element)) return plain('router-forwarding-off');
+  if (kind === 'sysctl' && /rp_filter/.test(element)) return isRouter ? NONE : plain('client-rp-filter');
+  if (kind === 'link') return isRouter ? NONE : plain('client-link-down');
+  return kind === 'xfrm-policy' && !isRouter ? plain('client-xfrm-out-block') : NONE;
 }
 
 function plain(...ids: readonly string[]): ProvenCauses {
@@ -184,12 +212,11 @@ function ofPolicy(element: string): ProvenCauses {
 }
 
 function ofPacket(element: string, { explanation }: ProvenSigns): ProvenCauses {
-  if (element === 'checksums') {
+  if (element.startsWith('IP header checksum')) return plain('ip-header-error');
+  if (element === 'TCP checksum') {
     // Connection tracking calls such a packet invalid, and a rule may drop it before TCP does.
     const isFiltered = explanation?.drops.some((drop) => drop.startsWith('NETFILTER_DROP')) === true;
-    return isFiltered
-      ? plain('conntrack-invalid-syn', 'tcp-bad-checksum')
-      : plain('tcp-bad-checksum', 'ip-header-error');
+    return isFiltered ? plain('conntrack-invalid-syn', 'tcp-bad-checksum') : plain('tcp-bad-checksum');
   }
   if (element === 'TCP flags') return plain('syn-bad-flags');
   if (element === 'destination MAC address') return plain('wrong-mac', 'l2-broadcast-destination');

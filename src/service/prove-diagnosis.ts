@@ -5,6 +5,7 @@ import type { ProofElement } from '../model/proof.ts';
 import { changeText, whenText } from '../model/proof-words.ts';
 import { quoteCommand } from '../model/shell-quote.ts';
 import { formatQuantity } from '../model/text.ts';
+import type { TwinRole } from '../twin/syn.ts';
 import { causesOf } from './prove-cause.ts';
 import { undoCommands } from './prove-remedies.ts';
 import type { TwinFindings } from './prove-twin.ts';
@@ -12,32 +13,54 @@ import type { TwinFindings } from './prove-twin.ts';
 const SOURCE = 'copy of the host';
 
 /** Joins what the signs on a host say with what its copy showed. Where they contradict each other, the copy is right, and it is said. */
-export function proveDiagnosis(diagnosis: Diagnosis, findings: TwinFindings, causes: readonly Cause[]): Diagnosis {
+export function proveDiagnosis(
+  diagnosis: Diagnosis,
+  findings: TwinFindings,
+  causes: readonly Cause[],
+  role: TwinRole,
+): Diagnosis {
   const { proof } = findings;
-  if (proof.outcome === 'proven') return proven(diagnosis, findings, causes);
-  return proof.outcome === 'acquitted' ? acquitted(diagnosis, findings) : notReproduced(diagnosis, findings);
+  if (proof.outcome === 'proven') return proven(diagnosis, findings, causes, role);
+  return proof.outcome === 'acquitted'
+    ? acquitted(diagnosis, findings, role)
+    : notReproduced(diagnosis, findings, role);
 }
 
-function proven(diagnosis: Diagnosis, findings: TwinFindings, causes: readonly Cause[]): Diagnosis {
+/** What is asked of a host in each role, in words. */
+const WORDS: Readonly<Record<TwinRole, Words>> = {
+  server: { does: 'answers', doesNot: 'does not answer', comes: 'the SYN-ACK comes out', place: 'server' },
+  router: { does: 'passes on', doesNot: 'does not pass on', comes: 'the SYN is passed on', place: 'path' },
+  client: { does: 'opens', doesNot: 'does not open', comes: 'the connection comes up', place: 'client' },
+};
+
+interface Words {
+  readonly does: string;
+  readonly doesNot: string;
+  readonly comes: string;
+  readonly place: 'server' | 'path' | 'client';
+}
+
+function proven(diagnosis: Diagnosis, findings: TwinFindings, causes: readonly Cause[], role: TwinRole): Diagnosis {
   const { proof, search } = findings;
   const { ids, isPlain } = causesOf({
     guilty: proof.guilty,
     baseline: search.baseline,
     ...(search.explanation === undefined ? {} : { explanation: search.explanation }),
     isLimit: search.burst !== undefined,
+    role,
   });
-  const suspected = [...(diagnosis.cause === null ? [] : [diagnosis.cause]), ...diagnosis.suspects].map(({ id }) => id);
-  const id = suspected.find((one) => ids.includes(one)) ?? (isPlain ? ids[0] : undefined);
+  const id = causeOf(diagnosis, ids, isPlain);
   const known = causes.find((cause) => cause.id === id);
   const agrees = id !== undefined && id === diagnosis.cause?.id;
-  const what = provenSentence(proof.guilty, proof.tried);
+  const what = provenSentence(proof.guilty, proof.tried, role);
+  const sentence = elementSentence(diagnosis, proof.guilty, role);
   const cause: CauseVerdict | null = agrees
     ? { ...(diagnosis.cause as CauseVerdict), status: 'confirmed' }
     : known === undefined
       ? null
-      : { id: known.id, status: 'confirmed', title: known.title, sentence: elementSentence(diagnosis, proof.guilty) };
+      : { id: known.id, status: 'confirmed', title: known.title, sentence };
   const before: Evidence = {
-    statement: `a copy of this host does not answer that SYN, either (${replyWords(findings)})`,
+    statement: `a copy of this host ${WORDS[role].doesNot} ${role === 'client' ? 'that connection' : 'that SYN'}, either (${replyWords(findings)})`,
     bearing: 'supports',
     weight: 'strong',
     source: SOURCE,
@@ -57,10 +80,7 @@ function proven(diagnosis: Diagnosis, findings: TwinFindings, causes: readonly C
   const remedies = agrees ? diagnosis.remedies : undoing(proof.guilty);
   return {
     ...diagnosis,
-    sentence:
-      agrees && cause !== null
-        ? `${cause.sentence}: proven on a copy.`
-        : `${elementSentence(diagnosis, proof.guilty)}.`,
+    sentence: agrees && cause !== null ? `${cause.sentence}: proven on a copy.` : `${sentence}.`,
     cause,
     evidence: [shown, before, ...(agrees ? diagnosis.evidence : contradicted)],
     suspects: diagnosis.suspects.filter((one) => one.id !== cause?.id),
@@ -71,22 +91,39 @@ function proven(diagnosis: Diagnosis, findings: TwinFindings, causes: readonly C
       cause === null
         ? diagnosis.nextSteps
         : [{ statement: 'More about this cause', command: ['synscope', 'explain', cause.id] }],
-    place: 'server',
+    place: WORDS[role].place,
     proof,
   };
 }
 
+/**
+ * The cause of the catalogue: the one that the signs name, if it fits what was proven; else the one that is plain from what was proven; else one
+ * that the signs think possible.
+ */
+function causeOf({ cause, suspects }: Diagnosis, ids: readonly string[], isPlain: boolean): string | undefined {
+  const fits = (id: string | undefined): boolean => id !== undefined && ids.includes(id);
+  if (fits(cause?.id)) return cause?.id;
+  const likely = suspects.find(({ id, status }) => fits(id) && status !== 'possible')?.id;
+  return likely ?? (isPlain ? ids[0] : suspects.find(({ id }) => fits(id))?.id);
+}
+
 /** The statement that a proof is about. */
-function provenSentence(guilty: readonly ProofElement[], tried: number): string {
+function provenSentence(guilty: readonly ProofElement[], tried: number, role: TwinRole): string {
   const others = Math.max(0, tried - guilty.length);
   const matter =
     others === 0 ? '' : `; of ${formatQuantity(others, 'other change')} that were tried none is needed for it`;
   const how = guilty.length === 1 ? 'with this one change' : `with these ${guilty.length} changes together`;
-  return `${how} the SYN-ACK comes out: ${guilty.map(changeText).join('; and ')}${matter}`;
+  return `${how} ${WORDS[role].comes}: ${guilty.map(changeText).join('; and ')}${matter}`;
 }
 
-function elementSentence({ handshake: { client, server } }: Diagnosis, guilty: readonly ProofElement[]): string {
-  return `A SYN from ${client.address} to ${formatEndpoint(server)} is answered only ${whenText(guilty)}`;
+function elementSentence(diagnosis: Diagnosis, guilty: readonly ProofElement[], role: TwinRole): string {
+  return `This host ${WORDS[role].doesNot} ${flowText(diagnosis, role)}; it does ${whenText(guilty)}`;
+}
+
+function flowText({ handshake: { client, server } }: Diagnosis, role: TwinRole): string {
+  const isUnspecified = client.address === '0.0.0.0' || client.address === '::';
+  const from = isUnspecified ? '' : ` from ${client.address}`;
+  return `a ${role === 'client' ? 'connection' : 'SYN'}${from} to ${formatEndpoint(server)}`;
 }
 
 function replyWords({ search: { baseline, burst, explanation } }: TwinFindings): string {
@@ -121,10 +158,12 @@ function undoing(guilty: readonly ProofElement[]): RemedyOffer[] {
   ];
 }
 
-function acquitted(diagnosis: Diagnosis, { proof, search }: TwinFindings): Diagnosis {
-  const { client, server } = diagnosis.handshake;
+function acquitted(diagnosis: Diagnosis, { proof, search }: TwinFindings, role: TwinRole): Diagnosis {
+  const { server } = diagnosis.handshake;
+  const flow = flowText(diagnosis, role);
   const doubts = diagnosis.cause !== null && diagnosis.cause.status !== 'possible';
-  const statement = `a copy of this host answers a SYN from ${client.address} to ${formatEndpoint(server)} with a SYN-ACK${search.burst === undefined ? '' : `, and ${search.burst.sent} in a row`}`;
+  const more = search.burst === undefined ? '' : `, and ${search.burst.sent} in a row`;
+  const statement = `a copy of this host ${WORDS[role].does} ${flow}${more}`;
   const shown: Evidence = { statement, bearing: doubts ? 'contradicts' : 'supports', weight: 'strong', source: SOURCE };
   if (doubts) {
     // Queues that have emptied since, and what only the kernel as a whole has, are not in a copy.
@@ -136,37 +175,46 @@ function acquitted(diagnosis: Diagnosis, { proof, search }: TwinFindings): Diagn
   }
   return {
     ...diagnosis,
-    sentence: `This host answers a SYN from ${client.address} to ${formatEndpoint(server)}: look at the path and at the client.`,
+    sentence: `This host ${WORDS[role].does} ${flow}: ${ELSEWHERE[role]}.`,
     cause: null,
     evidence: [shown],
     suspects: [],
     remedies: [],
-    nextSteps: [
-      {
-        statement: 'On the client: ask it whether the SYN leaves and what comes back',
-        command: ['sudo', 'synscope', 'connect', formatEndpoint(server)],
-      },
-    ],
+    nextSteps:
+      role === 'client'
+        ? []
+        : [
+            {
+              statement: 'On the client: ask it whether the SYN leaves and what comes back',
+              command: ['sudo', 'synscope', 'connect', formatEndpoint(server)],
+            },
+          ],
     place: 'none',
     proof,
   };
 }
 
-function notReproduced(diagnosis: Diagnosis, { proof, search }: TwinFindings): Diagnosis {
-  const { client, server } = diagnosis.handshake;
-  const flow = `a SYN from ${client.address} to ${formatEndpoint(server)}`;
+const ELSEWHERE: Readonly<Record<TwinRole, string>> = {
+  server: 'look at the path and at the client',
+  router: 'look at what lies before and behind it',
+  client: 'look at the path and at the server',
+};
+
+function notReproduced(diagnosis: Diagnosis, { proof, search }: TwinFindings, role: TwinRole): Diagnosis {
+  const flow = flowText(diagnosis, role);
+  const { does, doesNot } = WORDS[role];
   const isDropped = !search.baseline.isAnswered;
   const shown: Evidence = {
     statement: isDropped
-      ? `a copy of this host does not answer ${flow}, either, and none of ${proof.tried} changes brings an answer`
-      : `a copy of this host answers ${flow}; it lacks ${proof.notCopied.length === 0 ? 'nothing that is known' : proof.notCopied.slice(0, 3).join(', ')}`,
+      ? `a copy of this host ${doesNot} ${flow}, either, and none of ${proof.tried} changes that were tried helps`
+      : `a copy of this host ${does} ${flow}; it lacks ${proof.notCopied.length === 0 ? 'nothing that is known' : proof.notCopied.slice(0, 3).join(', ')}`,
     bearing: 'supports',
     weight: 'weak',
     source: SOURCE,
   };
   const sentence = isDropped
-    ? `A copy of this host does not answer ${flow}, either; no change that was tried brings an answer.`
-    : `A copy of this host answers ${flow}: if the host does not, it is for what the copy lacks.`;
+    ? `A copy of this host ${doesNot} ${flow}, either; no change that was tried helps.`
+    : `A copy of this host ${does} ${flow}: if the host does not, it is for what the copy lacks.`;
   return {
     ...diagnosis,
     sentence: diagnosis.cause === null ? sentence : diagnosis.sentence,

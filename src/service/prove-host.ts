@@ -1,14 +1,15 @@
+import { unseenHandshake } from '../collect/watch/attempt-of.ts';
 import { hostReport } from '../engine/host-report.ts';
-import { SnapshotHost } from '../host/bundle/snapshot-host.ts';
 import type { Host } from '../host/host.ts';
 import type { CaptureReport, Diagnosis } from '../model/diagnosis.ts';
 import { InputError } from '../model/errors.ts';
 import { snapshotHost } from '../twin/snapshot.ts';
-import type { TwinRole } from '../twin/syn.ts';
+import type { HostState } from '../twin/state.ts';
+import type { SynSpec, TwinRole } from '../twin/syn.ts';
 import { TwinProcess } from '../twin/twin-process.ts';
 import { diagnoseListen } from './diagnose-listen.ts';
 import { proveDiagnosis } from './prove-diagnosis.ts';
-import { findCapturedSyn, isAnswered, specify, supposedSyn } from './prove-syn.ts';
+import { findCapturedSyn, isAnswered, type SpecifiedSyn, specify, supposedSyn } from './prove-syn.ts';
 import { withTriedRemedies } from './prove-tried.ts';
 import { proveInTwin } from './prove-twin.ts';
 
@@ -33,70 +34,116 @@ export async function proveHost(options: ProveOptions): Promise<CaptureReport> {
   // Both copies start while the host is asked.
   const twins = [TwinProcess.start(), TwinProcess.start()];
   for (const twin of twins) twin.catch(() => undefined);
-  let isTaken = false;
   try {
     onProgress?.('Reading the host');
-    const asked = new SnapshotHost(host);
     const captured = options.pcap === undefined ? undefined : await findCapturedSyn({ ...options, file: options.pcap });
-    const from = options.from ?? captured?.handshake.client.address;
-    if (from === undefined) {
-      throw new InputError({
-        code: 'no-client',
-        message: 'The address of the client is needed, or a capture of its attempt.',
-      });
+    const client = options.from ?? captured?.handshake.client.address;
+    const { state, supposed, report } = await readHost(options, client, captured?.handshake.server.address);
+    if (signal?.aborted) return stopped(report);
+    const { syn, assumptions } = captured === undefined ? supposed : specify(captured, state);
+    try {
+      const [findings, { CAUSES }] = await Promise.all([
+        proveInTwin({
+          state,
+          syn,
+          role: options.role,
+          isObserved: captured !== undefined && !isAnswered(captured),
+          assumptions,
+          timeoutMs: options.timeoutMs,
+          twins,
+          ...(onProgress === undefined ? {} : { onProgress }),
+          ...(signal === undefined ? {} : { signal }),
+        }),
+        import('../causes/index.ts'),
+      ]);
+      const [signs] = report.diagnoses;
+      if (signs === undefined) throw new Error('the signs on the host were not judged');
+      const attempt = captured === undefined ? signs : { ...signs, handshake: captured.handshake };
+      const shown = proveDiagnosis(attempt, findings, CAUSES, options.role);
+      onProgress?.('Trying the repair on a copy');
+      const joined =
+        options.role === 'server'
+          ? await withTriedRemedies(shown, state, syn, signal === undefined ? {} : { signal })
+          : shown;
+      return reportOf(host.spec, withAttempt(joined, captured !== undefined), report);
+    } catch (error) {
+      if (signal?.aborted) return stopped(report);
+      throw error;
     }
-    const [state, supposed, report] = await Promise.all([
-      snapshotHost(asked, { port: options.port, client: from.split('%')[0] ?? from }),
-      captured === undefined ? supposedSyn(asked, options, from) : undefined,
-      signsOf(asked, options, from, captured?.handshake.server.address),
-    ]);
-    signal?.throwIfAborted();
-    const specified = captured === undefined ? supposed : specify(captured, state);
-    if (specified === undefined) throw new Error('no SYN was specified');
-    isTaken = true;
-    const [findings, { CAUSES }] = await Promise.all([
-      proveInTwin({
-        state,
-        syn: specified.syn,
-        role: options.role,
-        isObserved: captured !== undefined && !isAnswered(captured),
-        assumptions: specified.assumptions,
-        timeoutMs: options.timeoutMs,
-        twins,
-        ...(onProgress === undefined ? {} : { onProgress }),
-        ...(signal === undefined ? {} : { signal }),
-      }),
-      import('../causes/index.ts'),
-    ]);
-    const [signs] = report.diagnoses;
-    if (signs === undefined) throw new Error('the signs on the host were not judged');
-    const shown = proveDiagnosis(
-      captured === undefined ? signs : { ...signs, handshake: captured.handshake },
-      findings,
-      CAUSES,
-    );
-    onProgress?.('Trying the repair on a copy');
-    const joined =
-      options.role === 'server'
-        ? await withTriedRemedies(shown, state, specified.syn, signal === undefined ? {} : { signal })
-        : shown;
-    return reportOf(host.spec, withAttempt(joined, captured !== undefined), report);
   } finally {
-    if (!isTaken) await Promise.all(twins.map((twin) => twin.then((one) => one.close()).catch(() => undefined)));
+    await Promise.all(twins.map((twin) => twin.then((one) => one.close()).catch(() => undefined)));
   }
 }
 
+/** Everything that is asked of the host. */
+async function readHost(
+  options: ProveOptions,
+  from: string | undefined,
+  server: string | undefined,
+): Promise<{ readonly state: HostState; readonly supposed: SpecifiedSyn; readonly report: CaptureReport }> {
+  const { host, port, role } = options;
+  if (from === undefined && role !== 'client') {
+    throw new InputError({
+      code: 'no-client',
+      message: 'The address of the client is needed, or a capture of its attempt.',
+    });
+  }
+  const supposing = supposedSyn(host, options, from, role);
+  const signs = async (): Promise<CaptureReport> =>
+    role === 'server' && from !== undefined
+      ? signsOf(options, from, options.address ?? server)
+      : unseenReport(host, (await supposing).syn);
+  const scope = { port, ...(from === undefined ? {} : { client: from.split('%')[0] ?? from }) };
+  // Of a recording the state after its watch counts for the copy; the signs are read from what was recorded before.
+  if (!host.spec.startsWith('bundle:')) {
+    const [state, supposed, report] = await Promise.all([snapshotHost(host, scope), supposing, signs()]);
+    return { state, supposed, report };
+  }
+  const report = await signs();
+  return { report, supposed: await supposing, state: await snapshotHost(host, scope) };
+}
+
 /** What the ordinary diagnosis says of such a SYN. */
-function signsOf(host: Host, options: ProveOptions, from: string, server: string | undefined): Promise<CaptureReport> {
-  const address = options.address ?? server;
+function signsOf(
+  { host, port, signal }: ProveOptions,
+  from: string,
+  address: string | undefined,
+): Promise<CaptureReport> {
   return diagnoseListen({
     host,
-    port: options.port,
+    port,
     from,
     forMs: 0,
     ...(address === undefined ? {} : { address }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(signal === undefined ? {} : { signal }),
   });
+}
+
+/** Of a router, and of a client that does not try, only the copy says something. */
+async function unseenReport(host: Host, syn: SynSpec): Promise<CaptureReport> {
+  const flow = {
+    client: { address: syn.source, port: syn.sourcePort },
+    server: { address: syn.destination, port: syn.destinationPort },
+  };
+  const diagnosis: Diagnosis = {
+    handshake: unseenHandshake(flow, await host.nowNs()),
+    sentence: '',
+    cause: null,
+    evidence: [],
+    ruledOut: [],
+    suspects: [],
+    undetermined: [],
+    remedies: [],
+    nextSteps: [],
+    supposed: true,
+  };
+  return hostReport('prove', host.spec, { diagnoses: [diagnosis], notSeen: [], watched: undefined, outcomes: {} });
+}
+
+/** Interrupted: what the signs on the host say is known. */
+function stopped(report: CaptureReport): CaptureReport {
+  const reason = 'nothing was proven: it was stopped before the copy had shown anything';
+  return { ...report, command: 'prove', notSeen: [...(report.notSeen ?? []), { reason }] };
 }
 
 /** A captured attempt was seen, and failed; it is not only supposed. */

@@ -1,4 +1,3 @@
-import { SnapshotHost } from '../host/bundle/snapshot-host.ts';
 import { type Host, HostError } from '../host/host.ts';
 import type { CaptureReport, Diagnosis, Group } from '../model/diagnosis.ts';
 import { snapshotHost } from '../twin/snapshot.ts';
@@ -67,7 +66,7 @@ async function proveOne(host: Host, diagnosis: Diagnosis, options: ProveReportOp
   const { client, server, segments } = diagnosis.handshake;
   const opening = segments.find(({ direction, kind }) => direction === 'to-server' && kind !== 'icmp');
   options.onProgress?.('Reading the host');
-  const state = await snapshotHost(new SnapshotHost(host), { port: server.port, client: client.address });
+  const state = await snapshotHost(host, { port: server.port, client: client.address });
   const syn: SynSpec = {
     family: client.address.includes(':') ? 6 : 4,
     source: client.address,
@@ -89,7 +88,7 @@ async function proveOne(host: Host, diagnosis: Diagnosis, options: ProveReportOp
   ]);
   const { signal } = options;
   return withTriedRemedies(
-    proveDiagnosis(diagnosis, findings, CAUSES),
+    proveDiagnosis(diagnosis, findings, CAUSES, 'server'),
     state,
     syn,
     signal === undefined ? {} : { signal },

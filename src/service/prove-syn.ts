@@ -11,7 +11,7 @@ import type { Host } from '../host/host.ts';
 import { InputError } from '../model/errors.ts';
 import type { Handshake } from '../model/handshake.ts';
 import type { HostState } from '../twin/state.ts';
-import type { SynSpec } from '../twin/syn.ts';
+import type { SynSpec, TwinRole } from '../twin/syn.ts';
 
 /** Which attempt of a capture is meant. */
 export interface CapturedSynQuery {
@@ -198,22 +198,36 @@ function macAt(view: DataView, at: number): string {
 /** Source port of a SYN that is only supposed. */
 const SUPPOSED_PORT = 45_678;
 
-/** The SYN that a client would send; nobody saw it. */
+/** The SYN that a client would send; nobody saw it. Of a client the source is its own address, which the kernel chooses unless given. */
 export async function supposedSyn(
   host: Host,
   { port, address }: { readonly port: number; readonly address?: string },
-  from: string,
+  from: string | undefined,
+  role: TwinRole,
 ): Promise<SpecifiedSyn> {
-  const [source = from] = from.split('%');
-  const ends = await supposedEnds(host, from);
+  const peer = role === 'client' ? address : from;
+  if (peer === undefined || (role !== 'server' && address === undefined)) {
+    throw new InputError({
+      code: 'no-address',
+      message: `Of a ${role} the address of the server is needed: prove 192.0.2.9:${port} --as ${role}.`,
+    });
+  }
+  const [source = peer] = peer.split('%');
+  const family = source.includes(':') ? 6 : 4;
+  if (role === 'client') {
+    const own = from?.split('%')[0] ?? (family === 4 ? '0.0.0.0' : '::');
+    const syn: SynSpec = { family, source: own, sourcePort: SUPPOSED_PORT, destination: source, destinationPort: port };
+    return { syn, assumptions: ['the server answers every SYN that reaches it'] };
+  }
+  const ends = address === undefined || peer.includes('%') ? await supposedEnds(host, peer) : undefined;
   const syn: SynSpec = {
-    family: source.includes(':') ? 6 : 4,
+    family,
     source,
     sourcePort: SUPPOSED_PORT,
-    destination: address ?? ends.address,
+    destination: address ?? ends?.address ?? '',
     destinationPort: port,
     // Where packets for the client leave is not where its own come in, when the ways differ.
-    ...(from.includes('%') && ends.device !== undefined ? { device: ends.device } : {}),
+    ...(peer.includes('%') && ends?.device !== undefined ? { device: ends.device } : {}),
   };
   return { syn, assumptions: ['no packet was given: the SYN is that of a usual Linux client'] };
 }

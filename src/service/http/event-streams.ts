@@ -14,7 +14,7 @@ const HEARTBEAT_MS = 15_000;
 const MAX_REMEMBERED = 500;
 /** A reader that has so much waiting gets no fates; with more, it is let go. */
 const SLOW_BYTES = 65_536;
-const TOO_SLOW_BYTES = 1_048_576;
+const TOO_SLOW_BYTES = 2_097_152;
 
 interface Remembered {
   readonly number: number;

@@ -3,6 +3,7 @@ import { type JoinInput, joinAttempt } from '../../engine/join-attempt.ts';
 import { isFailure } from '../../handshake/outcome.ts';
 import { type ConnectOutcome, type Host, HostError } from '../../host/host.ts';
 import type { CaptureReport, Diagnosis, NotSeen } from '../../model/diagnosis.ts';
+import { isUnavailable } from '../../model/facts/fact.ts';
 import type { Handshake } from '../../model/handshake.ts';
 import { diagnoseConnect } from '../diagnose-connect.ts';
 import { askRouters } from './ask-routers.ts';
@@ -257,6 +258,7 @@ class Trace {
       path,
       here,
       there,
+      aside: arrived === undefined && server !== undefined ? foreignAddress(there, server.plan.name) : undefined,
       routers: fine ? [] : await askRouters(this.vias, attempt),
     });
   }
@@ -285,7 +287,7 @@ class Trace {
     here,
     there,
     ...rest
-  }: Pick<JoinInput, 'story' | 'path' | 'routers'> & {
+  }: Pick<JoinInput, 'story' | 'path' | 'routers' | 'aside'> & {
     readonly here?: EndCase | undefined;
     readonly there?: EndCase | undefined;
   }): Promise<Diagnosis> {
@@ -319,6 +321,15 @@ class Trace {
 
 function planOf({ role, name, path }: TraceHost, host: Host): WatchedPoint['plan'] {
   return { role, name, host, ...(path === undefined ? {} : { path }) };
+}
+
+/** The server has another address than the one that the client asks for. */
+function foreignAddress(there: EndCase | undefined, name: string): string | undefined {
+  const addresses = there?.given.facts.addresses;
+  const { address } = there?.given.attempt.server ?? {};
+  if (address === undefined || addresses === undefined || isUnavailable(addresses)) return undefined;
+  if (addresses.value.some((own) => own.address === address)) return undefined;
+  return `${address} is no address of ${name}: something on the way translates it, or another host has it`;
 }
 
 /** Nothing was wrong with it: no host has to be asked. */

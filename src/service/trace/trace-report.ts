@@ -17,7 +17,12 @@ export interface TraceFindings {
 export function traceReport({ diagnoses, traced, notSeen, nothing }: TraceFindings): CaptureReport {
   const { host: _, ...report } = hostReport('trace', '', { diagnoses, notSeen, watched: undefined, outcomes: {} });
   const headline = diagnoses.length === 0 ? nothing : (allWorked(diagnoses, traced) ?? report.headline);
-  return { ...report, headline, captures: traced.summaries, clocks: traced.clocks };
+  return {
+    ...report,
+    headline,
+    captures: traced.summaries,
+    clocks: traced.clocks.filter(({ confidence }) => confidence !== 'none'),
+  };
 }
 
 /** `All 3 attempts …`, when there is nothing else to say. */

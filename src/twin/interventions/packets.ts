@@ -38,11 +38,17 @@ export function packetInterventions({ twin, complete, device }: Bench): Interven
   if (own !== undefined && !bytes.subarray(0, 6).equals(macBytes(own))) {
     packet('destination MAC address', own, (frame) => frame.set(macBytes(own), 0));
   }
-  const repaired = Buffer.from(bytes);
-  repairIpChecksum(repaired);
-  repairTcpChecksum(repaired);
-  if (!repaired.equals(bytes)) {
-    packet('checksums', 'right', () => undefined);
+  const repairs = [
+    ['IP header checksum', (frame: Buffer) => repairIpChecksum(frame)],
+    ['TCP checksum', (frame: Buffer) => repairTcpChecksum(frame)],
+  ] as const;
+  const wrong = repairs.filter(([, repair]) => {
+    const repaired = Buffer.from(bytes);
+    repair(repaired);
+    return !repaired.equals(bytes);
+  });
+  if (wrong.length > 0) {
+    packet(wrong.map(([name]) => name).join(' and '), 'right', () => undefined);
     // With any other change they would be right as well.
     return found;
   }

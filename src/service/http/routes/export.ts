@@ -14,23 +14,28 @@ const TYPES: Readonly<Record<'jsonl' | 'csv' | 'parquet', string>> = {
   parquet: 'application/vnd.apache.parquet',
 };
 
-/** Adds the download of incidents as a file. One is made at a time: it takes memory and disk. */
+/** So many are made at a time: they take memory and disk. */
+const MAX_EXPORTS = 2;
+
+/** Adds the download of incidents as a file. */
 export function addExportRoute(app: HttpApp, { store }: HttpParts): void {
-  let busy = false;
+  let running = 0;
   app.get('/api/v1/export', async (context) => {
     const parameters = new Parameters(new URL(context.req.url).searchParams);
     const format = parameters.word('format', ['jsonl', 'csv', 'parquet']) ?? 'jsonl';
     const limit = parameters.count('limit', 1, 1_000_000_000);
     const query = { ...incidentQuery(parameters), ...(limit === undefined ? {} : { limit }) };
-    if (busy) throw new ApiError(429, 'too-many', 'another export is being made', { retryAfter: 10 });
-    busy = true;
+    if (running >= MAX_EXPORTS) {
+      throw new ApiError(429, 'too-many', 'other exports are being made', { retryAfter: 10 });
+    }
+    running += 1;
     // Made whole before the first byte goes out: a failure can still be told.
     const folder = await mkdtemp(join(tmpdir(), 'synscope-export-')).catch((error: unknown) => {
-      busy = false;
+      running -= 1;
       throw error;
     });
     const remove = (): void => {
-      busy = false;
+      running -= 1;
       rmSync(folder, { recursive: true, force: true });
     };
     try {
