@@ -2,13 +2,15 @@ import type { Cause } from '../model/cause.ts';
 import type { CauseVerdict, Diagnosis, DiagnosisPlace, Evidence, NextStep } from '../model/diagnosis.ts';
 import type { Side } from '../model/facts/attempt.ts';
 import type { PathLocation } from '../model/path.ts';
+import { formatQuantity } from '../model/text.ts';
 import { type AttemptCase, diagnoseAttempt } from './diagnose-attempt.ts';
 import { fitsLocation, isSaidByLocation, speakersFor } from './join-fit.ts';
 import type { RouterFinding } from './join-router.ts';
-import { joinSentence, namedEvidence, namedHost, namedRemedies, pathPhrase } from './join-words.ts';
+import { capitalized, joinSentence, namedEvidence, namedHost, namedRemedies, pathPhrase } from './join-words.ts';
 import type { JudgedPath } from './judge-path.ts';
 import { pathDiagnosis } from './path-diagnosis.ts';
 import type { PathStory } from './path-story.ts';
+import { sourceOf, supports } from './path-words.ts';
 
 /** What one end says of an attempt. */
 export interface EndView {
@@ -27,6 +29,8 @@ export interface JoinInput {
   readonly path?: JudgedPath | undefined;
   readonly client?: EndView | undefined;
   readonly server?: EndView | undefined;
+  /** What is to be said beside it as long as no cause is certain: a sentence without a full stop. */
+  readonly aside?: string | undefined;
   /** What hosts on the way say, those nearest to the client first. */
   readonly routers: readonly RouterFinding[];
 }
@@ -77,12 +81,18 @@ export function joinAttempt(causes: readonly Cause[], input: JoinInput): Diagnos
   const isSaid = shown !== null && location !== undefined && isSaidByLocation(shown.id, location);
   const certain = isSaid && path?.verdict.confidence === 'certain';
   const cause = shown !== null && certain ? { ...shown, status: 'confirmed' as const } : shown;
-  const pathEvidence = bare === undefined ? [] : bare.evidence.filter(({ bearing }) => bearing === 'supports');
+  const aside = input.aside === undefined || cause?.status === 'confirmed' ? '' : ` ${capitalized(input.aside)}.`;
+  const shownPath = bare?.evidence.filter(({ bearing }) => bearing === 'supports') ?? [];
+  // What a router kept, it says itself.
+  const pathEvidence = holder === undefined ? shownPath : sentBy(story);
   const first = lead?.diagnosis ?? client?.alone ?? server?.alone;
   const alone = bare === undefined ? (lead?.diagnosis ?? base) : bare;
   return {
     ...base,
-    sentence: cause === null ? (withoutCause(input, alone, location) ?? alone.sentence) : sentenceOf(cause, phrase),
+    ...(holder === undefined || phrase === undefined || base.path === undefined
+      ? {}
+      : { path: { ...base.path, sentence: `${capitalized(phrase)}.` } }),
+    sentence: `${cause === null ? (withoutCause(input, alone, location) ?? alone.sentence) : sentenceOf(cause, phrase)}${aside}`,
     cause,
     evidence: [
       ...pathEvidence.slice(0, cause === null ? undefined : 2),
@@ -96,6 +106,13 @@ export function joinAttempt(causes: readonly Cause[], input: JoinInput): Diagnos
     nextSteps: nextStepsOf(cause, alone),
     place: placeOf(lead, location, client?.alone.place, server?.alone.place),
   };
+}
+
+/** What left the client, as evidence. */
+function sentBy(story: PathStory | undefined): Evidence[] {
+  const near = story?.near;
+  if (near === undefined || near.syns.length === 0) return [];
+  return [supports(`${formatQuantity(near.syns.length, 'SYN')} left ${near.name}`, sourceOf(near, near.syns))];
 }
 
 /** What one end says of the causes that the location leaves to it. */

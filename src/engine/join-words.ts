@@ -80,5 +80,10 @@ function heldPhrase(points: PathStory['points'], { name, packet }: RouterFinding
 /** `Web7 has …`, as it goes on after another half of a sentence. */
 export function joinSentence(phrase: string | undefined, sentence: string): string {
   if (phrase === undefined) return `${sentence}.`;
-  return `${phrase[0]?.toUpperCase()}${phrase.slice(1)}: ${sentence}.`;
+  return `${capitalized(phrase)}: ${sentence}.`;
+}
+
+/** With a capital letter in front. */
+export function capitalized(text: string): string {
+  return `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}`;
 }
