@@ -1,3 +1,5 @@
+import type { NetlinkMessage } from '../formats/netlink/message.ts';
+
 /** What ran and how it ended. */
 export interface CommandResult {
   readonly exitCode: number;
@@ -131,6 +133,8 @@ export interface Host {
   connect(request: ConnectRequest): Promise<ConnectOutcome>;
   /** What the sockets that listen on a port do not tell by `ss`, by inode. Only where the kernel can be asked directly. @throws HostError */
   listenerOptions?(port: number): Promise<ReadonlyMap<number, ListenerOptions>>;
+  /** All messages of a netlink dump, raw. Only where the kernel can be asked directly. @throws HostError */
+  dumpNetlink?(protocol: number, type: number, body: Uint8Array): Promise<readonly NetlinkMessage[]>;
   /** The host's clock, nanoseconds since 1970-01-01 UTC. */
   nowNs(): Promise<bigint>;
   /**

@@ -1,3 +1,4 @@
+import type { NetlinkMessage } from '../formats/netlink/message.ts';
 import type {
   CaptureSpec,
   CommandResult,
@@ -52,6 +53,11 @@ export class LocalHost implements Host {
   async listenerOptions(port: number): Promise<ReadonlyMap<number, ListenerOptions>> {
     const { readListenerOptions } = await import('./listener-options.ts');
     return readListenerOptions(port, this.enter);
+  }
+
+  async dumpNetlink(protocol: number, type: number, body: Uint8Array): Promise<readonly NetlinkMessage[]> {
+    const { dumpNetlink } = await import('./netlink-socket.ts');
+    return dumpNetlink(protocol, type, body, this.enter);
   }
 
   async nowNs(): Promise<bigint> {

@@ -102,6 +102,22 @@ export function openNetlink(protocol: number, enter: Enter = here): NetlinkSocke
   }
 }
 
+/**
+ * All messages of one dump, in the network namespace that `enter` leads into.
+ * @throws HostError where the kernel cannot be asked, or refuses.
+ */
+export function dumpNetlink(protocol: number, type: number, body: Uint8Array, enter: Enter): readonly NetlinkMessage[] {
+  const socket = openNetlink(protocol, enter);
+  try {
+    return socket.dump(type, body);
+  } catch (error) {
+    if (error instanceof NetlinkRefusal) throw new HostError('failed', error.message, { cause: error });
+    throw error;
+  } finally {
+    socket.close();
+  }
+}
+
 /** What {@link watchNetlink} tells. */
 export interface NetlinkListener {
   /** The body is a copy that belongs to the receiver. */

@@ -20,7 +20,11 @@ export class HalfOpen {
   private readonly taps: Taps;
   private readonly world: World;
   private readonly residue: Residue;
-  private readonly frames: readonly { readonly syn: CompleteSyn; readonly frame: Buffer; readonly socket: SocketState }[];
+  private readonly frames: readonly {
+    readonly syn: CompleteSyn;
+    readonly frame: Buffer;
+    readonly socket: SocketState;
+  }[];
   private readonly keys: ReadonlySet<string>;
 
   /** @param own the SYN under test: its own half-open connection is left out, or it would be a retransmission. */

@@ -62,7 +62,9 @@ describe.skipIf(missing !== undefined)('a copy of a host', () => {
     calls.close(fd);
   }
 
-  async function replay(syn: SynSpec): Promise<{ readonly replay: Replay; readonly halfOpen: number; readonly stale: string | undefined }> {
+  async function replay(
+    syn: SynSpec,
+  ): Promise<{ readonly replay: Replay; readonly halfOpen: number; readonly stale: string | undefined }> {
     const twin = await TwinProcess.start();
     try {
       const state = await snapshotHost(server, { port: PORT, client: syn.source });
@@ -78,7 +80,15 @@ describe.skipIf(missing !== undefined)('a copy of a host', () => {
   }
 
   function syn(sourcePort: number, more: Partial<SynSpec> = {}): SynSpec {
-    return { family: 4, source: CLIENT_V4, sourcePort, destination: SERVER_V4, destinationPort: PORT, device: 'eth0', ...more };
+    return {
+      family: 4,
+      source: CLIENT_V4,
+      sourcePort,
+      destination: SERVER_V4,
+      destinationPort: PORT,
+      device: 'eth0',
+      ...more,
+    };
   }
 
   it('has its half-open connections: a full queue drops, with SYN cookies it does not', async () => {
@@ -105,7 +115,10 @@ describe.skipIf(missing !== undefined)('a copy of a host', () => {
     end.push(() => calls.close(fd));
     const established = await replay(syn(41_000));
     expect(established).toMatchObject({ stale: 'ESTAB', replay: { reply: 'ack', isAnswered: false } });
-    expect(await replay(syn(41_001))).toMatchObject({ stale: undefined, replay: { reply: 'syn-ack', isAnswered: true } });
+    expect(await replay(syn(41_001))).toMatchObject({
+      stale: undefined,
+      replay: { reply: 'syn-ack', isAnswered: true },
+    });
   }, 60_000);
 
   it('is asked for its address first when no SYN was seen: without an answer of ARP none would come', async () => {
@@ -113,7 +126,11 @@ describe.skipIf(missing !== undefined)('a copy of a host', () => {
     inside(pair.server, ['sysctl', '-qw', 'net.ipv4.conf.all.arp_ignore=8']);
     end.push(() => inside(pair.server, ['sysctl', '-qw', 'net.ipv4.conf.all.arp_ignore=0']));
     const supposed = syn(42_000);
-    expect((await replay(supposed)).replay).toMatchObject({ reply: 'syn-ack', isAnswered: false, remark: 'no-arp-answer' });
+    expect((await replay(supposed)).replay).toMatchObject({
+      reply: 'syn-ack',
+      isAnswered: false,
+      remark: 'no-arp-answer',
+    });
     const frame = tcpFrame({ ...supposed, sourceMac: MAC, destinationMac: MAC, flags: TCP_SYN, sequence: 1 });
     const seen = { ...supposed, packet: frame.subarray(ETHERNET_BYTES).toString('hex') };
     expect((await replay(seen)).replay).toMatchObject({ reply: 'syn-ack', isAnswered: true });

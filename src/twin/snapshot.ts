@@ -1,30 +1,21 @@
-import { parseBpfPrograms } from '../formats/bpftool/bpftool.ts';
 import { parseNeighbours } from '../formats/iproute/neighbours.ts';
 import { parseTableNames, TABLE_NAME_FILES } from '../formats/iproute/table-names.ts';
 import { BundleHost } from '../host/bundle/bundle-host.ts';
 import { type Host, HostError } from '../host/host.ts';
 import { Asker } from './ask.ts';
+import { readBpf } from './read-bpf.ts';
 import { readFilters } from './read-filters.ts';
 import { ADDR_COMMAND, linksOf } from './read-links.ts';
 import { isBeyondWords, ROUTE_COMMAND, RULE_COMMANDS, routesOf, rulesOf } from './read-routes.ts';
 import { readSockets, type SocketScope } from './read-sockets.ts';
 import { readSysctls } from './read-sysctls.ts';
+import { readTrafficFilters } from './read-traffic-filters.ts';
 import { type HostState, type RouteState, type RuleState, STATE_VERSION } from './state.ts';
 
 const NEIGHBOUR_COMMAND: readonly string[] = ['ip', '-j', 'neigh', 'show'];
 const QDISC_COMMAND: readonly string[] = ['tc', '-s', 'qdisc', 'show'];
 const XFRM_COMMAND: readonly string[] = ['ip', 'xfrm', 'policy'];
 const XFRM_COUNT_COMMAND: readonly string[] = ['ip', 'xfrm', 'state', 'count'];
-const BPF_COMMAND: readonly string[] = ['bpftool', '-j', 'prog', 'show'];
-/** Types of programs that stand in the way of packets and connections, other than on interfaces. */
-const FILTERING_BPF: ReadonlySet<string> = new Set([
-  'cgroup_skb',
-  'cgroup_sock_addr',
-  'sk_lookup',
-  'sk_reuseport',
-  'lsm',
-  'netfilter',
-]);
 
 /**
  * Reads the network state of a host. Only reads, with the tools that `listen` uses; what is asked does not depend on chance, so that a
@@ -34,7 +25,7 @@ const FILTERING_BPF: ReadonlySet<string> = new Set([
 export async function snapshotHost(host: Host, scope: SocketScope = {}): Promise<HostState> {
   if (host instanceof BundleHost) host.beginWatch();
   const ask = new Asker(host);
-  const [addresses, routing, neighbours, nexthops, filters, sockets, sysctls, xfrm, xfrmCount, qdiscs, bpf, kernel] =
+  const [addresses, routing, neighbours, nexthops, filters, sockets, sysctls, xfrm, xfrmCount, qdiscs, kernel] =
     await Promise.all([
       ask.list('interfaces and addresses', ADDR_COMMAND),
       readRouting(ask),
@@ -46,7 +37,6 @@ export async function snapshotHost(host: Host, scope: SocketScope = {}): Promise
       ask.maybe(XFRM_COMMAND),
       ask.maybe(XFRM_COUNT_COMMAND),
       ask.maybe(QDISC_COMMAND),
-      ask.maybe(BPF_COMMAND),
       ask.file('/proc/sys/kernel/osrelease'),
     ]);
   const interfaces = addresses === undefined ? undefined : linksOf(addresses);
@@ -70,9 +60,8 @@ export async function snapshotHost(host: Host, scope: SocketScope = {}): Promise
     xfrmPolicies: (xfrm ?? '').split(/\n(?=\S)/).filter((entry) => entry.trim() !== ''),
     ...numberIn('xfrmStates', /\bSAD count (\d+)/.exec(xfrmCount ?? '')?.[1]),
     ...shapes,
-    bpfPrograms: (parseBpfPrograms(bpf ?? '[]') ?? [])
-      .filter(({ type }) => FILTERING_BPF.has(type))
-      .map(({ type, name }) => (name === undefined ? type : `${type} ${name}`)),
+    ...(await readTrafficFilters(ask, shapes.filterHooks, interfaces.links)),
+    bpfPrograms: await readBpf(ask, sockets, scope.port),
     conntrack: {
       ...numberIn('count', sysctls['netfilter/nf_conntrack_count']),
       ...numberIn('max', sysctls['netfilter/nf_conntrack_max']),

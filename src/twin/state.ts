@@ -60,6 +60,18 @@ export interface SocketState extends SocketRow {
   readonly options?: ListenerOptions;
 }
 
+/** One filter of tc, as the kernel dumps it. */
+export interface TrafficFilter {
+  readonly device: string;
+  readonly hook: 'ingress' | 'egress';
+  /** `bpf`, `flower`, `u32`, ... */
+  readonly kind: string;
+  /** What a report calls it: `u32 dev eth0 ingress pref 49152 handle 0x80000800`. */
+  readonly name: string;
+  /** Body of its message (`struct tcmsg` and attributes), hexadecimal; absent when it cannot be made again: a program of eBPF. */
+  readonly body?: string;
+}
+
 /** What could not be read of a host, and so is not in its twin. */
 export interface NotRead {
   /** For example `rules of nftables`. */
@@ -98,9 +110,11 @@ export interface HostState {
   readonly xfrmStates?: number;
   /** What `tc qdisc show` printed, line by line, without counters. */
   readonly qdiscs: readonly string[];
-  /** Whether a qdisc has filters: those are not copied. `eth0 ingress`. */
+  /** Qdiscs that only hold filters: `eth0 clsact`. */
   readonly filterHooks: readonly string[];
-  /** BPF programs of the machine that can drop packets and that no twin has: `cgroup_skb deny`. */
+  /** Filters of tc at these; absent where only their hooks are known. */
+  readonly trafficFilters?: readonly TrafficFilter[];
+  /** BPF programs in the way of the listeners that no twin has: `cgroup_skb deny`. */
   readonly bpfPrograms: readonly string[];
   readonly conntrack: { readonly count?: number; readonly max?: number };
   readonly notRead: readonly NotRead[];

@@ -269,6 +269,35 @@ const CASES: readonly Case[] = [
     mend: [['nft', 'flush', 'ruleset']],
     expect: ANSWERED,
   },
+  {
+    name: 'a filter of tc',
+    from: CLIENT_V4,
+    to: SERVER_V4,
+    needs: 'tc',
+    fault: (server) => {
+      const add = ['tc', 'filter', 'add', 'dev', 'eth0'];
+      inside(server, ['tc', 'qdisc', 'add', 'dev', 'eth0', 'clsact']);
+      inside(server, [
+        ...add,
+        'egress',
+        'protocol',
+        'ip',
+        'u32',
+        'match',
+        'ip',
+        'dport',
+        '9',
+        '0xffff',
+        'classid',
+        '1:1',
+      ]);
+      // ret #2: TC_ACT_SHOT.
+      inside(server, [...add, 'ingress', 'bpf', 'da', 'bytecode', '1,6 0 0 2']);
+      return undefined;
+    },
+    mend: [['tc', 'qdisc', 'del', 'dev', 'eth0', 'clsact']],
+    expect: SILENCE,
+  },
 ];
 
 describe.skipIf(missing !== undefined)('a copy of a host', () => {
@@ -347,5 +376,5 @@ function synOf({ from, to }: Case, state: HostState): SynSpec {
 }
 
 function missingProgram(name: string): string | undefined {
-  return spawnSync(name, ['--version']).error === undefined ? undefined : `needs ${name}`;
+  return spawnSync(name, [name === 'tc' ? '-V' : '--version']).error === undefined ? undefined : `needs ${name}`;
 }

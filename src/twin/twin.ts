@@ -19,6 +19,7 @@ import { StaleConnection } from './stale-connection.ts';
 import { type HostState, type LinkState, type SocketState, STATE_VERSION } from './state.ts';
 import type { Explanation, Fidelity, Replay, SynSpec, TwinRole } from './syn.ts';
 import { Taps } from './tap.ts';
+import { TrafficFilters } from './traffic-filters.ts';
 import { withSourcePort } from './vary-syn.ts';
 import { World } from './world.ts';
 
@@ -53,6 +54,8 @@ export class Twin {
   private readonly notes: Notes = new Notes();
   private readonly taps: Taps = new Taps();
   private readonly residue: Residue = new Residue();
+  /** Filters of tc. */
+  readonly traffic: TrafficFilters;
   private readonly world: World;
   private readonly filters: Filters;
   private readonly sockets: Listeners;
@@ -67,6 +70,7 @@ export class Twin {
     this.role = role;
     this.links = new Map(state.links.map((link) => [link.name, link]));
     this.world = new World(state);
+    this.traffic = new TrafficFilters(state, this.residue.routing);
     this.filters = new Filters(state, this.notes);
     this.sockets = new Listeners(state, this.notes);
     this.resetFilters = () => this.filters.reload();
@@ -85,11 +89,11 @@ export class Twin {
     }
     const twin = new Twin(state, role);
     for (const { what, reason } of state.notRead) twin.notes.missing(`${what}: ${reason}`);
-    for (const hook of state.filterHooks) twin.notes.missing(`filters of tc at ${hook}`);
+    if (state.trafficFilters === undefined) {
+      for (const hook of state.filterHooks) twin.notes.missing(`filters of tc at ${hook}`);
+    }
     if (state.bpfPrograms.length > 0) {
-      twin.notes.missing(
-        `BPF programs that may stand in the way: ${[...new Set(state.bpfPrograms)].slice(0, 8).join(', ')}`,
-      );
+      twin.notes.missing(`BPF programs in the way: ${[...new Set(state.bpfPrograms)].slice(0, 8).join(', ')}`);
     }
     noteLimits(state, twin.notes);
     twin.sysctls = await buildNetwork(state, twin.taps, twin.host, twin.notes);
@@ -98,7 +102,7 @@ export class Twin {
     await Promise.all([
       twin.filters.load(twin.host),
       buildPolicies(state, twin.host, twin.notes),
-      buildQdiscs(state, twin.host, twin.notes),
+      buildQdiscs(state, twin.host, twin.notes).then(() => twin.traffic.build(twin.host, twin.notes)),
     ]);
     twin.clean();
     return twin;

@@ -8,6 +8,7 @@ import { packetInterventions } from './packets.ts';
 import { routingInterventions } from './routing.ts';
 import { socketInterventions } from './sockets.ts';
 import { sysctlInterventions } from './sysctls.ts';
+import { trafficFilterInterventions } from './traffic-filters.ts';
 
 /** Everything that can be changed in a twin; the same for every twin of the same state and the same SYN. */
 export function listInterventions(bench: Bench): Intervention[] {
@@ -17,6 +18,7 @@ export function listInterventions(bench: Bench): Intervention[] {
     ...sysctlInterventions(bench),
     ...linkLayerInterventions(bench),
     ...(bench.twin.role === 'client' ? [] : socketInterventions(bench)),
+    ...trafficFilterInterventions(bench),
     ...otherInterventions(bench),
     ...(bench.twin.role === 'client' ? [] : packetInterventions(bench)),
     ...additions(bench),
