@@ -43,14 +43,13 @@ interface Refined {
 export async function planRepair(host: Host, fault: Fault, options: PlanOptions): Promise<RepairPlan | undefined> {
   const offer = chooseRemedy(fault.remedies, options.remedyId);
   if (offer === undefined) return undefined;
+  if (host.spec.startsWith('bundle:')) return planOfRecording(host, fault, offer, options);
   const refined = await refine(host, offer, options);
   const { changes, evidence, reasons, checks, blocked } = refined;
   const own = changes.filter((change) => !isByHand(change));
   const prepared = blocked.length > 0 ? { steps: [], blocked: [] } : await prepare(host, own, options);
   const { steps } = prepared;
-  const advice = changes
-    .filter(isByHand)
-    .map((change) => (change.kind === 'advice' ? change.text : `run ${quoteCommand(changeCommands(change)[0] ?? [])}`));
+  const advice = changes.filter(isByHand).map(byHand);
   const proposal = steps.length === 0 ? {} : await proposePersistent(host, fault.cause.id, steps, evidence);
   return {
     cause: { id: fault.cause.id, status: fault.cause.status, title: fault.cause.title },
@@ -65,10 +64,43 @@ export async function planRepair(host: Host, fault: Fault, options: PlanOptions)
     verification: options.verification,
     ...(proposal.change === undefined ? {} : { persistent: proposal.change }),
     ...(proposal.note === undefined ? {} : { persistentNote: proposal.note }),
-    alternatives: fault.remedies
-      .filter(({ id }) => id !== offer.id)
-      .map((other) => ({ id: other.id, title: other.title, applicable: isApplicable(other) })),
+    alternatives: alternativesTo(fault, offer),
   };
+}
+
+function alternativesTo({ remedies }: Fault, { id }: RemedyOffer): RepairPlan['alternatives'] {
+  return remedies
+    .filter((other) => other.id !== id)
+    .map((other) => ({ id: other.id, title: other.title, applicable: isApplicable(other) }));
+}
+
+/** What the diagnosis proposes, where nothing can be asked any more. */
+function planOfRecording(host: Host, fault: Fault, offer: RemedyOffer, { verification }: PlanOptions): RepairPlan {
+  const { cause, sentence } = fault;
+  const changes = offer.changes as readonly Change[];
+  return {
+    cause: { id: cause.id, status: cause.status, title: cause.title },
+    ...{ sentence, host: host.spec, verification },
+    remedy: { id: offer.id, title: offer.title, risk: offer.risk, auto: offer.auto ?? 'never' },
+    steps: changes
+      .filter((change) => !isByHand(change))
+      .map((change) => ({
+        change,
+        text: 'as it would be done on the host',
+        do: changeCommands(change)[0] ?? [],
+        ...{ undo: [], before: '', dangers: [] },
+      })),
+    advice: changes.filter(isByHand).map(byHand),
+    ...{ reasons: [], checks: [] },
+    blocked: [
+      { reason: 'a recording cannot be repaired', hint: 'run it on the host itself, or with --on ssh:root@HOST' },
+    ],
+    alternatives: alternativesTo(fault, offer),
+  };
+}
+
+function byHand(change: Change): string {
+  return change.kind === 'advice' ? change.text : `run ${quoteCommand(changeCommands(change)[0] ?? [])}`;
 }
 
 /** Whether a remedy changes anything by itself. */
@@ -217,12 +249,7 @@ async function blockedByKind(
       hint: 'if the policy is yours to change: --i-own-this-policy',
     });
   }
-  if (host.spec.startsWith('bundle:')) {
-    blocked.push({
-      reason: 'a recording cannot be repaired',
-      hint: 'run it on the host itself, or with --on ssh:root@HOST',
-    });
-  } else if ((await host.run(['id', '-u'])).stdout.trim() !== '0') {
+  if ((await host.run(['id', '-u'])).stdout.trim() !== '0') {
     const hint = host.spec.startsWith('ssh:') ? 'use --sudo, or --on ssh:root@HOST' : 'run as root';
     blocked.push({ reason: 'it needs root', hint });
   }
