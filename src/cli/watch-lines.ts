@@ -34,7 +34,13 @@ export function incidentLine(event: IncidentEvent, incident: Incident): string {
   const what = kind === 'failure' ? (cause?.id ?? 'no cause found') : `${kind}: ${cause?.id ?? ''}`;
   const of = clients === 0 ? '' : ` of ${formatQuantity(clients, 'client')}`;
   const count = kind === 'warning' ? '' : `, ${formatQuantity(attempts, 'attempt')}${of}`;
-  const text = event === 'closed' ? `closed: ${closedBecause ?? ''}` : incident.sentence;
+  const repair = event === 'updated' ? incident.repairs.at(-1) : undefined;
+  const text =
+    event === 'closed'
+      ? (closedBecause ?? '')
+      : repair === undefined
+        ? incident.sentence
+        : `${repair.title}: ${repair.outcome}: ${repair.statement}`;
   return forTerminal(`${time} #${id} ${event} ${serviceText(service)} ${what}${count}: ${text}`);
 }
 

@@ -45,8 +45,8 @@ export class WatchNetwork {
   }
 
   /** Connects and tells what came of it. */
-  async tryConnect(port: number, from?: string): Promise<string> {
-    const child = this.connect(port, from, 3000);
+  async tryConnect(port: number, from?: string, to?: string): Promise<string> {
+    const child = this.connect(port, from, 5000, to);
     let said = '';
     child.stdout?.on('data', (text: Buffer) => {
       said += text.toString();

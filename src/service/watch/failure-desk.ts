@@ -140,6 +140,7 @@ export class FailureDesk {
     const { client, server } = failure.handshake;
     const peer = direction === 'inbound' ? client.address : server.address;
     if (scope.ignoreNetworks.some((network) => prefixContains(network, peer))) return;
+    if (namespace.access.probed(server.address, port)) return;
     if (direction === 'inbound') {
       const scan = this.scans.note(client.address, port, Date.now(), config.incidents.scanPorts);
       if (scan !== 'no') {

@@ -3,7 +3,7 @@ import type { Diagnosis, NotSeen } from '../../model/diagnosis.ts';
 import { formatEndpoint } from '../../model/flow.ts';
 import type { Handshake } from '../../model/handshake.ts';
 import type { IncidentChange, IncidentService } from '../../model/incident.ts';
-import { formatCount } from '../../model/text.ts';
+import { formatCount, formatQuantity } from '../../model/text.ts';
 import type { WatchConfig } from './config-types.ts';
 import { type CloserLook, type ExplainedFailure, explainFailure, lookCloser } from './diagnose-failure.ts';
 import { classOf, type Failure, type FailureDesk, type FailureHandler, serviceOf } from './failure-desk.ts';
@@ -161,8 +161,8 @@ export class IncidentDesk implements FailureHandler {
       if (open.kind === 'warning') continue;
       const quietMs = Number((now - open.lastNs) / 1_000_000n);
       if (quietMs >= closeAfterMs && open.answeredSince > 0) {
-        const times = formatCount(open.answeredSince);
-        book.close(open, `nothing failed for ${minutes(quietMs)}, and ${times} handshakes of the service succeeded`);
+        const times = formatQuantity(open.answeredSince, 'handshake');
+        book.close(open, `nothing failed for ${minutes(quietMs)}, and ${times} of the service succeeded`);
       } else if (open.kind === 'noise' && quietMs >= closeAfterMs) book.close(open, `quiet for ${minutes(quietMs)}`);
       else if (quietMs >= quietAfterMs) book.close(open, `nothing failed for ${minutes(quietMs)}`);
       else continue;

@@ -7,6 +7,8 @@ export interface NamespaceAccess {
   /** As `--on` names it: `local`, `netns:web`, `pid:4711`. */
   readonly spec: string;
   readonly host: Host;
+  /** Whether this process itself tried to connect there a moment ago, to see whether something works. */
+  probed(address: string, port: number): boolean;
   /** Runs what opens a socket or a file inside the namespace. It must not wait. */
   enter<T>(run: () => T): T;
   close(): Promise<void>;
@@ -29,13 +31,34 @@ export async function openAccess(spec: string, path: string | undefined): Promis
     await host.close();
     throw error;
   }
+  const probes = noteProbes(host);
   return {
     spec,
     host,
+    probed: (address, port) => Date.now() - (probes.get(`${address} ${port}`) ?? 0) < PROBE_MS,
     enter: (run) => (held === undefined ? run() : held.enter(run)),
     async close() {
       held?.close();
       await host.close();
     },
   };
+}
+
+/** What a probe led to is seen within so long. */
+const PROBE_MS = 60_000;
+const MAX_PROBES = 200;
+
+/** Notes where a host is asked to connect to: what comes of it is no failure of anybody. */
+function noteProbes(host: Host): ReadonlyMap<string, number> {
+  const probes = new Map<string, number>();
+  const connect = host.connect.bind(host);
+  host.connect = (request) => {
+    const key = `${request.address.split('%')[0]} ${request.port}`;
+    probes.delete(key);
+    probes.set(key, Date.now());
+    const [oldest] = probes.keys();
+    if (probes.size > MAX_PROBES && oldest !== undefined) probes.delete(oldest);
+    return connect(request);
+  };
+  return probes;
 }
