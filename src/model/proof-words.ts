@@ -47,6 +47,12 @@ function listenerWords(change: string): string {
   return change.startsWith('backlog') ? `given a ${change}` : change;
 }
 
+/** One difference between two hosts as a clause: `the route default via 192.0.2.1 was removed`. */
+export function differenceText({ kind, element, change }: ProofElement): string {
+  const name = `${KINDS[kind] ?? `the ${kind}`} ${element}`;
+  return change.includes(' → ') ? `${name} went from ${change.replace(' → ', ' to ')}` : `${name} was ${change}`;
+}
+
 const KINDS: Readonly<Record<string, string>> = {
   'nft-rule': 'the nftables rule',
   'nft-element': 'the set element',
@@ -58,6 +64,10 @@ const KINDS: Readonly<Record<string, string>> = {
   address: 'the address',
   'xfrm-policy': 'the IPsec policy',
   qdisc: 'the queueing discipline',
+  sysctl: 'the setting',
+  link: 'the interface',
+  socket: 'the socket',
+  nexthop: 'the next hop',
 };
 
 /** What became of a repair on a copy: `it helps; of 32 other flows none changes`. */

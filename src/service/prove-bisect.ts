@@ -4,6 +4,7 @@ import type { CaptureReport, Diagnosis } from '../model/diagnosis.ts';
 import { InputError } from '../model/errors.ts';
 import { formatEndpoint } from '../model/flow.ts';
 import type { Proof } from '../model/proof.ts';
+import { differenceText } from '../model/proof-words.ts';
 import { formatList, formatQuantity } from '../model/text.ts';
 import { type Difference, differencesOf, undoAll } from '../twin/differences.ts';
 import { minimiseSlowly } from '../twin/search-minimal.ts';
@@ -98,7 +99,7 @@ async function replayOnce(state: HostState, syn: SynSpec, { role }: BisectOption
 
 function bisected(signs: Diagnosis, proof: Proof, flow: string): Diagnosis {
   const { guilty, tried } = proof;
-  const names = guilty.map(({ kind, element, change }) => `${kind} ${element} (${change})`);
+  const names = guilty.map(differenceText);
   const statement =
     guilty.length === 0
       ? `none of ${formatQuantity(tried, 'difference')} that a copy can have makes it answer`

@@ -160,7 +160,7 @@ function nearlyFull({ conntrack: { count, max } }: HostState): string[] {
 }
 
 function assumptionsOf(
-  { assumptions }: ProveInTwinOptions,
+  { assumptions, role }: ProveInTwinOptions,
   ofTwin: readonly string[],
   { baseline, isCut, isWorn, inGroups, refused, burst }: SearchResult,
   flip: Flip | undefined,
@@ -176,7 +176,9 @@ function assumptionsOf(
   if (isCut) said.push('the time was over before every change was tried');
   if (isWorn) said.push('a change could not be taken back; the verdict was verified on a fresh copy');
   if (fidelity !== undefined) said.push(fidelityText(fidelity));
-  return [...new Set([...said, ...limits])];
+  const all = [...new Set([...said, ...limits])];
+  // What a client sends comes in nowhere.
+  return role === 'client' ? all.filter((one) => !one.startsWith('the SYN comes in by ')) : all;
 }
 
 /** How much of the host is in its copy, in words. */
