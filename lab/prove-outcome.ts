@@ -38,7 +38,6 @@ export interface ProveOutcome {
 /** Stopped by programs that are loaded into the kernel, by numbers of the whole machine, or by security modules. */
 const BEYOND: ReadonlySet<string> = new Set([
   'xdp-drop',
-  'tc-ingress-drop',
   'cgroup-ingress-drop',
   'synack-cgroup-egress-drop',
   'sk-lookup-steered',
@@ -140,7 +139,8 @@ function isOf({ kind, element, change, text = '' }: ProofElement, plan: Scenario
     case 'rule':
       return words.includes('"rule"');
     case 'address':
-      return /"addr|sysctl/.test(words);
+      // A scenario may be that the server lacks the address, and needs no step for that.
+      return /"addr|sysctl/.test(words) || (change === 'added' && cause?.id === 'not-my-address');
     case 'link':
     case 'bridge-port':
       return words.includes('"link"') || words.includes('bridge');
@@ -148,6 +148,8 @@ function isOf({ kind, element, change, text = '' }: ProofElement, plan: Scenario
       return words.includes('xfrm');
     case 'qdisc':
       return words.includes('qdisc');
+    case 'tc-filter':
+      return words.includes('"tc","filter"');
     default:
       return has(element) || has(text);
   }

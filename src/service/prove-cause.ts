@@ -73,6 +73,8 @@ function causesOfElement(element: ProofElement, signs: ProvenSigns): ProvenCause
       return ofPolicy(element.element);
     case 'qdisc':
       return plain('synack-tc-qdisc-drop');
+    case 'tc-filter':
+      return plain(element.element.includes(' ingress ') ? 'tc-ingress-drop' : 'synack-tc-qdisc-drop');
     case 'packet':
       return ofPacket(element.element, signs);
     default:

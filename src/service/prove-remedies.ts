@@ -49,6 +49,10 @@ export function undoCommands({ kind, element, change }: ProofElement): (readonly
       return [['bridge', 'link', 'set', 'dev', element, 'state', '3']];
     case 'qdisc':
       return [['tc', 'qdisc', 'del', 'dev', element.split(' ').at(-1) ?? '', 'root']];
+    case 'tc-filter': {
+      const [kind = '', ...place] = element.split(' ');
+      return [['tc', 'filter', 'del', ...place, kind]];
+    }
     case 'xfrm-policy': {
       return [['ip', 'xfrm', 'policy', 'delete', ...element.split(' ')]];
     }

@@ -75,7 +75,9 @@ function filterOf(body: Uint8Array, device: string, hook: TrafficFilter['hook'])
   const options = findNested(attributes, TCA_OPTIONS);
   // Every preference begins with an entry that is only its head.
   if (kind === undefined || handle === 0 || (kind === 'u32' && (handle & 0xfff) === 0)) return undefined;
-  const name = `${kind} dev ${device} ${hook} pref ${view.getUint32(16, true) >>> 16} handle 0x${handle.toString(16)}`;
+  const info = view.getUint32(16, true);
+  const protocol = protocolName(((info & 0xff) << 8) | ((info >>> 8) & 0xff));
+  const name = `${kind} dev ${device} ${hook} protocol ${protocol} pref ${info >>> 16} handle ${handleName(kind, handle)}`;
   const filter = { device, hook, kind, name };
   if (kind === 'bpf' && find(options, TCA_BPF_OPS) === undefined) return filter;
   const chain = find(attributes, TCA_CHAIN);
@@ -99,4 +101,16 @@ function settable(kind: string, option: Attribute): Attribute {
   return option.type === FLAGS[kind] && option.value.length === 4
     ? attribute(option.type, u32(viewOf(option.value).getUint32(0, true) & FLAGS_TO_SET))
     : option;
+}
+
+/** As `tc` takes it. */
+function protocolName(etherType: number): string {
+  return { 3: 'all', 2048: 'ip', 34525: 'ipv6' }[etherType] ?? `0x${etherType.toString(16).padStart(4, '0')}`;
+}
+
+/** As `tc` takes it: those of u32 are a table, a bucket and a node. */
+function handleName(kind: string, handle: number): string {
+  const hex = (number: number): string => number.toString(16);
+  if (kind !== 'u32') return `0x${hex(handle)}`;
+  return `${hex(handle >>> 20)}:${hex((handle >>> 12) & 0xff)}:${hex(handle & 0xfff)}`;
 }

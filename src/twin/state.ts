@@ -66,7 +66,7 @@ export interface TrafficFilter {
   readonly hook: 'ingress' | 'egress';
   /** `bpf`, `flower`, `u32`, ... */
   readonly kind: string;
-  /** What a report calls it: `u32 dev eth0 ingress pref 49152 handle 0x80000800`. */
+  /** What a report calls it: `bpf dev eth0 ingress protocol all pref 49152 handle 0x1`. */
   readonly name: string;
   /** Body of its message (`struct tcmsg` and attributes), hexadecimal; absent when it cannot be made again: a program of eBPF. */
   readonly body?: string;
