@@ -87,7 +87,7 @@ const MOST_ENTRIES = 12;
 
 class RemedyTrial {
   private readonly setting: Setting;
-  private readonly fault: Fault;
+  private fault: Fault;
   private readonly remedyId: string;
   private readonly options: RemedyRunOptions;
   private readonly node: 'client' | 'server';
@@ -105,8 +105,9 @@ class RemedyTrial {
     const host = await this.open();
     const peer = this.fault.side === 'server' ? await this.openClient() : undefined;
     try {
+      const outcome = await this.repair(host, peer);
       const kills = this.options.kill ? await this.killEverywhere(host) : undefined;
-      return { ...(await this.repair(host, peer)), ...(kills === undefined ? {} : { kills }) };
+      return { ...outcome, ...(kills === undefined ? {} : { kills }) };
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       return { result: 'wrong', statement: error.message };
@@ -162,7 +163,12 @@ class RemedyTrial {
     for (const how of ['', ',timer']) {
       for (let entry = 1; entry <= MOST_ENTRIES; entry += 1) {
         const id = newRepairId();
-        const plan = await this.plan(host, id, '');
+        let plan = await this.plan(host, id, '');
+        // A rule that was deleted and came back has another handle: only a new diagnosis knows it.
+        if (plan.blocked.length > 0) {
+          await this.diagnoseAnew();
+          plan = await this.plan(host, id, '');
+        }
         if (plan.blocked.length > 0 || plan.steps.every(({ alreadySo }) => alreadySo)) return { made, clean };
         const before = await this.state(host, plan);
         const { spec } = host;
@@ -183,6 +189,13 @@ class RemedyTrial {
       }
     }
     return { made, clean };
+  }
+
+  private async diagnoseAnew(): Promise<void> {
+    const { setting, fault } = this;
+    const diagnose = fault.side === 'client' ? diagnoseClient : diagnoseServer;
+    const [found] = faultsOf(await diagnose(setting, {}), fault.side, fault.cause.id);
+    if (found !== undefined) this.fault = found;
   }
 
   private async plan(host: Host, id: string, verification: string): Promise<RepairPlan> {

@@ -10,6 +10,7 @@ import { applyPlan, listRepairs, undoableRepair, undoRepair } from '../service/f
 import { diagnoseFault, type Fault, type FaultTarget, faultsOf } from '../service/fix-fault.ts';
 import { lastFaults } from '../service/fix-memory.ts';
 import { planRepair } from '../service/fix-plan.ts';
+import { withTwin } from '../service/fix-twin.ts';
 import { Verifier } from '../service/fix-verify.ts';
 import { EXIT_CAUSE_FOUND, EXIT_NOTHING_WRONG, EXIT_UNDECIDED } from './command.ts';
 import { parseConnectTarget } from './connect.ts';
@@ -117,7 +118,8 @@ class FixRun {
   private async repair(fault: Fault, verifier: Verifier): Promise<number> {
     const { host, id, options, signal } = this;
     const { remedy, gateway, device, iOwnThisPolicy, apply, persist } = options;
-    const plan = await planRepair(host, fault, {
+    this.status.draw('planning');
+    const planned = await planRepair(host, fault, {
       id,
       verification: verifier.how,
       ...(remedy === undefined ? {} : { remedyId: remedy }),
@@ -125,7 +127,9 @@ class FixRun {
       ...(device === undefined ? {} : { device }),
       ...(iOwnThisPolicy === undefined ? {} : { ownsPolicy: iOwnThisPolicy }),
     });
-    if (plan === undefined) return this.say({ cannot: noRemedy(fault, remedy) }, EXIT_UNDECIDED);
+    if (planned === undefined) return this.say({ cannot: noRemedy(fault, remedy) }, EXIT_UNDECIDED);
+    this.status.draw('trying it on a copy of the host');
+    const plan = await withTwin(host, fault, planned, { signal });
     if (apply !== true) return this.say({ plan }, plan.blocked.length > 0 ? EXIT_UNDECIDED : EXIT_CAUSE_FOUND);
     if (plan.blocked.length > 0) return this.say({ plan, cannot: { reason: 'nothing was changed' } }, EXIT_UNDECIDED);
     const refusal = await this.mayApply(plan);

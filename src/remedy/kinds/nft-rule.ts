@@ -1,4 +1,4 @@
-import type { Host } from '../../host/host.ts';
+import type { Host, HostError } from '../../host/host.ts';
 import type { Change } from '../../model/cause.ts';
 import { changeCommands } from '../../model/change-commands.ts';
 import type { RepairStep } from '../../model/repair.ts';
@@ -32,10 +32,7 @@ function prepareInsert(change: NftChange, rules: readonly ListedRule[], mark: st
   const { family, table, chain, handle, rule = [] } = change;
   const before = handle === undefined ? undefined : rules.find((one) => one.handle === handle);
   if (handle !== undefined && before === undefined) {
-    throw cannot(
-      `the rule with handle ${handle} is not in ${family} ${table} ${chain} any more`,
-      'make the diagnosis anew',
-    );
+    throw gone(change);
   }
   const marked: NftChange = { ...change, rule: [...rule, 'comment', mark] };
   const [command = []] = changeCommands(marked);
@@ -54,6 +51,7 @@ function prepareDelete(change: NftChange, rules: readonly ListedRule[]): RepairS
   const { family, table, chain, handle } = change;
   const at = rules.findIndex((one) => one.handle === handle);
   const found = rules[at];
+  if (found === undefined) throw gone(change);
   const [command = []] = changeCommands(change);
   const following = rules[at + 1];
   const where =
@@ -62,14 +60,21 @@ function prepareDelete(change: NftChange, rules: readonly ListedRule[]): RepairS
       : `insert rule ${family} ${table} ${chain} position ${following.handle}`;
   return {
     change,
-    text: `delete the rule "${found?.text ?? `handle ${handle}`}" from ${family} ${table} ${chain}`,
+    text: `delete the rule "${found.text}" from ${family} ${table} ${chain}`,
     do: command,
-    undo: found === undefined ? [] : [['nft', `${where} ${found.text}`]],
+    undo: [['nft', `${where} ${found.text}`]],
     before: stateOf(rules),
     dangers: ['Everything that only this rule kept out comes in', 'Undoing it gives the rule a new handle'],
-    ...(found === undefined ? { alreadySo: true as const } : {}),
-    policy: `it takes away "${found?.text ?? 'a rule'}", for all traffic`,
+    policy: `it takes away "${found.text}", for all traffic`,
   };
+}
+
+/** The rule may have been made anew, with another handle: only a new diagnosis can tell. */
+function gone({ family, table, chain, handle }: NftChange): HostError {
+  return cannot(
+    `the rule with handle ${handle} is not in ${family} ${table} ${chain} any more`,
+    'make the diagnosis anew',
+  );
 }
 
 /** The rules of a chain in their order. @throws HostError */

@@ -10,6 +10,7 @@ import { newRepairId } from '../../remedy/repair.ts';
 import { applyPlan } from '../fix.ts';
 import { type Fault, faultOf } from '../fix-fault.ts';
 import { isApplicable, planRepair } from '../fix-plan.ts';
+import { withTwin } from '../fix-twin.ts';
 import { Verifier } from '../fix-verify.ts';
 import { PlanChangedError, type Repairer, type RepairPlan as ShownPlan } from '../http/repairer.ts';
 import type { WatchConfig } from './config-types.ts';
@@ -135,11 +136,13 @@ export class PolicyRepairer implements IncidentRepairer, Repairer {
     const { config, journal } = this.options;
     const { remediation } = config();
     const id = newRepairId();
-    const plan = await this.planFor(known, id, offer.id);
-    if (plan === undefined) return undefined;
+    const planned = await this.planFor(known, id, offer.id);
+    if (planned === undefined) return undefined;
+    const plan = await withTwin(known.host, known.fault, planned);
     const { title } = plan.remedy;
     const [blocked] = plan.blocked;
-    const held = blocked?.reason ?? heldBack(remediation, journal.read(), new Date());
+    const inCopy = plan.twin?.helped === false ? plan.twin.statement : undefined;
+    const held = blocked?.reason ?? inCopy ?? heldBack(remediation, journal.read(), new Date());
     if (held !== undefined) {
       return this.tell(known, { remedyId: offer.id, title, outcome: 'held-back', statement: held })[0];
     }
