@@ -36,7 +36,9 @@ export function judgePath(story: PathStory): JudgedPath {
   const finding = firstFinding(story);
   const basis = weakestBasis(story);
   const match = matchText(story);
-  const undecided = story.near.sighting.handshake.outcome === 'in-progress';
+  // Captures that are known to miss nothing show up to their end what became of each packet.
+  const isWhole = story.comparison.columns.every(({ capture }) => capture.complete !== undefined);
+  const undecided = story.near.sighting.handshake.outcome === 'in-progress' && !isWhole;
   const known = undecided ? lesser(finding.confidence, 'likely') : finding.confidence;
   const confidence = basis === 0 ? known : lesser(known, basisConfidence(basis));
   const verdict: PathVerdict = {

@@ -22,6 +22,8 @@ const EXTRA_TIMEOUT_MS = 1200;
 const WAIT_TICK_MS = 50;
 /** After the first failure of the application: what the other end makes of it. */
 const SETTLE_MS = 1200;
+/** As long as nothing is certain: neighbours are given up after three seconds, and what is repeated is repeated by then. */
+const PATIENCE_MS = 3200;
 /** Failed attempts that are diagnosed one by one. */
 const MAX_ATTEMPTS = 20;
 
@@ -155,6 +157,7 @@ class Trace {
     options.onReady?.();
     const endMs = performance.now() + waitMs;
     let settleMs = Number.POSITIVE_INFINITY;
+    let isPatient = false;
     while (
       performance.now() < Math.min(endMs, settleMs) &&
       options.signal?.aborted !== true &&
@@ -163,6 +166,10 @@ class Trace {
       await sleep(WAIT_TICK_MS);
       const failed = client.failed + (this.server?.failed ?? 0);
       if (failed > 0 && settleMs === Number.POSITIVE_INFINITY) settleMs = performance.now() + SETTLE_MS;
+      if (performance.now() >= settleMs && !isPatient && !(await this.isEnough())) {
+        isPatient = true;
+        settleMs = performance.now() + PATIENCE_MS;
+      }
       const { counts, attempts } = client.watch.live;
       options.onStep?.(`waiting: ${attempts} attempts, ${counts.synAcks} answered, ${failed} failed`);
     }
