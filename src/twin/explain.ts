@@ -2,19 +2,22 @@ import { readFileSync } from 'node:fs';
 import { parseNamedCounters, parseProtocolCounters } from '../formats/procfs/protocol-counters.ts';
 import { isSystemError } from '../host/system-error.ts';
 import { KernelTrace } from './kernel-trace.ts';
-import type { Explanation, Replay } from './syn.ts';
+import { traceRules } from './nft-trace.ts';
+import type { Explanation, Replay, SynSpec } from './syn.ts';
 
 /** What moves with every packet, and says nothing. */
 const NOISE = /Octets|NoECT|OutType143|MLDv2|OutMcast|InMcast|Icmp6OutMsgs|OutTransmits/;
 
 /** One replay with everything that the kernel tells of it. The namespace has no other traffic: what grew is this SYN's. */
-export function explainReplay(run: () => Replay): Explanation {
+export function explainReplay(syn: SynSpec, hasNft: boolean, run: () => Replay): Explanation {
   const trace = KernelTrace.open();
   const before = readCounters();
   let replay: Replay;
+  let rules: readonly string[] = [];
   let seen: ReturnType<KernelTrace['read']> = { drops: [], lookups: [] };
   try {
-    replay = run();
+    if (hasNft) ({ result: replay, steps: rules } = traceRules(syn, run));
+    else replay = run();
     if (!('untraced' in trace)) seen = trace.read();
   } finally {
     if (!('untraced' in trace)) trace.close();
@@ -24,7 +27,7 @@ export function explainReplay(run: () => Replay): Explanation {
     const growth = value - (before.get(name) ?? 0);
     if (growth !== 0 && !NOISE.test(name)) counters[name] = growth;
   }
-  return { replay, counters, ...seen, rules: [], ...('untraced' in trace ? { untraced: trace.untraced } : {}) };
+  return { replay, counters, ...seen, rules, ...('untraced' in trace ? { untraced: trace.untraced } : {}) };
 }
 
 function readCounters(): ReadonlyMap<string, number> {

@@ -25,6 +25,11 @@ export class Filters {
     else this.nft = nft;
   }
 
+  /** Rules of nftables, also of iptables-nft. */
+  get hasNft(): boolean {
+    return this.nft !== undefined || this.state.iptables.some(({ tool }) => tool.endsWith('-nft'));
+  }
+
   /** Loads everything into a namespace that has none of it. */
   async load(host: Host): Promise<void> {
     const { ipsets, iptables } = this.state;
@@ -39,7 +44,7 @@ export class Filters {
 
   /** Loads everything anew, while the process waits. */
   reload(): void {
-    if (this.nft !== undefined || this.state.iptables.some(({ tool }) => tool.endsWith('-nft'))) {
+    if (this.hasNft) {
       runSync(['nft', 'flush', 'ruleset']);
     }
     for (const saved of this.state.iptables) {

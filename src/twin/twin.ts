@@ -179,7 +179,7 @@ export class Twin {
 
   /** Replays once with counters, drop reasons, route look-ups and the trace of nftables. */
   explain(syn: SynSpec): Explanation {
-    return explainReplay(() => this.replay(syn));
+    return explainReplay(syn, this.filters.hasNft, () => this.replay(syn));
   }
 
   /** Takes a snapshot of the twin and compares it with the original. */
