@@ -47,7 +47,7 @@ const MAX_STEPS = 128;
 const BUFFER_BYTES = 64 * 1024;
 
 /**
- * Lets nftables tell which rules the packets of a flow meet while `run` sends them: `inet fw input rule 5 drop`. Handles are those of the
+ * Lets nftables tell which rules the packets of a flow meet while `run` sends them: `inet fw input handle 5 drop`, `ip filter INPUT policy drop`. Handles are those of the
  * rules here. Nothing when there are no rules of nftables, or they cannot be traced.
  */
 export function traceRules<T>(syn: SynSpec, run: () => T): { readonly result: T; readonly steps: readonly string[] } {
@@ -123,8 +123,7 @@ function stepOf(body: Uint8Array): string | undefined {
     FAMILIES[body[0] ?? 0] ?? 'inet',
     table,
     chain,
-    kind,
-    ...(handle === undefined ? [] : [handle]),
+    kind === 'rule' && handle !== undefined ? `handle ${handle}` : kind,
     ...(verdict === undefined ? [] : [VERDICTS[verdict] ?? `verdict ${verdict}`]),
   ].join(' ');
 }

@@ -149,7 +149,7 @@ describe.skipIf(missing !== undefined)('a copy', () => {
         syn,
         async (twin) => {
           expect(await twin.ask('replay', syn)).toMatchObject({ reply: 'silence', isAnswered: false });
-          expect((await twin.ask('explain', syn)).rules).toEqual([expect.stringMatching(/^inet c i rule \d+ drop$/)]);
+          expect((await twin.ask('explain', syn)).rules).toEqual([expect.stringMatching(/^inet c i handle \d+ drop$/)]);
         },
         true,
       );

@@ -83,7 +83,7 @@ export interface Explanation {
   readonly drops: readonly string[];
   /** Route look-ups, as the kernel's trace points print them. */
   readonly lookups: readonly string[];
-  /** Rules of nftables that the packets met, in order: `inet fw input rule 5 drop`, `ip filter INPUT policy drop`. Handles are the twin's. */
+  /** Rules of nftables that the packets met, in order: `inet fw input handle 5 drop`, `ip filter INPUT policy drop`. Handles are the twin's. */
   readonly rules: readonly string[];
   /** Why the kernel's own trace is not in it. */
   readonly untraced?: string;
