@@ -239,11 +239,16 @@ export class Twin {
   /** Removes the old connection of the same addresses and ports. */
   dropStaleConnection(): void {
     this.stale?.drop();
+    // Its last packet asked for neighbours, and nobody answered.
+    this.hasAsked = true;
+    this.clean();
   }
 
   /** Makes it again. */
   restoreStaleConnection(): void {
     this.stale?.make();
+    this.hasAsked = true;
+    this.clean();
   }
 
   /** From now on the outside world answers for this neighbour (or as before). `neighbour` as in {@link Twin.deadNeighbours}. */

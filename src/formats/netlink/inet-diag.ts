@@ -1,3 +1,4 @@
+import { canonicalFromBytes } from '../wire/canonical-address.ts';
 import { type Attribute, addressOf, decodeAttributes, find, findNumber, viewOf } from './attributes.ts';
 import { known } from './known.ts';
 import type { NetlinkMessage } from './message.ts';
@@ -28,6 +29,7 @@ export const SKNLGRP = { tcpV4Destroyed: 1, tcpV6Destroyed: 3 } as const;
 
 /** A TCP socket (`struct inet_diag_msg`, linux/inet_diag.h). */
 export interface DiagSocket {
+  /** Of the socket; its addresses may be IPv4 ones on a socket of IPv6. */
   readonly family: number;
   /** One of {@link TCP_STATES}. */
   readonly state: number;
@@ -103,8 +105,8 @@ export function decodeDiagSocket({ type, body }: NetlinkMessage): DiagSocket | u
   return {
     family,
     state: body[1]!,
-    local: { address: addressOf(body.subarray(8, 8 + length))!, port: view.getUint16(4) },
-    remote: { address: addressOf(body.subarray(24, 24 + length))!, port: view.getUint16(6) },
+    local: { address: canonicalFromBytes(body.subarray(8, 8 + length)).address, port: view.getUint16(4) },
+    remote: { address: canonicalFromBytes(body.subarray(24, 24 + length)).address, port: view.getUint16(6) },
     linkIndex: view.getUint32(40, true),
     receiveQueue: view.getUint32(56, true),
     sendQueue: view.getUint32(60, true),
