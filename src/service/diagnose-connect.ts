@@ -44,6 +44,8 @@ export interface ConnectOptions {
   readonly gate?: (addresses: Resolution['addresses']) => Promise<void>;
   /** Gets what each diagnosis was made of. */
   readonly onCase?: (one: AttemptCase, diagnosis: Diagnosis) => void;
+  /** Whether somebody else knows the cause of an attempt for certain, so that this host need not be asked about it. */
+  readonly isKnown?: (handshake: Handshake) => boolean;
   /** Whether others know enough by now, so that nothing more has to be waited for, and nothing probed. */
   readonly isEnough?: () => Promise<boolean>;
 }
@@ -268,10 +270,12 @@ class Trial {
     }
     // All is well: nothing of the host has to be asked.
     const quick = healthy && handshake.synRetransmissions === 0;
-    const facts = quick
-      ? await gatherFacts(host, [], { side: 'client', port: target.port, attempt, known }, undefined)
-      : await this.watch.facts(attempt, known);
-    if (!healthy) this.missing = notSeen(facts);
+    const spared = seen !== undefined && this.options.isKnown?.(seen) === true;
+    const facts =
+      quick || spared
+        ? await gatherFacts(host, [], { side: 'client', port: target.port, attempt, known }, undefined)
+        : await this.watch.facts(attempt, known);
+    if (!healthy && !spared) this.missing = notSeen(facts);
     const { CAUSES } = await import('../causes/index.ts');
     const one: AttemptCase = {
       attempt,

@@ -127,6 +127,7 @@ class Trace {
         this.ports.add(client.port);
         this.clientCases.set(server.address, { given, diagnosis });
       },
+      isKnown: (handshake) => this.isKnownToServer(handshake),
       isEnough: () => this.isEnough(),
     });
   }
@@ -189,6 +190,22 @@ class Trace {
     const sent = this.client.watch.live.recent().filter(({ server }) => server.port === target.port);
     if (this.client.watch.captures) return clientIsn !== undefined && sent.some((one) => one.clientIsn === clientIsn);
     return this.ports.size === 0 || this.ports.has(client.port);
+  }
+
+  /** Whether the server has said for certain why it leaves an attempt without an answer: then the client need not be asked. */
+  private isKnownToServer({ clientIsn, outcome }: Handshake): boolean {
+    const isSilent = outcome === 'no-reply' || outcome === 'in-progress';
+    return (
+      isSilent &&
+      this.server
+        ?.seen()
+        .some(
+          ({ given, diagnosis }) =>
+            given.handshake.clientIsn === clientIsn &&
+            diagnosis.cause?.status === 'confirmed' &&
+            diagnosis.place === 'server',
+        ) === true
+    );
   }
 
   /** What came so far is enough: a cause is certain. */
