@@ -29,6 +29,8 @@ type Blocked = RepairPlan['blocked'][number];
 interface Refined {
   /** What the remedy is called where it is known better than the diagnosis could. */
   readonly title?: string;
+  /** The router is known for certain, which the diagnosis could not say. */
+  readonly auto?: 'with-consent';
   readonly changes: readonly Change[];
   readonly evidence?: GatewayEvidence;
   readonly reasons: readonly string[];
@@ -55,7 +57,12 @@ export async function planRepair(host: Host, fault: Fault, options: PlanOptions)
     cause: { id: fault.cause.id, status: fault.cause.status, title: fault.cause.title },
     sentence: fault.sentence,
     host: host.spec,
-    remedy: { id: offer.id, title: refined.title ?? offer.title, risk: offer.risk, auto: offer.auto ?? 'never' },
+    remedy: {
+      id: offer.id,
+      title: refined.title ?? offer.title,
+      risk: offer.risk,
+      auto: refined.auto ?? offer.auto ?? 'never',
+    },
     steps,
     advice,
     reasons,
@@ -161,6 +168,7 @@ async function refine(host: Host, offer: RemedyOffer, options: PlanOptions): Pro
         ...(metric === undefined ? {} : { metric }),
       }),
       evidence: chosen,
+      ...(change.action === 'add' && isMain(change) ? { auto: 'with-consent' as const } : {}),
       ...(chosen.source === 'diagnosis' ? {} : { title: offer.title.split(/[:,] /)[0] ?? offer.title }),
       ...{ reasons, checks, blocked: [] },
     };
@@ -207,8 +215,8 @@ async function withWhatIsLost(host: Host, changes: readonly Change[]): Promise<R
 }
 
 function fromDiagnosis(change: Extract<Change, { kind: 'route' }>, offer: RemedyOffer): GatewayEvidence {
-  const { via = '', device, metric, table } = change;
-  const isGuess = offer.auto === 'never' && (table === undefined || table === 'main');
+  const { via = '', device, metric } = change;
+  const isGuess = offer.auto === 'never' && isMain(change);
   return {
     gateway: via,
     ...(device === undefined ? {} : { device }),
@@ -217,6 +225,10 @@ function fromDiagnosis(change: Extract<Change, { kind: 'route' }>, offer: Remedy
     statement: /: (.*)$/s.exec(offer.title)?.[1] ?? 'the routes of this host name it',
     source: 'diagnosis',
   };
+}
+
+function isMain({ table }: Extract<Change, { kind: 'route' }>): boolean {
+  return table === undefined || table === 'main';
 }
 
 async function prepare(

@@ -1,5 +1,4 @@
 import type { Change } from '../../model/cause.ts';
-import type { RemedyOffer } from '../../model/diagnosis.ts';
 import type { JournalEntry } from '../../remedy/journal/entry.ts';
 import { storiesOf } from '../../remedy/journal/records.ts';
 import type { TimeWindow, WatchConfig } from './config-types.ts';
@@ -8,10 +7,14 @@ type Remediation = WatchConfig['remediation'];
 
 const HOUR_MS = 3_600_000;
 
-/** Whether a program may apply a remedy by itself: it is safe, or everything that it changes is of a kind that was consented to. */
-export function isAllowed({ auto, changes }: RemedyOffer, { allowKinds }: Remediation): boolean {
+/** Whether a program may make changes by itself: they are safe, or all of a kind that was consented to. */
+export function isAllowed(
+  auto: 'safe' | 'with-consent' | 'never',
+  steps: readonly { readonly change: Pick<Change, 'kind'> }[],
+  { allowKinds }: Remediation,
+): boolean {
   if (auto === 'safe') return true;
-  const kinds = (changes as readonly Change[]).map(({ kind }) => kind).filter((kind) => kind !== 'advice');
+  const kinds = steps.map(({ change: { kind } }) => kind);
   return auto === 'with-consent' && kinds.length > 0 && kinds.every((kind) => allowKinds.includes(kind));
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Host, HostError } from '../../host/host.ts';
+import type { Change } from '../../model/cause.ts';
 import type { RemedyOffer } from '../../model/diagnosis.ts';
 import type { Incident, IncidentRepair } from '../../model/incident.ts';
 import type { RepairPlan } from '../../model/repair.ts';
@@ -112,11 +113,17 @@ export class PolicyRepairer implements IncidentRepairer, Repairer {
     const applicable = remedies.filter(isApplicable);
     const [best] = applicable;
     if (mode === 'off' || best === undefined) return undefined;
-    const allowed =
-      mode === 'auto' && cause.status === 'confirmed'
-        ? applicable.find((offer) => isAllowed(offer, remediation))
-        : undefined;
-    return allowed === undefined ? this.suggest(known, best) : this.repairByItself(known, allowed);
+    if (mode === 'auto' && cause.status === 'confirmed') {
+      for (const offer of applicable.filter(mayBeAllowed)) {
+        // What was tried for this incident and did not help would not help now.
+        if (known.told.has(`tried ${offer.id}`)) return undefined;
+        const id = newRepairId();
+        const plan = await this.planFor(known, id, offer.id);
+        if (plan === undefined || !isAllowed(plan.remedy.auto, plan.steps, remediation)) continue;
+        return this.repairByItself(known, await withTwin(known.host, known.fault, plan), id);
+      }
+    }
+    return this.suggest(known, best);
   }
 
   private async suggest(known: Known, offer: RemedyOffer): Promise<IncidentRepair | undefined> {
@@ -130,32 +137,26 @@ export class PolicyRepairer implements IncidentRepairer, Repairer {
     return this.tell(known, { remedyId: offer.id, title: plan.remedy.title, outcome: 'suggested', statement })[0];
   }
 
-  private async repairByItself(known: Known, offer: RemedyOffer): Promise<IncidentRepair | undefined> {
-    // What was tried for this incident and did not help would not help now.
-    if (known.told.has(`tried ${offer.id}`)) return undefined;
+  private async repairByItself(known: Known, plan: RepairPlan, id: string): Promise<IncidentRepair | undefined> {
     const { config, journal } = this.options;
     const { remediation } = config();
-    const id = newRepairId();
-    const planned = await this.planFor(known, id, offer.id);
-    if (planned === undefined) return undefined;
-    const plan = await withTwin(known.host, known.fault, planned);
-    const { title } = plan.remedy;
+    const { title, id: remedyId } = plan.remedy;
     const [blocked] = plan.blocked;
     const inCopy = plan.twin?.helped === false ? plan.twin.statement : undefined;
     const held = blocked?.reason ?? inCopy ?? heldBack(remediation, journal.read(), new Date());
     if (held !== undefined) {
-      return this.tell(known, { remedyId: offer.id, title, outcome: 'held-back', statement: held })[0];
+      return this.tell(known, { remedyId, title, outcome: 'held-back', statement: held })[0];
     }
     if (remediation.dryRun) {
       const statement = plan.steps.map(({ do: words }) => quoteCommand(words)).join('; ');
       return this.tell(known, {
-        remedyId: offer.id,
+        remedyId,
         title,
         outcome: 'dry-run',
         statement: `it would run: ${statement}`,
       })[0];
     }
-    known.told.add(`tried ${offer.id}`);
+    known.told.add(`tried ${remedyId}`);
     return this.carryOut(known, plan, id, 'policy');
   }
 
@@ -202,6 +203,11 @@ export class PolicyRepairer implements IncidentRepairer, Repairer {
   private get waitMs(): number {
     return this.options.waitMs ?? WAIT_MS;
   }
+}
+
+/** Whether a plan could turn out to be one that needs no person: a route is when its router is known for certain. */
+function mayBeAllowed({ auto, changes }: RemedyOffer): boolean {
+  return auto !== 'never' || changes.some((change) => (change as Change).kind === 'route');
 }
 
 /** A plan as the page shows it. */
