@@ -58,6 +58,7 @@ function causesOfElement(element: ProofElement, signs: ProvenSigns): ProvenCause
     case 'listener':
       return ofListener(element.change);
     case 'accept-queue':
+      if (signs.isLimit) return plain('reuseport-stuck-member', 'accept-queue-full');
       return plain('accept-queue-full', 'accept-emfile', 'listener-process-stopped', 'reuseport-stuck-member');
     case 'syn-queue':
       return plain('syn-queue-full', 'syn-queue-last-quarter');

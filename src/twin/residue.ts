@@ -7,6 +7,7 @@ import {
   SOCK_DIAG_BY_FAMILY,
   TCP_STATES,
 } from '../formats/netlink/inet-diag.ts';
+import type { NetlinkRequest } from '../formats/netlink/message.ts';
 import { decodeNeighbour, encodeNeighbour, NUD_NOARP, NUD_PERMANENT } from '../formats/netlink/neighbour.ts';
 import { AF_INET, AF_INET6, dumpBody, RTM_DELNEIGH, RTM_GETNEIGH } from '../formats/netlink/rtnetlink.ts';
 import {
@@ -21,6 +22,8 @@ import { bytesOf } from './frames.ts';
 const NEIGHBOUR_HEAD_BYTES = 12;
 /** Subsystem 1 (NFNL_SUBSYS_CTNETLINK), message 2 (IPCTNL_MSG_CT_DELETE); without attributes it is about all entries. */
 const CONNTRACK_DELETE = (1 << 8) | 2;
+/** Rounds in which neighbours are forgotten. */
+const NEIGHBOUR_ROUNDS = 4;
 const NFGENMSG_BYTES = 4;
 
 /** Removes what packets leave behind in the namespace, so that the next one meets the same state. */
@@ -59,7 +62,17 @@ export class Residue {
    * @param kept those that belong to the state, as `INDEX ADDRESS`.
    */
   forgetNeighbours(kept: ReadonlySet<string>): void {
-    const requests = [AF_INET, AF_INET6].flatMap((family) =>
+    // What waited for one that is forgotten comes back as an ICMP error, for which the host may ask for the next neighbour.
+    for (let round = 0; round < NEIGHBOUR_ROUNDS; round++) {
+      const requests = this.neighboursBut(kept);
+      if (requests.length === 0) return;
+      this.routing.requestAll(requests);
+    }
+  }
+
+  /** Requests that forget them. */
+  private neighboursBut(kept: ReadonlySet<string>): NetlinkRequest[] {
+    return [AF_INET, AF_INET6].flatMap((family) =>
       this.routing.dump(RTM_GETNEIGH, dumpBody(NEIGHBOUR_HEAD_BYTES, family)).flatMap((message) => {
         const neighbour = decodeNeighbour(message);
         if (neighbour === undefined || (neighbour.state & (NUD_PERMANENT | NUD_NOARP)) !== 0) return [];
@@ -68,7 +81,6 @@ export class Residue {
         return [{ type: RTM_DELNEIGH, flags: 0, body: encodeNeighbour({ linkIndex, address: bytesOf(address) }) }];
       }),
     );
-    if (requests.length > 0) this.routing.requestAll(requests);
   }
 
   /** Forgets tracked connections. */

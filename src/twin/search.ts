@@ -117,9 +117,9 @@ function unsearched(twin: Twin, baseline: Replay): SearchResult {
   return { baseline, replays, flips: [], tried: 0, inGroups: 0, refused: [], isCut: false, isWorn: false };
 }
 
-/** What a burst can use up: what rules count, and the queues of the listener. */
-function isOfLimits({ element: { kind } }: Intervention): boolean {
-  return /^(nft|iptables)-/.test(kind);
+/** What a burst can use up or meet only now and then: what rules count, and one full queue among several listeners. */
+function isOfLimits({ element: { kind, change } }: Intervention): boolean {
+  return /^(nft|iptables)-/.test(kind) || kind === 'accept-queue' || (kind === 'listener' && change === 'closed');
 }
 
 class Search {
