@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { HostError } from '../host/host.ts';
+import { isSystemError } from '../host/system-error.ts';
 import type { Incident } from '../model/incident.ts';
 import { stateDirectory } from '../remedy/state-directory.ts';
 import { formatTimestamp } from '../report/format.ts';
@@ -9,6 +10,7 @@ import type { ExportFormat, IncidentQuery } from '../service/history/history-sto
 import { incidentFromValue } from '../service/history/incident-from-json.ts';
 import { openHistoryForReading } from '../service/history/open-history.ts';
 import { controlSocketCandidates, controlSocketIn } from '../service/http/control-socket.ts';
+import { notWritable } from './output-files.ts';
 
 /** The folder of the service, which a person without a state folder of their own means. */
 const SERVICE_STATE = '/var/lib/synscope';
@@ -58,17 +60,30 @@ export async function openIncidentSource(from: string | undefined): Promise<Inci
 }
 
 async function readFolder(folder: string): Promise<IncidentSource | undefined> {
-  try {
-    if (!existsSync(folder)) return undefined;
-    return await openHistoryForReading(folder);
-  } catch (error) {
+  if (!existsSync(folder)) return undefined;
+  const history = await inOurWords(openHistoryForReading(folder));
+  if (history === undefined) return undefined;
+  return {
+    incidents: (query) => inOurWords(history.incidents(query)),
+    incident: (id) => inOurWords(history.incident(id)),
+    export: (format, query, path) =>
+      history.export(format, query, path).catch((error: unknown) => {
+        throw isSystemError(error) ? notWritable(path, error) : error;
+      }),
+    close: () => history.close(),
+  };
+}
+
+/** What goes wrong with a history, as a failure of this host. */
+function inOurWords<T>(work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => {
     if (!(error instanceof HistoryError)) throw error;
     const kind = error.problem === 'no-permission' ? 'no-permission' : 'failed';
     throw new HostError(kind, error.message, {
       cause: error,
       ...(error.hint === undefined ? {} : { hint: error.hint }),
     });
-  }
+  });
 }
 
 function askDaemon(path: string): IncidentSource {

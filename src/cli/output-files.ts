@@ -42,7 +42,7 @@ export function writeWhole(path: string, text: string): void {
     if (!isSpecial) renameSync(partial, target);
   } catch (error) {
     if (!isSpecial) rmSync(partial, { force: true });
-    throw isSystemError(error) ? notWritable(path, systemReason(error)) : error;
+    throw isSystemError(error) ? notWritable(path, error) : error;
   }
 }
 
@@ -78,6 +78,8 @@ export function isOneOf(paths: readonly string[], path: string): boolean {
   });
 }
 
-function notWritable(path: string, reason: string): InputError {
+/** The error for a file that cannot be written, by a reason or what the system said. */
+export function notWritable(path: string, why: string | Error): InputError {
+  const reason = typeof why === 'string' ? why : systemReason(why);
   return new InputError({ code: 'not-writable', message: `${path} cannot be written: ${reason}.` });
 }

@@ -3,8 +3,8 @@ import process from 'node:process';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { outputTarget } from '../host/output-target.ts';
-import { isSystemError, systemReason } from '../host/system-error.ts';
-import { InputError } from '../model/errors.ts';
+import { isSystemError } from '../host/system-error.ts';
+import { notWritable } from './output-files.ts';
 
 /**
  * Writes a stream to a file that appears under its name only when it is complete.
@@ -18,7 +18,6 @@ export async function saveStream(from: Readable, path: string): Promise<void> {
     renameSync(partial, target);
   } catch (error) {
     rmSync(partial, { force: true });
-    if (!isSystemError(error)) throw error;
-    throw new InputError({ code: 'not-writable', message: `${path} cannot be written: ${systemReason(error)}.` });
+    throw isSystemError(error) ? notWritable(path, error) : error;
   }
 }

@@ -46,7 +46,7 @@ export async function servePage({ view, store, config, state, repairer, alerts }
     store,
     metrics,
     repairer,
-    ...(enabled ? { page: { listen, ...(token === undefined ? {} : { token }) } } : {}),
+    ...(enabled ? { page: { listen, names: config.page.names, ...(token === undefined ? {} : { token }) } } : {}),
     stateFolder: state,
     controlSocket: controlSocketPath(state),
     dist: enabled ? pageFolder() : '',
