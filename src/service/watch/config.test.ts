@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { defaultConfig } from './config.ts';
 import { parseConfig } from './read-config.ts';
@@ -12,6 +13,17 @@ function failureOf(text: string): string {
 }
 
 describe('a configuration', () => {
+  it('may be the one of the documentation, which shows every default', () => {
+    const page = readFileSync(new URL('../../../docs/watch.md', import.meta.url), 'utf8');
+    const yaml = /```yaml\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
+    const { alerts, remediation, ...rest } = parseConfig(yaml, 'docs/watch.md');
+    const { alerts: none, remediation: suggest, ...defaults } = defaultConfig();
+    expect(rest).toEqual(defaults);
+    expect(alerts.map(({ kind }) => kind)).toEqual(['webhook', 'command', 'syslog', 'otlp']);
+    expect({ ...remediation, causes: {}, allowKinds: [], windows: [] }).toEqual(suggest);
+    expect(none).toEqual([]);
+  });
+
   it('may be empty: everything has a default', () => {
     expect(parseConfig('', 'watch.yaml')).toEqual(defaultConfig());
     expect(defaultConfig()).toMatchObject({

@@ -80,7 +80,7 @@ export class EarlyWarnings {
   }
 
   private dangersOf(namespace: NamespaceWatch): Danger[] {
-    return [...this.routeDangers(namespace), ...this.queueDangers(namespace), ...this.conntrackDanger(namespace)].map(
+    return [...this.routeDangers(namespace), ...this.queueDangers(namespace), ...this.conntrackDanger(namespace), ...this.portDanger(namespace)].map(
       (danger) => ({ ...danger, mark: `${danger.mark} ${namespace.spec}` }),
     );
   }
@@ -177,6 +177,20 @@ export class EarlyWarnings {
         title: 'The table of connection tracking is nearly full',
         sentence: `Connection tracking holds ${formatCount(count)} of ${formatCount(max)} entries; when it is full, new connections are dropped.`,
         service: { direction: 'inbound', namespace: spec },
+      },
+    ];
+  }
+
+  private portDanger({ spec, portUse, listeners }: NamespaceWatch): Danger[] {
+    const use = portUse.look(this.config().warnings.ephemeralPorts, (port) => listeners.listensOn(port));
+    if (use === undefined) return [];
+    return [
+      {
+        mark: `ports ${use.server}`,
+        id: 'ports-running-out',
+        title: 'The ephemeral ports are nearly used up',
+        sentence: `${formatCount(use.used)} of ${formatCount(use.range)} ephemeral ports are taken towards ${use.server}; when all are, connect() fails with "Cannot assign requested address".`,
+        service: { direction: 'outbound', namespace: spec },
       },
     ];
   }

@@ -7,6 +7,7 @@ import { type AttemptSink, AttemptWatch } from './attempt-watch.ts';
 import { ListenerTable } from './listener-table.ts';
 import type { NamespaceAccess } from './namespace-access.ts';
 import { NetworkState } from './network-state.ts';
+import { PortUseWatch } from './port-use.ts';
 import { ProcSnapshots } from './proc-snapshots.ts';
 import { RecentAnswers } from './recent-answers.ts';
 import { wallNs } from './wall-clock.ts';
@@ -46,6 +47,7 @@ export class NamespaceWatch {
   readonly attempts: AttemptWatch;
   readonly network: NetworkState;
   readonly listeners: ListenerTable;
+  readonly portUse: PortUseWatch;
   readonly answers: RecentAnswers = new RecentAnswers();
   readonly notSeen: NotSeen[] = [];
   snapshots: ProcSnapshots | undefined;
@@ -67,6 +69,7 @@ export class NamespaceWatch {
     const enter = <T>(run: () => T): T => access.enter(run);
     this.network = new NetworkState(enter, () => owner.onNetworkChange(this));
     this.listeners = new ListenerTable(enter);
+    this.portUse = new PortUseWatch(enter);
     this.attempts = new AttemptWatch(owner.sinkOf(this), this.network.local, room.attempts, room.historyBytes);
   }
 
