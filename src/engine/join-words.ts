@@ -46,6 +46,8 @@ export function pathPhrase(
         return `the client's ACK reached ${last.name} (${frameList(last.acks)}) and was ignored`;
       return `${syn(last.syns)} reached ${last.name} (${frameList(last.syns)}) and no SYN-ACK left`;
     case 'answer-lost':
+      if (last.answers.length === 0)
+        return `what ${last.name} answered belongs to another connection (${frameList(last.wrongAnswers)}) and never reached ${near.name}`;
       return `${formatQuantity(last.answers.length, 'SYN-ACK')} left ${last.name} (${frameList(last.answers)}) and none reached ${near.name}`;
     case 'final-ack-lost':
       return `the final ACK left ${near.name} (${frameList(near.acks)}) and never reached ${last.name}`;
