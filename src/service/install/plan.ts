@@ -9,8 +9,6 @@ const UNIT_PATH = `/etc/systemd/system/${UNIT}`;
 const SYSUSERS_PATH = '/etc/sysusers.d/synscope.conf';
 /** Where the service keeps its history. */
 export const STATE_PATH = '/var/lib/synscope';
-/** Where the service is configured unless told otherwise. */
-export const CONFIG_PATH = '/etc/synscope.yaml';
 
 /** What is to be installed, and where. */
 export interface InstallOptions {
