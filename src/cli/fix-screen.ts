@@ -1,6 +1,6 @@
 import type { RepairPlan, RepairRecord, RepairStep } from '../model/repair.ts';
-import { quoteCommand } from '../model/shell-quote.ts';
 import { createTheme, type Span, type Theme } from '../report/style.ts';
+import { renderCommand } from '../report/terminal-commands.ts';
 import { renderItems, section } from '../report/terminal-section.ts';
 import { wrapHanging } from '../report/wrap.ts';
 import type { FixReport } from './fix-json.ts';
@@ -139,16 +139,12 @@ export function renderPlan(plan: RepairPlan, page: Page, applyCommand?: readonly
     ),
     applyCommand === undefined || plan.blocked.length > 0
       ? []
-      : section(
-          'Nothing was changed. To do it',
-          [[theme.span('    '), theme.span(quoteCommand(applyCommand), 'command')]],
-          theme,
-        ),
+      : section('Nothing was changed. To do it', renderCommand(applyCommand, theme, columns), theme),
   ];
 }
 
 function renderStep(step: RepairStep, { theme, columns }: Page): Span[][] {
-  const commands = (words: readonly string[]): Span[] => [theme.span('      '), theme.span(shown(words), 'command')];
+  const commands = (words: readonly string[]): Span[][] => renderCommand(shown(words), theme, columns, 6);
   if (step.alreadySo)
     return wrapHanging(
       [theme.span('  '), theme.span(`${theme.glyphs.check} `, 'good')],
@@ -157,16 +153,14 @@ function renderStep(step: RepairStep, { theme, columns }: Page): Span[][] {
     );
   return [
     ...wrapHanging([theme.span('  '), theme.span(`${theme.glyphs.bullet} `, 'dim')], [theme.span(step.text)], columns),
-    commands(step.do),
-    ...(step.undo.length === 0 ? [] : [[theme.span('    undone by', 'dim')], ...step.undo.map(commands)]),
+    ...commands(step.do),
+    ...(step.undo.length === 0 ? [] : [[theme.span('    undone by', 'dim')], ...step.undo.flatMap(commands)]),
   ];
 }
 
-/** A command for people; of a script only what it is given. */
-function shown(words: readonly string[]): string {
-  return words[0] === 'sh' && words[1] === '-c'
-    ? `(a script of synscope) ${quoteCommand(words.slice(4))}`
-    : quoteCommand(words);
+/** A command for people; a script of synscope by what it is given. */
+function shown(words: readonly string[]): readonly string[] {
+  return words[0] === 'sh' && words[1] === '-c' ? ['sh', '-c', '…', ...words.slice(4)] : words;
 }
 
 function renderResult(

@@ -39,8 +39,9 @@ const SHARED: ReadonlySet<string> = new Set(['--on <host>', '--sudo', '--json'])
 
 export const command: Command = {
   name: 'fix',
-  argument: '[cause] [port]',
-  argumentDescription: 'what is to be repaired (its name in "synscope causes"), and the port that clients cannot reach',
+  argument: '[what...]',
+  argumentDescription:
+    'the cause that is to be repaired (its name in "synscope causes"), and the port that clients cannot reach',
   summary: 'repair it: the plan; with --apply do it, verify it, undo it if it did not help',
   examples: [
     [

@@ -23,15 +23,20 @@ export function renderFix(remedies: readonly RemedyOffer[], theme: Theme, column
 }
 
 /** Renders a command so that it can be pasted even where it takes several lines. */
-function renderCommand(words: readonly string[], theme: Theme, columns: number): Span[][] {
+export function renderCommand(
+  words: readonly string[],
+  theme: Theme,
+  columns: number,
+  indent: number = INDENT,
+): Span[][] {
   const ascii = theme.glyphs.ellipsis === '...';
   const lines: Span[][] = [];
-  let line: Span[] = [theme.span(' '.repeat(INDENT))];
+  let line: Span[] = [theme.span(' '.repeat(indent))];
   for (const word of quoteWords(words, ascii)) {
     const first = line.length === 1;
     if (!first && spansWidth(line) + 1 + displayWidth(word) + 2 > columns) {
       lines.push([...line, theme.span(' \\', 'dim')]);
-      line = [theme.span(' '.repeat(INDENT + 2)), theme.span(word, 'command')];
+      line = [theme.span(' '.repeat(indent + 2)), theme.span(word, 'command')];
     } else {
       line.push(theme.span(first ? word : ` ${word}`, 'command'));
     }
