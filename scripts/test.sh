@@ -31,7 +31,7 @@ fi
 
 scripts/setup.sh </dev/null || exit
 [[ ${FULL:-} == 1 ]] && scripts/get-promtool.sh </dev/null
-PATH=$PWD/node_modules/.bin:$PATH
+PATH=$PWD/node_modules/.bin:$PATH:$PWD/.cache/promtool
 
 failed_checks=()
 check() {
