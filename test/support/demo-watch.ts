@@ -116,6 +116,7 @@ async function demoIncidents(nowNs: bigint): Promise<readonly Incident[]> {
       id: 43,
       state: 'open',
       kind: 'warning',
+      cause: { id: 'accept-queue-filling', status: 'confirmed', title: 'The accept queue is nearly full' },
       sentence: 'The accept queue of shopd on port 8080 is nearly full: 109 of 128 connections wait.',
       firstNs: nowNs - 40n * SECOND,
       lastNs: nowNs - 2n * SECOND,

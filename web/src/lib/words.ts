@@ -4,9 +4,11 @@ import type { IncidentRow, Repair, Service } from '../api/types.ts';
 export function serviceName({ address, port, process, namespace, direction }: Service): string {
   const host = address === undefined ? '' : address.includes(':') ? `[${address}]` : address;
   const where = `${host}${port === undefined ? '' : `:${port}`}`;
-  const what = [process, where].filter((part) => part !== undefined && part !== '').join(' ') || 'every service';
+  const what =
+    [process, where].filter((part) => part !== undefined && part !== '').join(' ') ||
+    (direction === 'outbound' ? 'every connection out' : 'every service');
   const arrow =
-    direction === 'outbound' ? `→ ${where || 'elsewhere'}${process === undefined ? '' : ` by ${process}`}` : what;
+    direction === 'outbound' && where !== '' ? `→ ${where}${process === undefined ? '' : ` by ${process}`}` : what;
   return namespace === 'local' ? arrow : `${arrow} in ${namespace}`;
 }
 

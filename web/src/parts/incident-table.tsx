@@ -43,7 +43,7 @@ export function IncidentTable({
                 {incident.sentence}
               </a>
               <p class="meta">
-                <span class="number">#{incident.id}</span> <CauseLink cause={incident.cause} />
+                <span class="number">#{incident.id}</span> <CauseLink incident={incident} />
               </p>
             </th>
             <td data-name="Service">

@@ -22,9 +22,11 @@ export function ServiceName({ service }: { readonly service: Service }): JSX.Ele
   );
 }
 
-/** Link to a cause, with how sure it is. */
-export function CauseLink({ cause }: { readonly cause: IncidentRow['cause'] }): JSX.Element {
+/** Link to the cause of an incident, with how sure it is. Warnings have names that the catalogue does not hold. */
+export function CauseLink({ incident }: { readonly incident: Pick<IncidentRow, 'cause' | 'kind'> }): JSX.Element {
+  const { cause, kind } = incident;
   if (cause === null) return <span class="muted">no cause stands out</span>;
+  if (kind === 'warning') return <span title={cause.title}>{idWords(cause.id)}</span>;
   return (
     <span>
       <a href={`/causes/${encodeURIComponent(cause.id)}`} title={cause.title}>

@@ -98,7 +98,9 @@ function Incident({
           <ChangesBefore changes={incident.changes} firstAt={incident.firstAt} />
         </div>
         <div class="deeds">
-          <Fixes incident={incident} remedies={diagnosis?.remedies ?? []} onRepaired={onRepaired} />
+          {diagnosis !== undefined && (
+            <Fixes incident={incident} remedies={diagnosis.remedies} onRepaired={onRepaired} />
+          )}
           <Repairs repairs={incident.repairs} />
           {diagnosis !== undefined && <NextSteps steps={diagnosis.nextSteps} />}
           <ClientNetworks incident={incident} />
@@ -133,7 +135,7 @@ function Facts({ incident }: { readonly incident: IncidentPage }): JSX.Element {
       <div>
         <dt>Cause</dt>
         <dd>
-          <CauseLink cause={incident.cause} />
+          <CauseLink incident={incident} />
         </dd>
       </div>
       <div>
@@ -142,12 +144,14 @@ function Facts({ incident }: { readonly incident: IncidentPage }): JSX.Element {
           <ServiceName service={incident.service} />
         </dd>
       </div>
-      <div>
-        <dt>Failed</dt>
-        <dd>
-          {formatQuantity(incident.attempts, 'attempt')} of {formatQuantity(incident.clients, 'client')}
-        </dd>
-      </div>
+      {incident.attempts > 0 && (
+        <div>
+          <dt>Failed</dt>
+          <dd>
+            {formatQuantity(incident.attempts, 'attempt')} of {formatQuantity(incident.clients, 'client')}
+          </dd>
+        </div>
+      )}
       <div>
         <dt>First seen</dt>
         <dd>

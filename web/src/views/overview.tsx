@@ -28,13 +28,14 @@ export function Overview(): JSX.Element {
 function Headline({ open }: { readonly open: readonly IncidentRow[] | undefined }): JSX.Element {
   const now = status.use();
   if (open === undefined || now === undefined) return <h1 class="headline">Reading the state of the watch …</h1>;
-  const failures = open.filter(({ kind }) => kind === 'failure').length;
-  const warnings = open.length - failures;
+  const failures = open.filter(({ kind }) => kind === 'failure');
+  const warnings = open.length - failures.length;
   const name = <bdi>{now.hostname}</bdi>;
-  if (failures > 0) {
+  if (failures.length > 0) {
     return (
       <h1 class="headline bad">
-        {formatQuantity(failures, 'thing')} {failures === 1 ? 'keeps' : 'keep'} connections to {name} from coming up
+        {formatQuantity(failures.length, 'thing')} {failures.length === 1 ? 'keeps' : 'keep'} connections{' '}
+        {directionOf(failures)} {name} from coming up
         {warnings > 0 && `; ${formatQuantity(warnings, 'warning')}`}
       </h1>
     );
@@ -49,13 +50,19 @@ function Headline({ open }: { readonly open: readonly IncidentRow[] | undefined 
   const { answered, refused } = now.totals;
   return (
     <>
-      <h1 class="headline good">No connection to {name} fails</h1>
+      <h1 class="headline good">No connection of {name} fails</h1>
       <p class="lead headline-lead">
         {answered === 0 ? 'No handshake' : formatQuantity(answered, 'handshake')} answered
         {refused > 0 && `, ${formatCount(refused)} refused`} since <Exact at={now.startedAt} />.
       </p>
     </>
   );
+}
+
+function directionOf(failures: readonly IncidentRow[]): string {
+  const inbound = failures.some(({ service }) => service.direction === 'inbound');
+  const outbound = failures.some(({ service }) => service.direction === 'outbound');
+  return inbound && outbound ? 'to and from' : outbound ? 'from' : 'to';
 }
 
 function OpenIncidents({ incidents }: { readonly incidents: readonly IncidentRow[] }): JSX.Element {
@@ -83,7 +90,7 @@ function OpenIncidents({ incidents }: { readonly incidents: readonly IncidentRow
               <span>
                 for <Lasting from={incident.firstAt} />, last <Ago at={incident.lastAt} />
               </span>{' '}
-              <CauseLink cause={incident.cause} />
+              <CauseLink incident={incident} />
             </p>
           </li>
         ))}
