@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readlinkSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HostError } from './host.ts';
 import { NetnsHost } from './netns-host.ts';
@@ -73,6 +73,18 @@ describe.skipIf(missing !== undefined)('a network namespace', () => {
     await expect(host.run(['no-such-program-of-synscope'])).rejects.toMatchObject({ code: 'not-found' });
     await expect(host.listDirectory('/proc/net/tcp/x')).rejects.toMatchObject({ code: 'not-found' });
     expect(own()).toBe(before);
+  });
+
+  it('is never entered again after it was closed, whatever its descriptors stand for by then', async () => {
+    const before = own();
+    const other = new NetnsHost(pair.client);
+    await other.close();
+    await other.close();
+    // These get the numbers that were given back.
+    const reused = Array.from({ length: 4 }, () => openSync(`/run/netns/${pair.server}`, 'r'));
+    await expect(other.readFile('/proc/net/fib_trie')).rejects.toMatchObject({ code: 'failed' });
+    expect(own()).toBe(before);
+    for (const fd of reused) closeSync(fd);
   });
 
   it('connects from there', async () => {

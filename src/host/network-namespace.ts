@@ -66,7 +66,11 @@ export function openNamespace(name: string): NetworkNamespace {
 export function holdNamespaces(what: string, files: readonly NamespaceFile[]): NetworkNamespace {
   const calls = systemCalls();
   const held: { readonly kind: number; readonly own: number; readonly other: number }[] = [];
+  let closed = false;
   const close = (): void => {
+    // The numbers of the descriptors soon stand for other files, maybe for other namespaces: they must never be used again.
+    if (closed) return;
+    closed = true;
     for (const fd of held.flatMap(({ own, other }) => [own, other])) closeSync(fd);
   };
   try {
@@ -93,6 +97,7 @@ export function holdNamespaces(what: string, files: readonly NamespaceFile[]): N
   };
   return {
     enter(run) {
+      if (closed) throw new HostError('failed', `${what} was left: it is gone, or nobody asks it any more`);
       const entered: typeof held = [];
       try {
         for (const one of held) {
