@@ -163,3 +163,25 @@ it('the configuration of the machine is not that of a namespace', async () => {
   });
   expect(found.map(({ gateway }) => gateway)).toEqual(['192.0.2.9']);
 });
+
+describe('where a file of the configuration lies', () => {
+  const place = (spec: string): string | undefined => {
+    const host = new (class extends ScriptedHost {
+      override readonly spec: string = spec;
+    })({});
+    return new Configuration(host).pathOf('/etc/network/interfaces');
+  };
+
+  it.each([
+    ['local', '/etc/network/interfaces'],
+    ['ssh:root@web7', '/etc/network/interfaces'],
+    ['netns:web', '/etc/netns/web/network/interfaces'],
+    ['netns:/run/netns/web', undefined],
+    ['netns:pid:4711', undefined],
+    ['pid:4711', undefined],
+    ['docker:web', undefined],
+    ['pod:prod/web-0@ssh:root@node7', undefined],
+  ])('%s', (spec, expected) => {
+    expect(place(spec)).toBe(expected);
+  });
+});

@@ -16,7 +16,9 @@ export class Configuration {
 
   constructor(host: Host) {
     this.host = host;
-    this.namespace = /^(?:netns|pid):(.*)$/s.exec(host.spec)?.[1];
+    const { spec } = host;
+    // The /etc of a container is its image's, and what configures its network is its engine.
+    this.namespace = /^(?:pid|docker|pod):/.test(spec) ? ':' : /^netns:(.*)$/s.exec(spec)?.[1];
   }
 
   /** Where a file of the configuration lies on the machine; undefined when the host has none of its own. */
