@@ -47,6 +47,10 @@ export interface CaptureSpec {
    * of this process. It may be replaced later, see {@link HostCapture.setFilter}.
    */
   readonly filter?: Uint8Array;
+  /** Only this interface, by its index, where packets are captured by a ring of this process. */
+  readonly interfaceIndex?: number;
+  /** Packets that leave are not seen, and cost nothing (PACKET_IGNORE_OUTGOING); of loopback, each is still seen coming in. */
+  readonly ignoreOutgoing?: boolean;
   /** Packets are handed over after so long, where it can be chosen: rarer is cheaper. */
   readonly handOverMs?: number;
 }

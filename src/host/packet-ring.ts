@@ -15,6 +15,7 @@ const SOL_PACKET = 263;
 const PACKET_RX_RING = 5;
 const PACKET_STATISTICS = 6;
 const PACKET_VERSION = 10;
+const PACKET_IGNORE_OUTGOING = 23;
 const TPACKET_V3 = 2;
 const TP_STATUS_USER = 1;
 /** linux/if_ether.h, in network order. */
@@ -61,7 +62,7 @@ export async function captureWithRing(spec: CaptureSpec, enter: Enter): Promise<
     const fd = enter(() => calls.socket(AF_PACKET, SOCK_DGRAM, 0));
     try {
       await attachRing(calls, fd, filter, blocks, spec);
-      return new PacketRing(calls, fd, blocks, spec.snapLengthBytes ?? DEFAULT_SNAP_LENGTH_BYTES);
+      return new PacketRing(calls, fd, blocks, spec);
     } catch (error) {
       calls.close(fd);
       throw error;
@@ -88,6 +89,7 @@ async function attachRing(
   attachFilter(calls, fd, filter);
   // A filter that comes from elsewhere may be replaced.
   if (spec.filter === undefined) calls.setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, uint32s(1));
+  if (spec.ignoreOutgoing === true) calls.setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, uint32s(1));
   const frames = (BLOCK_BYTES / FRAME_BYTES) * blocks;
   const request = uint32s(BLOCK_BYTES, blocks, FRAME_BYTES, frames, spec.handOverMs ?? RETIRE_MS, 0, 0);
   // The kernel clears the memory, and waits until no processor uses the socket as it was.
@@ -122,7 +124,7 @@ class PacketRing implements HostCapture {
   private wake: (() => void) | undefined;
 
   /** @param fd a packet socket with a ring of so many blocks, not bound yet. */
-  constructor(calls: SystemCalls, fd: number, blocks: number, snapLengthBytes: number) {
+  constructor(calls: SystemCalls, fd: number, blocks: number, spec: CaptureSpec) {
     this.calls = calls;
     this.fd = fd;
     this.blocks = blocks;
@@ -130,11 +132,12 @@ class PacketRing implements HostCapture {
     this.bytes = Buffer.from(this.ring.memory);
     this.words = new Uint32Array(this.ring.memory);
     this.statuses = new Int32Array(this.ring.memory);
-    this.waiting = [sll2FileHeader(snapLengthBytes)];
+    this.waiting = [sll2FileHeader(spec.snapLengthBytes ?? DEFAULT_SNAP_LENGTH_BYTES)];
     this.chunks = this.read();
     const address = Buffer.alloc(20);
     address.writeUInt16LE(AF_PACKET, 0);
     address.set(ETH_P_ALL, 2);
+    address.writeInt32LE(spec.interfaceIndex ?? 0, 4);
     calls.bind(this.fd, address);
     this.watch = calls.watch(this.fd, 'readable', () => this.drain());
     this.watch.resume();

@@ -224,10 +224,7 @@ export class AttemptWatch {
     const mark = (this.marks[row]! + 1) >>> 0;
     this.marks[row] = mark;
     this.failed[row] = 0;
-    const { rows } = this.table;
-    const base = row * ROW;
-    // An answer whose SYN was not captured says nothing of how its handshake goes on: it began before the watch, or before a filter.
-    if ((rows[base + ROW_STATE]! & STATE_SYN_MISSING) === 0) this.rates.note(rows[base + ROW_PORTS]! & 0xffff);
+    this.rates.note(this.serverPort(row));
     this.queues[0]!.add(row, mark, timeNs + PHASES[0]!);
   }
 

@@ -1,9 +1,11 @@
-import { type HostCapture, HostError } from '../../host/host.ts';
+import { HostError } from '../../host/host.ts';
 import { keepFromChildren } from '../../host/system.ts';
 import { MAX_WIDE_PORTS, watchFilter } from '../../host/watch-filter.ts';
 import type { NotSeen } from '../../model/diagnosis.ts';
+import { cookedHeader, type PacketHistory } from '../../collect/watch/packet-history.ts';
 import type { Side } from '../../model/facts/attempt.ts';
 import { type AttemptSink, AttemptWatch } from './attempt-watch.ts';
+import { CaptureSet } from './capture-set.ts';
 import { ListenerTable } from './listener-table.ts';
 import type { NamespaceAccess } from './namespace-access.ts';
 import { NetworkState } from './network-state.ts';
@@ -25,6 +27,9 @@ const MIB = 1024 * 1024;
 export const MAIN_ROOM: NamespaceRoom = { attempts: 65_536, historyBytes: 2 * MIB, ringBytes: 4 * MIB };
 export const OTHER_ROOM: NamespaceRoom = { attempts: 16_384, historyBytes: MIB / 2, ringBytes: MIB };
 
+/** Rings for single interfaces at most; with more interfaces there is one for all. */
+const MAX_RINGS = 4;
+const LOOPBACK = 1;
 /** Packets are handed over after so long: an attempt is looked at after 150 ms. */
 const HAND_OVER_MS = 50;
 /** Open attempts are looked at this often at most. */
@@ -52,34 +57,46 @@ export class NamespaceWatch {
   readonly notSeen: NotSeen[] = [];
   snapshots: ProcSnapshots | undefined;
   private readonly owner: NamespaceOwner;
-  private readonly room: NamespaceRoom;
-  private capture: HostCapture | undefined;
+  private readonly capture: CaptureSet;
+  private captureBegan = false;
   private readonly wide: Map<number, number> = new Map();
   private looking: ReturnType<typeof setTimeout> | undefined;
   private lookAtMs = 0;
   private snapshotTimer: ReturnType<typeof setTimeout> | undefined;
-  private pumping: Promise<void> = Promise.resolve();
+  private splitDevices = '';
   private stopped = false;
 
   constructor(access: NamespaceAccess, owner: NamespaceOwner, room: NamespaceRoom) {
     this.spec = access.spec;
     this.access = access;
     this.owner = owner;
-    this.room = room;
     const enter = <T>(run: () => T): T => access.enter(run);
-    this.network = new NetworkState(enter, () => owner.onNetworkChange(this));
+    this.network = new NetworkState(enter, () => {
+      this.followDevices();
+      owner.onNetworkChange(this);
+    });
+    this.capture = new CaptureSet({
+      host: access.host,
+      bufferBytes: room.ringBytes,
+      handOverMs: HAND_OVER_MS,
+      onChunk: (chunk) => this.take(chunk),
+      onError: (error) => {
+        if (!(error instanceof HostError)) throw error;
+        this.miss(error);
+      },
+    });
     this.listeners = new ListenerTable(enter);
     this.portUse = new PortUseWatch(enter);
     this.attempts = new AttemptWatch(owner.sinkOf(this), this.network.local, room.attempts, room.historyBytes);
   }
 
   get captures(): boolean {
-    return this.capture !== undefined;
+    return this.captureBegan;
   }
 
   /** Packets that the capture lost. */
   get lost(): number {
-    return this.capture?.lost() ?? 0;
+    return this.capture.lost();
   }
 
   /** Starts every part that can be had; those that cannot are named in {@link notSeen}. */
@@ -92,14 +109,9 @@ export class NamespaceWatch {
       this.snapshots.take();
     });
     try {
-      this.capture = await this.access.host.capture({
-        filter: this.filter(),
-        bufferBytes: this.room.ringBytes,
-        handOverMs: HAND_OVER_MS,
-      });
-      await this.capture.ready;
+      await this.capture.start(this.filter());
+      this.captureBegan = true;
       keepFromChildren(this.attempts.table.rows.buffer as ArrayBuffer);
-      this.pumping = this.pump(this.capture);
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       this.miss(error);
@@ -112,8 +124,7 @@ export class NamespaceWatch {
     clearTimeout(this.looking);
     clearTimeout(this.snapshotTimer);
     this.attempts.stop();
-    this.capture?.stop(true);
-    await this.pumping;
+    await this.capture.stop();
     this.network.stop();
     this.listeners.close();
     this.snapshots?.close();
@@ -148,28 +159,48 @@ export class NamespaceWatch {
   }
 
   private setFilter(): void {
-    if (!this.stopped) this.capture?.setFilter?.(this.filter());
+    if (!this.stopped) this.capture.setFilter(this.filter());
   }
 
-  private async pump(capture: HostCapture): Promise<void> {
-    try {
-      for await (const chunk of capture.chunks) {
-        if (this.stopped) continue;
-        this.attempts.push(chunk);
-        if (this.attempts.rates.look(Date.now(), this.owner.budget())) {
-          this.setFilter();
-          this.attempts.forgetUnsampled();
-        }
-        this.lookSoon(LOOK_MS);
-        this.snapshotTimer ??= setTimeout(() => {
-          this.snapshotTimer = undefined;
-          if (!this.stopped) this.snapshots?.take();
-        }, SNAPSHOT_MS);
-      }
-    } catch (error) {
-      if (!(error instanceof HostError)) throw error;
-      this.miss(error);
+  private take(chunk: Uint8Array): void {
+    if (this.stopped) return;
+    this.attempts.push(chunk);
+    const { rates } = this.attempts;
+    if (rates.look(Date.now(), this.owner.budget())) {
+      this.setFilter();
+      this.attempts.forgetUnsampled();
+      this.chooseRings();
     }
+    this.lookSoon(LOOK_MS);
+    this.snapshotTimer ??= setTimeout(() => {
+      this.snapshotTimer = undefined;
+      if (!this.stopped) this.snapshots?.take();
+    }, SNAPSHOT_MS);
+  }
+
+  /** Where most of much traffic is on loopback, the others get rings of their own; one ring again when it has calmed down. */
+  private chooseRings(): void {
+    const { sampled, restShift } = this.attempts.rates.sampled;
+    const isBusy = sampled.length > 0 || restShift > 0;
+    if (this.capture.isSplit) {
+      if (!isBusy) this.capture.use(undefined);
+    } else if (isBusy && loopbackShare(this.attempts.history) > 0.5) this.split();
+  }
+
+  private split(): void {
+    const devices = this.network.runningDevices.filter((index) => index !== LOOPBACK);
+    if (devices.length > MAX_RINGS) {
+      this.capture.use(undefined);
+      return;
+    }
+    this.splitDevices = devices.join(' ');
+    this.capture.use(devices);
+  }
+
+  /** A ring of one interface ends with it: others are made when interfaces come, go, or were down. */
+  private followDevices(): void {
+    if (!this.capture.isSplit || this.stopped) return;
+    if (this.network.runningDevices.filter((index) => index !== LOOPBACK).join(' ') !== this.splitDevices) this.split();
   }
 
   /** Looks at open attempts then, or earlier when that was planned. */
@@ -200,4 +231,15 @@ export class NamespaceWatch {
     const where = this.spec === 'local' ? '' : ` (${this.spec})`;
     this.notSeen.push({ reason: `${message}${where}`, ...(hint === undefined ? {} : { hint }) });
   }
+}
+
+/** How much of the latest packets went over loopback. */
+function loopbackShare(history: PacketHistory): number {
+  let all = 0;
+  let ours = 0;
+  for (const packet of history.packets()) {
+    all++;
+    if (cookedHeader(packet)?.interfaceIndex === LOOPBACK) ours++;
+  }
+  return all === 0 ? 0 : ours / all;
 }

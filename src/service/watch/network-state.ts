@@ -121,6 +121,11 @@ export class NetworkState {
     return new Map([...this.links].map(([index, { name }]) => [index, name]));
   }
 
+  /** Indexes of the interfaces that are up and have carrier. */
+  get runningDevices(): readonly number[] {
+    return [...this.links].flatMap(([index, { running }]) => (running ? [index] : []));
+  }
+
   get defaultRoutes(): readonly DefaultRoute[] {
     return [...this.routes.values()].flatMap(({ route, text, seenNs }) => {
       if (!isDefault(route)) return [];
