@@ -96,7 +96,7 @@ describe.skipIf(missing !== undefined)('the page of a real watch', () => {
     await page.getByRole('button', { name: 'Do it and verify it' }).click();
     // The plan is shown, the client goes on to try: what verifies the repair is its next SYN.
     connect(SERVER_V6, FAR_CLIENT);
-    await page.getByText('Done and verified.').waitFor();
+    await page.getByText('Done and verified:').waitFor();
     await page.locator('.repairs').getByText('done and verified').waitFor();
     expect(spawnSync('ip', ['-n', pair.server, '-6', 'route'], { encoding: 'utf8' }).stdout).toMatch(
       /^default via fd77::2 dev eth0/m,

@@ -119,7 +119,7 @@ describe.skipIf(browserMissing !== undefined)('the page of a watch', () => {
     expect(served.repairer.applied).toEqual([]);
     expect(await page.locator('.plan').innerText()).toContain('ip route add default via 198.19.255.44 dev enp1s0');
     await page.getByRole('button', { name: 'Do it and verify it' }).click();
-    await page.getByText('Done and verified.').waitFor();
+    await page.getByText('Done and verified:').waitFor();
     expect(served.repairer.applied).toEqual([{ incidentId: 42, remedyId: 'add-default-route' }]);
   });
 

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import type { Diagnosis, Evidence as EvidenceItem } from '../../../src/model/diagnosis.ts';
 import { quoteCommand } from '../../../src/model/shell-quote.ts';
-import { formatCount } from '../../../src/model/text.ts';
+import { formatCount, formatQuantity } from '../../../src/model/text.ts';
 import type { IncidentPage } from '../api/types.ts';
 import { clock, exact, span } from '../lib/time.ts';
 import { idWords } from '../lib/words.ts';
@@ -162,7 +162,8 @@ export function ChangesBefore({
 }
 
 function distance(ms: number): string {
-  return ms >= 0 ? `${span(ms)} before` : `${span(-ms)} after`;
+  const length = Math.abs(ms) < 1000 ? `${Math.abs(ms)} ms` : span(Math.abs(ms));
+  return ms >= 0 ? `${length} before` : `${length} after`;
 }
 
 /** What to do next, with commands. */
@@ -212,7 +213,7 @@ export function ClientNetworks({ incident }: { readonly incident: IncidentPage }
           ))}
         </tbody>
       </table>
-      <p class="muted note">{formatCount(clients)} clients in all, as far as counted.</p>
+      <p class="muted note">{formatQuantity(clients, 'client')} in all, as far as counted.</p>
     </section>
   );
 }

@@ -58,7 +58,9 @@ export function ListenerTable({ listeners }: { readonly listeners: readonly List
             <th scope="col" class="num">
               Failed
             </th>
-            <th scope="col">Accept queue</th>
+            <th scope="col" class="queue">
+              Accept queue
+            </th>
             <th scope="col" class="num">
               Half-open
             </th>

@@ -7,7 +7,7 @@ import type { Rates } from '../lib/timeline.ts';
 
 /** Room left of both charts for the numbers of their scales; the incidents below are aligned with it. */
 const AXIS = 52;
-const RIGHT = 10;
+const RIGHT = 20;
 
 /** Handshakes per second: answered above, refused and failed below on a scale of their own, where few still show. */
 export function RatesChart({ rates }: { readonly rates: Rates }): JSX.Element {

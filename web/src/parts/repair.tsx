@@ -190,7 +190,7 @@ function Result({ repair }: { readonly repair: Repair }): JSX.Element {
   return (
     <div class={`notice ${tone}`} role="status">
       <p>
-        <b>{word.charAt(0).toUpperCase() + word.slice(1)}.</b> {repair.statement}
+        <b>{word.charAt(0).toUpperCase() + word.slice(1)}:</b> {repair.statement}
       </p>
     </div>
   );
@@ -211,7 +211,7 @@ export function Repairs({ repairs }: { readonly repairs: readonly Repair[] }): J
                 <Tag tone={tone}>{word}</Tag> {repair.title}
               </p>
               <p class="muted">
-                <Ago at={repair.at} /> by {repair.by === 'policy' ? 'a policy' : 'a person'}. {repair.statement}
+                <Ago at={repair.at} /> by {repair.by === 'policy' ? 'a policy' : 'a person'}: {repair.statement}
               </p>
               {repair.journalId !== undefined && ['verified', 'failed'].includes(repair.outcome) && (
                 <Commands lines={[`synscope fix --undo ${repair.journalId}`]} />
