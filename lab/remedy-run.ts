@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,6 +18,7 @@ import { Verifier } from '../src/service/fix-verify.ts';
 import type { LabJob } from './campaign.ts';
 import { LabClientHost } from './client-host.ts';
 import { diagnoseClient, diagnoseServer } from './diagnose.ts';
+import { prefixLength } from './plan-names.ts';
 import type { ApplyJob } from './remedy-apply.ts';
 import { difference, snapshot, stepStates } from './remedy-snapshot.ts';
 import { runScenario, ScenarioSkipped, type Setting } from './run-scenario.ts';
@@ -59,6 +61,7 @@ export async function runRemedies(job: LabJob, options: RemedyRunOptions): Promi
       runnable,
       { family, variant, seed: options.seed, signal: options.signal },
       async (setting) => {
+        if (LOSING.has(cause.id)) configure(setting, cause.place === 'client' ? 'client' : 'server');
         const side = cause.place === 'client' ? 'client' : 'server';
         const report = await (side === 'client' ? diagnoseClient : diagnoseServer)(setting, { signal: options.signal });
         const [fault] = faultsOf(report, side, cause.id);
@@ -78,6 +81,23 @@ export async function runRemedies(job: LabJob, options: RemedyRunOptions): Promi
     const statement = error instanceof Error ? error.message : String(error);
     return [{ ...about, remedy: '-', changes: [], result: 'wrong', statement }];
   }
+}
+
+/** Causes with which an interface loses its addresses: real hosts get them back from their configuration, so the lab must have one. */
+const LOSING: ReadonlySet<string> = new Set(['ipv6-disabled-server', 'client-no-usable-source', 'client-link-down']);
+
+/** Writes what a node has as its configuration of netplan, where `ip netns exec` looks for it. */
+function configure({ lab, names }: Setting, node: 'client' | 'server'): void {
+  const { 4: v4, 6: v6 } = lab.addresses.links;
+  const folder = `/etc/netns/${lab.namespace(node)}/netplan`;
+  const [one, other] = [v4[node], v6[node]];
+  const ethernet = {
+    addresses: [one, other].map(({ host, prefix }) => `${host}/${prefixLength(prefix)}`),
+    routes: [one, other].map(({ router }) => ({ to: 'default', via: router })),
+  };
+  mkdirSync(folder, { recursive: true });
+  const device = node === 'client' ? names.clientDevice : names.serverDevice;
+  writeFileSync(`${folder}/lab.yaml`, JSON.stringify({ network: { version: 2, ethernets: { [device]: ethernet } } }));
 }
 
 type Outcome = Pick<RemedyOutcome, 'result' | 'statement' | 'kills' | 'failsAgain'>;

@@ -17,22 +17,22 @@ export interface Restoration {
  * switched off, or the link goes down. @throws HostError
  */
 export async function restoreConfigured(host: Host, name: string, families: readonly (4 | 6)[]): Promise<Restoration> {
-  const device = (await readDevices(host)).find((one) => one.name === name);
-  if (device === undefined) return { changes: [], reasons: [] };
   const configuration = new Configuration(host);
   const changes: Change[] = [];
   const reasons: string[] = [];
-  for (const family of families) {
+  // `all` stands for every interface in the name of a setting.
+  const devices = (await readDevices(host)).filter((one) => one.name === name || name === 'all');
+  for (const [device, family] of devices.flatMap((one) => families.map((each) => [one, each] as const))) {
     for (const { address, prefixLength, source } of await configuredAddresses(configuration, device, family)) {
       if (device.prefixes.some((one) => one.address === address)) continue;
-      changes.push({ kind: 'address', action: 'add', address, prefixLength, device: name });
-      reasons.push(`${address}/${prefixLength}: ${source} gives it to ${name}`);
+      changes.push({ kind: 'address', action: 'add', address, prefixLength, device: device.name });
+      reasons.push(`${address}/${prefixLength}: ${source} gives it to ${device.name}`);
     }
     const [way] = await configuredGateways({ host, configuration, family, devices: [device] });
     if (way === undefined) continue;
     const { gateway, metric, statement } = way;
     changes.push({
-      ...{ kind: 'route', action: 'add', family, destination: 'default', via: gateway, device: name },
+      ...{ kind: 'route', action: 'add', family, destination: 'default', via: gateway, device: device.name },
       ...(metric === undefined ? {} : { metric }),
     });
     reasons.push(`${gateway}: ${statement}`);

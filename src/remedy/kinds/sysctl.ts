@@ -5,6 +5,7 @@ import { cannot, defineKind, type Kind } from './kind.ts';
 /** Settings that let in or let through what they kept out before, and what that is. */
 const POLICY: readonly (readonly [key: RegExp, what: string])[] = [
   [/\.rp_filter$/, 'packets with a source to which no way leads back through the same interface'],
+  [/\.disable_ipv6$/, 'all of IPv6, which somebody may have switched off on purpose'],
   [/\.accept_local$/, 'packets from the network that bear an address of this host'],
   [/\.tcp_l3mdev_accept$/, 'connections of every VRF to services of the default one'],
   [/\.nf_conntrack_tcp_be_liberal$/, 'packets that are out of the window of their connection'],
