@@ -31,7 +31,7 @@ describe.skipIf(missing !== undefined)('trace, both ends in network namespaces',
 
   beforeAll(async () => {
     net = await makeTraceNetwork('trb');
-  }, 60_000);
+  }, 240_000);
 
   afterAll(async () => {
     await net.remove();
@@ -79,7 +79,7 @@ describe.skipIf(missing !== undefined)('trace, both ends in network namespaces',
     expect(report.summary).toMatchObject({ handshakes: 3, failed: 0, outcomes: { established: 3 } });
     expect(report.headline).toMatch(/^All 3 attempts from 10\.81\.1\.2 to 10\.81\.2\.2:8081 worked/);
     expect(report.captures.map(({ name }) => name)).toEqual(['a', 'web7']);
-  }, 60_000);
+  }, 240_000);
 
   it('the SYN is lost on the way: where, and with the router asked also why', async () => {
     net.nft(
@@ -96,7 +96,7 @@ describe.skipIf(missing !== undefined)('trace, both ends in network namespaces',
     expect(asked).toMatchObject({ cause: { id: 'path-firewall-drop-syn', status: 'confirmed' }, place: 'path' });
     expect(asked.sentence).toMatch(/came to fw1 \(#\d+.* chain inet t f .* on fw1 drops the SYN from 10\.81\.1\.2/);
     expect(asked.evidence.map(({ statement }) => statement).join('\n')).toContain('its counter grew');
-  }, 120_000);
+  }, 240_000);
 
   it.each([
     ['no-route', ['route', 'del', 'SERVER/24'], 'router-no-route'],
@@ -125,7 +125,7 @@ describe.skipIf(missing !== undefined)('trace, both ends in network namespaces',
     } finally {
       net.in(net.router, 'sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1');
     }
-  }, 60_000);
+  }, 240_000);
 
   it.each<[cause: string, family: 4 | 6, breakIt: () => void, undo?: () => void]>([
     ['no-return-route', 6, () => execFileSync('ip', ['-n', net.server, '-6', 'route', 'del', 'default'])],
@@ -195,7 +195,7 @@ describe.skipIf(missing !== undefined)('trace, both ends in network namespaces',
       place: 'path',
     });
     expect(asked.sentence).toContain('on fw1 drops the SYN-ACK');
-  }, 120_000);
+  }, 240_000);
 
   it('the final ACK is lost', async () => {
     net.nft(
@@ -207,7 +207,7 @@ describe.skipIf(missing !== undefined)('trace, both ends in network namespaces',
       path: { location: 'final-ack-lost' },
       handshake: { outcome: 'half-open' },
     });
-  }, 60_000);
+  }, 240_000);
 
   it('behind a translated source the server is asked about the address that it saw', async () => {
     net.nft(
@@ -227,7 +227,7 @@ describe.skipIf(missing !== undefined)('trace, both ends in network namespaces',
       execFileSync('ip', ['-n', net.server, 'route', 'del', 'unreachable', '10.81.2.77']);
       execFileSync('ip', ['-n', net.router, 'addr', 'del', '10.81.2.77/32', 'dev', 'to-server']);
     }
-  }, 60_000);
+  }, 240_000);
 
   it('behind a translated destination the server is asked about its own address', async () => {
     net.nft(
@@ -241,7 +241,7 @@ describe.skipIf(missing !== undefined)('trace, both ends in network namespaces',
       path: { location: 'server-silent', match: expect.stringContaining('destination address translated') },
       handshake: { server: { address: '10.81.9.9' } },
     });
-  }, 60_000);
+  }, 240_000);
 
   it('finds the port that something translates', () => {
     net.nft(
@@ -269,7 +269,7 @@ describe.skipIf(missing !== undefined)('trace, both ends in network namespaces',
       { code: 'port-translated', statement: expect.stringContaining(`port ${PORT} on the server`) },
     ]);
     expect(status).toBe(1);
-  }, 120_000);
+  }, 240_000);
 
   it.each([
     ['an hour ahead', 3_600_000_000_000n],
@@ -316,7 +316,7 @@ describe.skipIf(missing !== undefined)('trace, both ends in network namespaces',
       path: { location: 'icmp-from-server' },
       place: 'server',
     });
-  }, 120_000);
+  }, 240_000);
 
   it('a RST of the router is not the server’s, and one of the server is', async () => {
     net.nft(
@@ -340,7 +340,7 @@ describe.skipIf(missing !== undefined)('trace, both ends in network namespaces',
       cause: { id: 'netfilter-reject-in', status: 'confirmed' },
       path: { location: 'refused-by-server' },
     });
-  }, 120_000);
+  }, 240_000);
 
   it('an asymmetric path: answers go back through another router, which is asked', async () => {
     const second = `trb-x-${process.pid}`;
@@ -378,7 +378,7 @@ describe.skipIf(missing !== undefined)('trace, both ends in network namespaces',
     } finally {
       spawnSync('ip', ['netns', 'del', second]);
     }
-  }, 120_000);
+  }, 240_000);
 
   it('nothing leaves the client: the client alone knows why', async () => {
     net.nft(net.client, `table inet t { chain o { type filter hook output priority 0; tcp dport ${PORT} drop; } }`);
@@ -386,7 +386,7 @@ describe.skipIf(missing !== undefined)('trace, both ends in network namespaces',
       cause: { id: 'client-output-drop', status: 'confirmed' },
       place: 'client',
     });
-  }, 60_000);
+  }, 240_000);
 
   it('the client does not take the answer', async () => {
     net.nft(net.client, `table inet t { chain i { type filter hook input priority 0; tcp sport ${PORT} drop; } }`);
@@ -395,7 +395,7 @@ describe.skipIf(missing !== undefined)('trace, both ends in network namespaces',
       path: { location: 'client-rejected-answer' },
       place: 'client',
     });
-  }, 60_000);
+  }, 240_000);
 
   it('keeps a trace in a folder, which gives the same diagnosis anywhere', () => {
     net.nft(net.server, `table inet t { chain i { type filter hook input priority 0; tcp dport ${PORT} drop; } }`);
@@ -435,7 +435,7 @@ describe.skipIf(missing !== undefined)('trace, both ends in network namespaces',
       });
       expect([live.status, again.status]).toEqual([1, 1]);
       const compared = runCli(['compare', join(kept, 'client.pcap'), join(kept, 'server.pcap')]);
-      expect(compared.stdout).toContain('stayed silent');
+      expect(compared.stdout).toMatch(/stayed\s+silent/);
       expect(runCli(['trace', `${SERVER[4]}:${PORT}`, ...ends, '--pcap', kept])).toMatchObject({
         status: 2,
         stderr: expect.stringContaining('is there already'),
@@ -451,7 +451,7 @@ describe.skipIf(missing !== undefined)('trace, both ends in network namespaces',
     } finally {
       rmSync(folder, { recursive: true });
     }
-  }, 180_000);
+  }, 240_000);
 });
 
 it('names hosts shortly, and each differently', () => {

@@ -4,6 +4,7 @@ import { openHost } from '../host/open-host.ts';
 import { InputError } from '../model/errors.ts';
 import type { TraceHost } from '../service/trace/trace-target.ts';
 import type { PointRole } from '../service/trace/watched-point.ts';
+import { ASKS } from './trace-progress.ts';
 
 /** A host of a trace as the command line names it. */
 export interface TraceHostSpec {
@@ -49,7 +50,7 @@ export async function openTraceHosts(specs: readonly TraceHostSpec[], options: O
       const name = names[index] as string;
       options.onState(name, 'opening');
       try {
-        const host = await openQuietly(spec, options, () => options.onState(name, 'asks'));
+        const host = await openQuietly(spec, options, () => options.onState(name, ASKS));
         options.onState(name, 'open');
         return { role, name, host: options.wrap?.(host, role, index) ?? host };
       } catch (error) {

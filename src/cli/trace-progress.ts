@@ -1,5 +1,8 @@
 import type { StatusLine } from './status-line.ts';
 
+/** The state of a host whose ssh asks for a password, or about a key. */
+export const ASKS = 'asks';
+
 /** Shows on one line what each host of a trace is doing. */
 export class TraceProgress {
   private readonly line: StatusLine;
@@ -12,7 +15,9 @@ export class TraceProgress {
   /** A host has come to another state. */
   readonly state = (name: string, state: string): void => {
     this.states.set(name, state);
-    this.line.draw([...this.states].map(([host, what]) => `${host}: ${what}`).join('   '));
+    // What a host asks stands on the same terminal, and so does the answer.
+    if ([...this.states.values()].includes(ASKS)) this.line.clear();
+    else this.line.draw([...this.states].map(([host, what]) => `${host}: ${what}`).join('   '));
   };
 
   /** Something is done that concerns all hosts. */

@@ -113,7 +113,7 @@ export const command: Command = {
 };
 
 /** 0 when it worked; 1 when a cause or the place where it died was found; 3 when neither can be told. */
-export function traceExitCode({ diagnoses, summary }: CaptureReport): number {
+function traceExitCode({ diagnoses, summary }: CaptureReport): number {
   const isPlaced = ({ path, handshake }: Diagnosis): boolean =>
     path !== undefined &&
     path.location !== 'unmatched' &&
