@@ -20,7 +20,7 @@ export const MAX_FATES = 500;
 /** The watch comments every 15 s: after this long without a byte the connection is dead. */
 const SILENCE_MS = 40_000;
 const STATUS_EVERY_MS = 30_000;
-const FATES_EVERY_MS = 250;
+const FATES_EVERY_MS = 400;
 const MAX_WAIT_MS = 15_000;
 
 export const connection: State<Connection> = createState<Connection>({ state: 'connecting' });

@@ -12,7 +12,7 @@ import { Empty } from '../parts/notice.tsx';
 const TONES: Readonly<Record<Fate['fate'], Tone>> = { answered: 'good', refused: 'warn', failed: 'bad' };
 
 /** Rows that are drawn; all that are kept can be filtered. */
-const SHOWN = 200;
+const SHOWN = 100;
 
 /** What becomes of each SYN, as it happens. */
 export function Live(): JSX.Element {
@@ -57,7 +57,7 @@ export function Live(): JSX.Element {
       </div>
       <p class="muted note" role="status">
         {held === undefined
-          ? 'Newest first. When there are many, the watch sends some of them: failures go first.'
+          ? 'Newest first. When there are very many, the watch tells some of each second.'
           : `Paused. ${waiting < 0 ? `More than ${MAX_FATES}` : formatCount(waiting)} came since.`}
       </p>
       {list.length === 0 ? (
