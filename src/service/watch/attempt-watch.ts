@@ -70,6 +70,8 @@ const PHASES: readonly number[] = [0.15e9, 1.3e9, 3.4e9, 8e9, 16e9, 34e9, 66e9];
 const ANSWERED_PHASE = 1;
 /** The phase at which silence after a single SYN has lasted longer than any client waits (RFC 1122: 3 s). */
 const SINGLE_PHASE = 2;
+/** Open attempts that a share is taken of. */
+const SHARE_SAMPLE = 500;
 const ANSWER_WAIT_NS = 1.15e9;
 /** After the first repetition the next one takes twice as long: one may be due to a slow client, two are not. */
 const REPEATED_WAIT_NS = 2.3e9;
@@ -196,6 +198,19 @@ export class AttemptWatch {
     const ipv6 = (rows[base + ROW_STATE]! & STATE_IPV6) !== 0;
     if (this.local.has(rows, base + ROW_SERVER, ipv6)) return 'inbound';
     return this.local.has(rows, base + ROW_CLIENT, ipv6) ? 'outbound' : undefined;
+  }
+
+  /** How much of the attempts that are open, of a port or of all, comes to this host; 0 when there is none. */
+  inboundShare(port: number | undefined): number {
+    const { rows, rowEnd } = this.table;
+    let all = 0;
+    let inbound = 0;
+    for (let row = 0; row < rowEnd && all < SHARE_SAMPLE; row++) {
+      if (!isOpen(rows, row) || (port !== undefined && this.serverPort(row) !== port)) continue;
+      all++;
+      if (this.directionOf(row) === 'inbound') inbound++;
+    }
+    return all === 0 ? 0 : inbound / all;
   }
 
   /** Forgets the attempts that a new filter no longer shows: their silence would mean nothing. */

@@ -5,6 +5,7 @@ import { prefixContains } from '../../model/prefix.ts';
 import type { AttemptSink, AttemptState } from './attempt-watch.ts';
 import type { DirectionConfig, WatchConfig } from './config-types.ts';
 import { includesPort } from './config-values.ts';
+import type { Flood } from './flood-check.ts';
 import type { NamespaceWatch } from './namespace-watch.ts';
 import type { OutcomeClass } from './open-incident.ts';
 import { ScanWatch } from './scan-watch.ts';
@@ -29,8 +30,7 @@ export interface FailureHandler {
   /** A SYN to a listener has no answer yet. */
   onDoubt(failure: Failure): void;
   onFailure(failure: Failure): void;
-  /** A SYN flood; `attempts` of it more. */
-  onFlood(namespace: NamespaceWatch, port: number | undefined, attempts: number, rate: number): void;
+  onFlood(namespace: NamespaceWatch, flood: Flood): void;
   /** A client that tries port after port; `isNew` with its first attempt that is known as a scan. */
   onScan(failure: Failure, isNew: boolean): void;
   onAnswered(namespace: NamespaceWatch, direction: Direction, row: number, weight: number): void;
@@ -40,20 +40,15 @@ export interface FailureHandler {
 
 /** Failed attempts of one client on a port where nobody listens: fewer are a stray packet. */
 const RETRIES_OF_STRANGER = 2;
-/** A flood is believed when at least this share of the failed attempts was never repeated. */
-const FLOOD_SHARE = 0.8;
 const STRAYS = 2048;
 /** Attempts that are materialized in a second at most; what a flood brings beyond is only counted. */
 const MATERIALIZED_PER_SECOND = 200;
 const SURROUNDINGS_KEPT = 64;
 const SURROUNDINGS_MS = 600_000;
 
-interface FloodState {
-  single: number;
-  repeated: number;
-  sinceMs: number;
-  until: number;
-}
+/** Refused attempts whose clients are looked at, for each port of many that are refused. */
+const REFUSED_SAMPLE = 500;
+const REFUSED_PORTS = 64;
 
 /** Sorts what the attempts of all namespaces do: counts it, leaves out what is not wanted, and tells noise from failures. */
 export class FailureDesk {
@@ -63,7 +58,8 @@ export class FailureDesk {
   private readonly counts: ServiceCounts;
   private readonly handler: FailureHandler;
   private readonly scans: ScanWatch = new ScanWatch();
-  private readonly floods: Map<string, FloodState> = new Map();
+  private readonly refused: Map<string, { readonly clients: Set<string>; attempts: number; readonly sinceMs: number }> =
+    new Map();
   private readonly strays: Map<string, number> = new Map();
   private readonly surroundings: Map<string, { log: SurroundingsLog; sinceMs: number; syns: number }> = new Map();
   private second = 0;
@@ -131,7 +127,7 @@ export class FailureDesk {
     if (!isWatched(scope, port)) return;
     const weight = 2 ** namespace.attempts.rates.shiftOf(port);
     this.counts.add(namespace.spec, direction, port, state === 'refused' ? 'refused' : 'failed', weight);
-    if (direction === 'inbound' && this.isPartOfFlood(namespace, port, state, repeated, weight)) return;
+    if (direction === 'inbound' && this.isPartOfFlood(namespace, row, port, state, repeated)) return;
     const failure = this.failureAt(namespace, row, direction, state);
     if (failure === undefined) {
       this.onlyCounted += weight;
@@ -205,45 +201,44 @@ export class FailureDesk {
   private isFlooded(namespace: NamespaceWatch, port: number): boolean {
     const limit = this.config().incidents.floodSyns;
     const { rates } = namespace.attempts;
-    return rates.rateOf(port) > limit || rates.restRate > 4 * limit;
+    return rates.rateOf(port) > limit || rates.restRate > limit || namespace.floods.isFlooded(port);
   }
 
   /**
-   * Whether an attempt belongs to a flood: there are more SYNs a second than there may be, and those that fail are never repeated. The client of
-   * a real failure repeats its SYN, and is looked at also during a flood.
+   * Whether an attempt belongs to a flood: there are more SYNs a second than there may be, nearly none leads to a connection, and this one
+   * was never repeated. The client of a real failure repeats its SYN, and is looked at also during a flood. Many refusals of
+   * a few clients are no flood: a service is down.
    */
   private isPartOfFlood(
     namespace: NamespaceWatch,
+    row: number,
     port: number,
     state: AttemptState,
     repeated: boolean,
-    weight: number,
   ): boolean {
-    const rate = Math.max(namespace.attempts.rates.rateOf(port), namespace.attempts.rates.restRate / 4);
+    if (!this.isFlooded(namespace, port)) return false;
+    if (state === 'refused') return this.comesFromMany(namespace, row, port);
+    return !repeated;
+  }
+
+  /** Whether the refused attempts at a port come from ever new clients. */
+  private comesFromMany(namespace: NamespaceWatch, row: number, port: number): boolean {
     const key = `${port} ${namespace.spec}`;
-    let flood = this.floods.get(key);
     const now = Date.now();
-    if (rate <= this.config().incidents.floodSyns) {
-      // What is judged now began seconds ago.
-      if (flood === undefined || now > flood.until) {
-        if (flood !== undefined) this.floods.delete(key);
-        return false;
+    let refused = this.refused.get(key);
+    if (refused === undefined || now - refused.sinceMs > 60_000) {
+      refused = { clients: new Set(), attempts: 0, sinceMs: now };
+      this.refused.set(key, refused);
+      if (this.refused.size > REFUSED_PORTS) {
+        const [oldest] = this.refused.keys();
+        if (oldest !== undefined) this.refused.delete(oldest);
       }
-    } else {
-      if (flood === undefined) {
-        flood = { single: 0, repeated: 0, sinceMs: now, until: 0 };
-        this.floods.set(key, flood);
-      }
-      flood.until = now + 10_000;
     }
-    if (repeated && state !== 'refused') {
-      flood.repeated++;
-      return false;
+    if (refused.attempts < REFUSED_SAMPLE) {
+      refused.attempts++;
+      refused.clients.add(namespace.attempts.flowAt(row).client.address);
     }
-    flood.single++;
-    if (flood.single < FLOOD_SHARE * (flood.single + flood.repeated)) return false;
-    this.handler.onFlood(namespace, port, weight, rate);
-    return true;
+    return refused.clients.size > refused.attempts / 2;
   }
 }
 

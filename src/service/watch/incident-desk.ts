@@ -7,6 +7,7 @@ import { formatCount, formatQuantity } from '../../model/text.ts';
 import type { WatchConfig } from './config-types.ts';
 import { type CloserLook, type ExplainedFailure, explainFailure, lookCloser } from './diagnose-failure.ts';
 import { classOf, type Failure, type FailureDesk, type FailureHandler, serviceOf } from './failure-desk.ts';
+import type { Flood } from './flood-check.ts';
 import type { IncidentBook } from './incident-book.ts';
 import type { Investigations } from './investigations.ts';
 import type { NamespaceWatch } from './namespace-watch.ts';
@@ -82,14 +83,14 @@ export class IncidentDesk implements FailureHandler {
     if (!isPlanned && !this.parts.investigations.isBusy(key)) this.openUnexplained(failure);
   }
 
-  onFlood(namespace: NamespaceWatch, port: number | undefined, attempts: number, rate: number): void {
+  onFlood(namespace: NamespaceWatch, { port, attempts, rate }: Flood): void {
     const mark = `flood ${port ?? ''} ${namespace.spec}`;
     const service: IncidentService = {
       direction: 'inbound',
       namespace: namespace.spec,
       ...(port === undefined ? {} : { port }),
     };
-    const sentence = `A flood of SYNs${port === undefined ? '' : ` at port ${port}`}: about ${formatCount(Math.round(rate))} a second, which nobody completes or repeats.`;
+    const sentence = `A flood of SYNs${port === undefined ? '' : ` at port ${port}`}: about ${formatCount(Math.round(rate))} a second, of which nearly none becomes a connection.`;
     const noise = this.noise(mark, service, sentence, { id: 'syn-flood', title: 'A flood of SYNs' });
     if (noise === undefined) return;
     const isNew = noise.attempts === 0;

@@ -6,6 +6,7 @@ import { cookedHeader, type PacketHistory } from '../../collect/watch/packet-his
 import type { Side } from '../../model/facts/attempt.ts';
 import { type AttemptSink, AttemptWatch } from './attempt-watch.ts';
 import { CaptureSet } from './capture-set.ts';
+import { type Flood, FloodCheck } from './flood-check.ts';
 import { ListenerTable } from './listener-table.ts';
 import type { NamespaceAccess } from './namespace-access.ts';
 import { NetworkState } from './network-state.ts';
@@ -43,6 +44,9 @@ export interface NamespaceOwner {
   /** Attempts a second that may be captured of one port. */
   budget(): number;
   onNetworkChange(namespace: NamespaceWatch): void;
+  /** SYNs a second that are no flood. */
+  floodLimit(): number;
+  onFlood(namespace: NamespaceWatch, flood: Flood): void;
 }
 
 /** Everything that is followed of one network namespace. */
@@ -54,6 +58,7 @@ export class NamespaceWatch {
   readonly listeners: ListenerTable;
   readonly portUse: PortUseWatch;
   readonly answers: RecentAnswers = new RecentAnswers();
+  readonly floods: FloodCheck = new FloodCheck();
   readonly notSeen: NotSeen[] = [];
   snapshots: ProcSnapshots | undefined;
   private readonly owner: NamespaceOwner;
@@ -171,6 +176,8 @@ export class NamespaceWatch {
       this.attempts.forgetUnsampled();
       this.chooseRings();
     }
+    const flood = this.floods.look(this, this.owner.floodLimit());
+    if (flood !== undefined) this.owner.onFlood(this, flood);
     this.lookSoon(LOOK_MS);
     this.snapshotTimer ??= setTimeout(() => {
       this.snapshotTimer = undefined;

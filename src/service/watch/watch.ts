@@ -104,6 +104,10 @@ export class Watch implements WatchView {
       sinkOf: (namespace) => this.desk.sinkOf(namespace),
       budget: () => this.config.budget.handshakesPerSecond,
       onNetworkChange: () => this.warnings.soon(),
+      floodLimit: () => this.config.incidents.floodSyns,
+      onFlood: (namespace, flood) => {
+        if (this.config.listeners.enabled) this.incidentDesk.onFlood(namespace, flood);
+      },
     };
   }
 
