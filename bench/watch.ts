@@ -55,7 +55,15 @@ async function handshakes(): Promise<string> {
       cpuSeconds: number;
     };
     const ours = namespace === seen ? watch.usage().ownCpuSeconds - before : 0;
-    if (process.env.DEBUG) console.log(namespace, result.connections, 'load us', ((result.cpuSeconds/result.connections)*1e6).toFixed(2), 'ours us', ((ours/result.connections)*1e6).toFixed(2));
+    if (process.env.DEBUG)
+      console.log(
+        namespace,
+        result.connections,
+        'load us',
+        ((result.cpuSeconds / result.connections) * 1e6).toFixed(2),
+        'ours us',
+        ((ours / result.connections) * 1e6).toFixed(2),
+      );
     return { perConnection: (result.cpuSeconds + ours) / result.connections, rate: result.connections };
   };
   run(seen);

@@ -40,7 +40,8 @@ class Running {
 
   closed(id: number): Incident | undefined {
     for (const event of this.events) {
-      if (event.type === 'incident' && event.incident.id === id && event.incident.state === 'closed') return event.incident;
+      if (event.type === 'incident' && event.incident.id === id && event.incident.state === 'closed')
+        return event.incident;
     }
     return undefined;
   }
@@ -102,7 +103,10 @@ describe.skipIf(missing !== undefined)('a watch of a server', { timeout: 180_000
 
     network.connect(PORT);
     network.connect(PORT);
-    await until('like failures are counted', () => (running?.incident(({ id }) => id === failure.id)?.attempts ?? 0) >= 3);
+    await until(
+      'like failures are counted',
+      () => (running?.incident(({ id }) => id === failure.id)?.attempts ?? 0) >= 3,
+    );
     expect(watch.openIncidents().filter(({ kind }) => kind === 'failure')).toHaveLength(1);
 
     network.ip('server', 'route', 'add', 'default', 'via', '10.77.0.2');
@@ -126,7 +130,10 @@ describe.skipIf(missing !== undefined)('a watch of a server', { timeout: 180_000
     await begin();
     expect(running?.watch.openIncidents()).toMatchObject([{ id: incident.id, state: 'open' }]);
     network.connect(PORT, CLIENT_V4, 3000);
-    await until('the same incident goes on', () => (running?.incident(({ id }) => id === incident.id)?.attempts ?? 0) > incident.attempts);
+    await until(
+      'the same incident goes on',
+      () => (running?.incident(({ id }) => id === incident.id)?.attempts ?? 0) > incident.attempts,
+    );
     expect(running?.watch.openIncidents()).toHaveLength(1);
     network.run('server', 'nft', 'delete', 'table', 'inet', 'wt');
     expect(await network.tryConnect(PORT, CLIENT_V4)).toBe('connected');
@@ -150,7 +157,9 @@ describe.skipIf(missing !== undefined)('a watch of a server', { timeout: 180_000
     await begin();
     const program = `const net = require('node:net'); for (let p = 20000; p < 20060; p++) net.connect(p, '10.77.0.1').on('error', () => {});`;
     network.spawn('client', process.execPath, '-e', program);
-    const noise = await until('noise', () => running?.incident(({ kind, attempts }) => kind === 'noise' && attempts > 30));
+    const noise = await until('noise', () =>
+      running?.incident(({ kind, attempts }) => kind === 'noise' && attempts > 30),
+    );
     expect(noise).toMatchObject({ cause: { id: 'port-scan' }, clientNetworks: [{ network: '10.77.0.0/24' }] });
     expect(running?.watch.openIncidents().filter(({ kind }) => kind === 'failure')).toEqual([]);
   });
@@ -161,7 +170,9 @@ describe.skipIf(missing !== undefined)('a watch of a server', { timeout: 180_000
     network.run('server', 'nft', 'add table inet wt; add chain inet wt in { type filter hook input priority 0; }');
     network.run('server', 'nft', 'add', 'rule', 'inet', 'wt', 'in', 'tcp', 'dport', String(PORT), 'drop');
     network.connect(PORT, CLIENT_V4, 9000);
-    const incident = await until('an incident', () => running?.incident(({ service }) => service.direction === 'outbound'));
+    const incident = await until('an incident', () =>
+      running?.incident(({ service }) => service.direction === 'outbound'),
+    );
     expect(incident).toMatchObject({ service: { address: '10.77.0.1', port: PORT }, outcome: 'no-reply' });
     network.run('server', 'nft', 'delete', 'table', 'inet', 'wt');
   });

@@ -1,9 +1,9 @@
-import type { Incident, IncidentService } from '../model/incident.ts';
 import { formatEndpoint } from '../model/flow.ts';
+import type { Incident, IncidentService } from '../model/incident.ts';
 import { formatQuantity } from '../model/text.ts';
 import { forTerminal } from '../report/escape.ts';
-import { incidentValue } from '../service/history/incident-json.ts';
 import { encodeJson } from '../report/json.ts';
+import { incidentValue } from '../service/history/incident-json.ts';
 
 /** What became of an incident since it was told last. */
 export type IncidentEvent = 'opened' | 'updated' | 'closed';
@@ -29,7 +29,9 @@ export class IncidentEvents {
 /** One line for a person. */
 export function incidentLine(event: IncidentEvent, incident: Incident): string {
   const { id, kind, service, cause, attempts, clients, closedBecause } = incident;
-  const at = new Date(Number((event === 'closed' ? incident.closedNs ?? incident.lastNs : incident.lastNs) / 1_000_000n));
+  const at = new Date(
+    Number((event === 'closed' ? (incident.closedNs ?? incident.lastNs) : incident.lastNs) / 1_000_000n),
+  );
   const time = at.toISOString().replace(/\.\d+Z$/, 'Z');
   const what = kind === 'failure' ? (cause?.id ?? 'no cause found') : `${kind}: ${cause?.id ?? ''}`;
   const of = clients === 0 ? '' : ` of ${formatQuantity(clients, 'client')}`;
@@ -59,5 +61,7 @@ export function serviceText({ direction, namespace, address, port, process }: In
       : port === undefined
         ? address
         : formatEndpoint({ address, port });
-  return [direction, where, process ?? '', namespace === 'local' ? '' : namespace].filter((word) => word !== '').join(' ');
+  return [direction, where, process ?? '', namespace === 'local' ? '' : namespace]
+    .filter((word) => word !== '')
+    .join(' ');
 }

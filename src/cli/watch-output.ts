@@ -32,7 +32,9 @@ export function watchOutput(view: WatchView, json: boolean): WatchOutput {
       }
       if (screen === undefined) {
         for (const { reason, hint } of notSeen) {
-          process.stderr.write(`synscope: not seen: ${forTerminal(reason)}${hint === undefined ? '' : `; ${forTerminal(hint)}`}\n`);
+          process.stderr.write(
+            `synscope: not seen: ${forTerminal(reason)}${hint === undefined ? '' : `; ${forTerminal(hint)}`}\n`,
+          );
         }
       }
     },

@@ -1,7 +1,7 @@
 import process from 'node:process';
 import type { Incident, ListenerHealth } from '../model/incident.ts';
 import { formatCount, formatDuration, formatQuantity } from '../model/text.ts';
-import { type Span, type Style, type Theme, createTheme } from '../report/style.ts';
+import { createTheme, type Span, type Style, type Theme } from '../report/style.ts';
 import { displayWidth, takeColumns } from '../report/width.ts';
 import type { WatchView } from '../service/watch/view.ts';
 import { outputStyle } from './output.ts';
@@ -68,7 +68,11 @@ export class WatchScreen {
       this.before = { atMs: nowMs, answered };
     }
     const line = (...parts: readonly (readonly [text: string, style?: Style])[]): string =>
-      fitted(paint, parts.map(([text, style]) => paint.span(text, style)), columns);
+      fitted(
+        paint,
+        parts.map(([text, style]) => paint.span(text, style)),
+        columns,
+      );
     const lasted = formatDuration(Number(status.nowNs - status.startedNs));
     const lines = [
       line(
@@ -88,9 +92,12 @@ export class WatchScreen {
     if (incidents.length === 0) lines.push(line([`${paint.glyphs.check} nothing fails`, 'good']));
     else lines.push(line([`${formatQuantity(incidents.length, 'open incident')}`, 'bad-strong']));
     for (const incident of incidents.slice(0, INCIDENTS)) lines.push(...this.incidentLines(paint, columns, incident));
-    if (incidents.length > INCIDENTS) lines.push(line([`  and ${incidents.length - INCIDENTS} more: synscope incidents`]));
+    if (incidents.length > INCIDENTS)
+      lines.push(line([`  and ${incidents.length - INCIDENTS} more: synscope incidents`]));
     for (const { id, sentence, closedBecause } of this.closed) {
-      lines.push(line([`${paint.glyphs.check} #${id} closed: `, 'dim'], [`${closedBecause ?? ''} (${sentence})`, 'dim']));
+      lines.push(
+        line([`${paint.glyphs.check} #${id} closed: `, 'dim'], [`${closedBecause ?? ''} (${sentence})`, 'dim']),
+      );
     }
     lines.push('', ...this.listenerLines(paint, columns));
     const missing = status.notSeen;
@@ -131,7 +138,12 @@ export class WatchScreen {
         fitted(
           paint,
           [
-            paint.span(`  ${serviceText(service).replace(/^inbound /, '').padEnd(24)} `, style),
+            paint.span(
+              `  ${serviceText(service)
+                .replace(/^inbound /, '')
+                .padEnd(24)} `,
+              style,
+            ),
             paint.span(`queue ${acceptQueue.waiting} of ${acceptQueue.limit}`.padEnd(20), 'dim'),
             paint.span(`last minute ${formatCount(answered)} answered, ${formatCount(refused + failed)} not`),
           ],

@@ -63,5 +63,7 @@ function parsePort(text: string): number {
 
 function parseNamespace(text: string): string {
   if (/^(local|netns:.+|pid:[1-9]\d*)$/.test(text)) return text;
-  throw new UsageError(`--on takes local, netns:NAME or pid:NUMBER, and "${text}" is none of them; watch runs on this machine`);
+  throw new UsageError(
+    `--on takes local, netns:NAME or pid:NUMBER, and "${text}" is none of them; watch runs on this machine`,
+  );
 }

@@ -80,9 +80,12 @@ export class EarlyWarnings {
   }
 
   private dangersOf(namespace: NamespaceWatch): Danger[] {
-    return [...this.routeDangers(namespace), ...this.queueDangers(namespace), ...this.conntrackDanger(namespace), ...this.portDanger(namespace)].map(
-      (danger) => ({ ...danger, mark: `${danger.mark} ${namespace.spec}` }),
-    );
+    return [
+      ...this.routeDangers(namespace),
+      ...this.queueDangers(namespace),
+      ...this.conntrackDanger(namespace),
+      ...this.portDanger(namespace),
+    ].map((danger) => ({ ...danger, mark: `${danger.mark} ${namespace.spec}` }));
   }
 
   private routeDangers({ spec, network }: NamespaceWatch): Danger[] {

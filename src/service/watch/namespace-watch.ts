@@ -1,8 +1,8 @@
+import { cookedHeader, type PacketHistory } from '../../collect/watch/packet-history.ts';
 import { HostError } from '../../host/host.ts';
 import { keepFromChildren } from '../../host/system.ts';
 import { MAX_WIDE_PORTS, watchFilter } from '../../host/watch-filter.ts';
 import type { NotSeen } from '../../model/diagnosis.ts';
-import { cookedHeader, type PacketHistory } from '../../collect/watch/packet-history.ts';
 import type { Side } from '../../model/facts/attempt.ts';
 import { type AttemptSink, AttemptWatch } from './attempt-watch.ts';
 import { CaptureSet } from './capture-set.ts';

@@ -84,7 +84,8 @@ export class PortUseWatch {
         for (const family of [4, 6] as const) {
           for (const message of socket.dump(SOCK_DIAG_BY_FAMILY, encodeDiagDump(family, STATES))) {
             const one = decodeDiagSocket(message);
-            if (one === undefined || one.local.port < first || one.local.port > last || listensOn(one.local.port)) continue;
+            if (one === undefined || one.local.port < first || one.local.port > last || listensOn(one.local.port))
+              continue;
             const server = formatEndpoint(one.remote);
             counts.set(server, (counts.get(server) ?? 0) + 1);
           }

@@ -21,7 +21,12 @@ export interface WatchStatus {
   /** What cannot be seen, and what would help. */
   readonly notSeen: readonly NotSeen[];
   /** Packets that were lost, packets taken, attempts open now; namespaces of which packets are captured. */
-  readonly capture: { readonly taken: number; readonly lost: number; readonly openAttempts: number; readonly capturing?: number };
+  readonly capture: {
+    readonly taken: number;
+    readonly lost: number;
+    readonly openAttempts: number;
+    readonly capturing?: number;
+  };
   /** Since the start. */
   readonly totals: { readonly answered: number; readonly refused: number; readonly failed: number };
   readonly openIncidents: number;

@@ -15,7 +15,7 @@ import { IncidentDesk } from './incident-desk.ts';
 import { Investigations } from './investigations.ts';
 import { ListenerOwners } from './listener-owners.ts';
 import { openAccess } from './namespace-access.ts';
-import { type FoundNamespace, isWanted, namedNamespaces, NamespaceScanner } from './namespace-scan.ts';
+import { type FoundNamespace, isWanted, NamespaceScanner, namedNamespaces } from './namespace-scan.ts';
 import { MAIN_ROOM, type NamespaceOwner, NamespaceWatch, OTHER_ROOM } from './namespace-watch.ts';
 import type { IncidentRepairer } from './repair-hook.ts';
 import { ServiceCounts } from './service-counts.ts';
