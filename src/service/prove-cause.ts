@@ -18,6 +18,8 @@ export interface ProvenSigns {
 export interface ProvenCauses {
   readonly ids: readonly string[];
   readonly isPlain: boolean;
+  /** The others are special cases of the first: one for which there is any sign at all is meant. */
+  readonly isGeneral?: true;
 }
 
 const NONE: ProvenCauses = { ids: [], isPlain: false };
@@ -52,9 +54,10 @@ function causesOfElement(element: ProofElement, signs: ProvenSigns): ProvenCause
     case 'world':
       return plain('synack-neighbour-unresolved', 'return-path-lost');
     case 'address':
-      return element.change === 'added'
-        ? plain('not-my-address', 'ipv6-address-tentative', 'ipv6-dad-failed', 'ipv6-disabled-server')
-        : plain('own-address-source-ipv6', 'martian-source');
+      if (element.change === 'added') {
+        return specific('not-my-address', 'ipv6-address-tentative', 'ipv6-dad-failed', 'ipv6-disabled-server');
+      }
+      return plain(element.element.includes(':') ? 'own-address-source-ipv6' : 'martian-source');
     case 'listener':
       return ofListener(element.change);
     case 'accept-queue':
@@ -67,6 +70,7 @@ function causesOfElement(element: ProofElement, signs: ProvenSigns): ProvenCause
         ? plain('timewait-paws', 'timewait-old-sequence', 'tw-recycle-nat')
         : plain('half-open-established', 'syn-to-request-sock');
     case 'link':
+      if (element.change === 'on') return plain('arp-suppressed');
       return unclear('no-return-route', 'synack-neighbour-unresolved', 'rp-filter-no-route', 'return-path-lost');
     case 'bridge-port':
       return plain('l2-misconfiguration');
@@ -110,6 +114,11 @@ function causesElsewhere({ kind, element, change }: ProofElement, { role, baseli
 
 function plain(...ids: readonly string[]): ProvenCauses {
   return { ids, isPlain: true };
+}
+
+/** The first, unless there is a sign of one of the others, which are special cases of it. */
+function specific(...ids: readonly string[]): ProvenCauses {
+  return { ids, isPlain: true, isGeneral: true };
 }
 
 /** Several causes look like this, and none is so usual that it may be named without a sign of its own. */
@@ -190,7 +199,7 @@ function ofSysctl(name: string): ProvenCauses {
 
 function ofListener(change: string): ProvenCauses {
   if (change === 'added') {
-    return plain(
+    return specific(
       'no-listener',
       'listener-wrong-address',
       'listener-wrong-family',
@@ -221,6 +230,7 @@ function ofPacket(element: string, { explanation }: ProvenSigns): ProvenCauses {
     const isFiltered = explanation?.drops.some((drop) => drop.startsWith('NETFILTER_DROP')) === true;
     return isFiltered ? plain('conntrack-invalid-syn', 'tcp-bad-checksum') : plain('tcp-bad-checksum');
   }
+  if (element === 'TCP signature') return plain('md5-mismatch', 'ao-mismatch');
   if (element === 'TCP flags') return plain('syn-bad-flags');
   if (element === 'destination MAC address') return plain('wrong-mac', 'l2-broadcast-destination');
   if (element === 'source address') return unclear('martian-source', 'ipv6-invalid-syn', 'own-address-source-ipv6');

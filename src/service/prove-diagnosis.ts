@@ -6,7 +6,7 @@ import { changeText, whenText } from '../model/proof-words.ts';
 import { quoteCommand } from '../model/shell-quote.ts';
 import { formatQuantity } from '../model/text.ts';
 import type { TwinRole } from '../twin/syn.ts';
-import { causesOf } from './prove-cause.ts';
+import { causesOf, type ProvenCauses } from './prove-cause.ts';
 import { undoCommands } from './prove-remedies.ts';
 import type { TwinFindings } from './prove-twin.ts';
 
@@ -42,14 +42,14 @@ interface Words {
 
 function proven(diagnosis: Diagnosis, findings: TwinFindings, causes: readonly Cause[], role: TwinRole): Diagnosis {
   const { proof, search } = findings;
-  const { ids, isPlain } = causesOf({
+  const named = causesOf({
     guilty: proof.guilty,
     baseline: search.baseline,
     ...(search.explanation === undefined ? {} : { explanation: search.explanation }),
     isLimit: search.burst !== undefined,
     role,
   });
-  const id = causeOf(diagnosis, ids, isPlain);
+  const id = causeOf(diagnosis, named);
   const known = causes.find((cause) => cause.id === id);
   const agrees = id !== undefined && id === diagnosis.cause?.id;
   const what = provenSentence(proof.guilty, proof.tried, role);
@@ -100,11 +100,14 @@ function proven(diagnosis: Diagnosis, findings: TwinFindings, causes: readonly C
  * The cause of the catalogue: the one that the signs name, if it fits what was proven; else the one that is plain from what was proven; else one
  * that the signs think possible.
  */
-function causeOf({ cause, suspects }: Diagnosis, ids: readonly string[], isPlain: boolean): string | undefined {
+function causeOf({ cause, suspects }: Diagnosis, { ids, isPlain, isGeneral }: ProvenCauses): string | undefined {
   const fits = (id: string | undefined): boolean => id !== undefined && ids.includes(id);
   if (fits(cause?.id)) return cause?.id;
   const likely = suspects.find(({ id, status }) => fits(id) && status !== 'possible')?.id;
-  return likely ?? (isPlain ? ids[0] : suspects.find(({ id }) => fits(id))?.id);
+  const possible = suspects.find(({ id }) => fits(id))?.id;
+  if (likely !== undefined) return likely;
+  if (!isPlain) return possible;
+  return isGeneral === true ? (possible ?? ids[0]) : ids[0];
 }
 
 /** The statement that a proof is about. */

@@ -31,12 +31,12 @@ export interface ProveOptions {
 /** Copies a host, replays the SYN to the copy, and proves what stops it; told together with what the signs on the host say. */
 export async function proveHost(options: ProveOptions): Promise<CaptureReport> {
   const { host, onProgress, signal } = options;
+  const captured = options.pcap === undefined ? undefined : await findCapturedSyn({ ...options, file: options.pcap });
   // Both copies start while the host is asked.
   const twins = [TwinProcess.start(), TwinProcess.start()];
   for (const twin of twins) twin.catch(() => undefined);
   try {
     onProgress?.('Reading the host');
-    const captured = options.pcap === undefined ? undefined : await findCapturedSyn({ ...options, file: options.pcap });
     const client = options.from ?? captured?.handshake.client.address;
     const { state, supposed, report } = await readHost(options, client, captured?.handshake.server.address);
     if (signal?.aborted) return stopped(report);
