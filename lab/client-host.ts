@@ -14,7 +14,7 @@ import type { Setting } from './run-scenario.ts';
 
 /**
  * The client of the lab as a program sees it that runs where the plan's own attempt does: its connects come from the same source
- * address, device, sandbox or cgroup, and names are looked up with the namespace's own files of /etc.
+ * address, device, sandbox or cgroup.
  */
 export class LabClientHost implements Host {
   readonly #host: Host;
@@ -36,8 +36,7 @@ export class LabClientHost implements Host {
     if (path === '/proc/self/cgroup' && cgroup !== undefined) {
       return Promise.resolve(`0::/${basename(this.#setting.lab.cgroup(cgroup))}\n`);
     }
-    const own = this.#setting.lab.ownEtcFile('client', path);
-    return this.#host.readFile(own ?? path);
+    return this.#host.readFile(path);
   }
 
   listDirectory(path: string): Promise<readonly string[]> {
@@ -45,10 +44,7 @@ export class LabClientHost implements Host {
   }
 
   run(argv: readonly string[], options?: RunOptions): Promise<CommandResult> {
-    const namespace = this.#setting.names.namespaces.client;
-    // These read /etc, which ip-netns(8) puts in place; everything else must see the machine's own file systems.
-    const isResolver = argv[0] === 'getent' || argv[0] === 'dig';
-    return this.#host.run(isResolver ? ['ip', 'netns', 'exec', namespace, ...argv] : argv, options);
+    return this.#host.run(argv, options);
   }
 
   stream(argv: readonly string[]): HostStream {

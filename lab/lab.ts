@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import type { ConnectResult } from '../src/model/facts/attempt.ts';
 import type { LabConnect, LabListener, LabNames, LabNode } from '../src/model/scenario.ts';
 import { ActorProcess } from './actor-process.ts';
@@ -102,12 +102,6 @@ export class Lab {
     this.#ownEtc.add(node);
     // An actor that runs already has the machine's own files.
     this.#shared.delete(node);
-  }
-
-  /** The file that stands for a file of /etc on a node; undefined when the machine's own does. */
-  ownEtcFile(node: LabNode, path: string): string | undefined {
-    const own = path.replace(/^\/etc\/(?=[^/]+$)/, `/etc/netns/${this.namespace(node)}/`);
-    return own !== path && existsSync(own) ? own : undefined;
   }
 
   /** Path of a cgroup (version 2) of this run, which is made when it is not there. @throws LabError */
