@@ -81,7 +81,7 @@ function heldPhrase(points: PathStory['points'], { name, packet }: RouterFinding
 
 /** `Web7 has …`, as it goes on after another half of a sentence. */
 export function joinSentence(phrase: string | undefined, sentence: string): string {
-  if (phrase === undefined) return `${sentence}.`;
+  if (phrase === undefined) return `${capitalized(sentence)}.`;
   return `${capitalized(phrase)}: ${sentence}.`;
 }
 
