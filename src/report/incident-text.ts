@@ -5,12 +5,9 @@ import { formatTimestamp } from './format.ts';
 
 /** A service in few words: `port 443`, `192.0.2.1:443`, with its namespace unless that is the host's own. */
 export function formatService({ address, port, namespace, direction }: IncidentService): string {
+  if (port === undefined && address === undefined) return namespace === 'local' ? 'this host' : namespace;
   const where =
-    port === undefined
-      ? (address ?? 'any port')
-      : address === undefined
-        ? `port ${port}`
-        : formatEndpoint({ address, port });
+    port === undefined ? address : address === undefined ? `port ${port}` : formatEndpoint({ address, port });
   const arrow = direction === 'outbound' ? 'to ' : '';
   return namespace === 'local' ? `${arrow}${where}` : `${arrow}${where} in ${namespace}`;
 }

@@ -1,6 +1,7 @@
-import type { Incident } from '../model/incident.ts';
+import { formatEndpoint } from '../model/flow.ts';
+import type { Incident, IncidentService } from '../model/incident.ts';
 import { formatCount, formatDuration, formatQuantity } from '../model/text.ts';
-import { formatTimestamp } from './format.ts';
+import { formatOutcome, formatTimestamp } from './format.ts';
 import { formatService } from './incident-text.ts';
 import { createTheme, type Span, type Theme } from './style.ts';
 import type { TerminalOptions } from './terminal.ts';
@@ -11,7 +12,7 @@ const MAX_COLUMNS = 160;
 /** From this width on the number of clients has its own column. */
 const WIDE = 100;
 const MAX_SERVICE = 26;
-const MAX_NARROW_SERVICE = 15;
+const MAX_NARROW_SERVICE = 20;
 
 /** Renders incidents, one a row, newest first. */
 export function renderIncidents(
@@ -57,12 +58,16 @@ function cells(incident: Incident, columns: number, theme: Theme): Row {
   const open = state === 'open';
   const mark = open ? theme.glyphs.bullet : theme.glyphs.hollow;
   const tone = !open ? 'dim' : kind === 'failure' ? 'bad' : 'warn';
-  const serviceText = shortenMiddle(
-    `${formatService(service)}${service.process === undefined || columns < WIDE ? '' : ` ${service.process}`}`,
-    columns < WIDE ? MAX_NARROW_SERVICE : MAX_SERVICE,
-    theme.glyphs.ellipsis,
-  );
-  const label = cause?.id ?? (kind === 'noise' ? 'noise' : 'no cause stands out');
+  const { ellipsis } = theme.glyphs;
+  const serviceText =
+    columns < WIDE
+      ? shortenMiddle(shortService(service), MAX_NARROW_SERVICE, ellipsis)
+      : shortenMiddle(
+          `${formatService(service)}${service.process === undefined ? '' : ` ${service.process}`}`,
+          MAX_SERVICE,
+          ellipsis,
+        );
+  const label = cause?.id ?? (kind === 'noise' ? 'noise' : unexplained(incident));
   return {
     cells: [
       theme.span(`${mark} ${id}`, tone),
@@ -76,6 +81,10 @@ function cells(incident: Incident, columns: number, theme: Theme): Row {
   };
 }
 
+function unexplained({ outcome }: Incident): string {
+  return outcome === undefined ? 'cause unknown' : `${formatOutcome(outcome)}, cause unknown`;
+}
+
 /** `12,345`, `345k`, `1.2M`: a column of them stays narrow. */
 function shortCount(count: number): string {
   return count < 100_000
@@ -85,8 +94,18 @@ function shortCount(count: number): string {
       : `${(count / 1e6).toFixed(1)}M`;
 }
 
+/** `:443`, `:443 web` in a namespace, `to 192.0.2.1:443`. */
+function shortService({ direction, address, port, namespace }: IncidentService): string {
+  const name = namespace === 'local' ? '' : ` ${namespace.replace(/^netns:/, '')}`;
+  if (direction === 'outbound' && address !== undefined) {
+    return `to ${port === undefined ? address : formatEndpoint({ address, port })}`;
+  }
+  return port === undefined ? name.trim() || 'this host' : `:${port}${name}`;
+}
+
 /** Short, so that a column of them stays narrow. */
 function formatSpan(ns: bigint): string {
+  if (ns < 1_000_000_000n) return '';
   return formatDuration(Number(ns)).replace(/^(\d+ (?:min|h)) .*/, '$1');
 }
 

@@ -28,7 +28,7 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 };
 
 /** Header that no form and no foreign page can send without being asked first (CORS), which nobody answers. */
-export const REQUEST_HEADER = 'x-synscope';
+const REQUEST_HEADER = 'x-synscope';
 
 /**
  * Refuses requests for names that are not this watch: a page of `evil.example`, whose name suddenly leads here (DNS rebinding), still names

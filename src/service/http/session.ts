@@ -2,9 +2,9 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { ApiError } from './api-error.ts';
 
 /** Name of the cookie. */
-export const COOKIE = 'synscope_session';
+const COOKIE = 'synscope_session';
 /** A session ends so long after its last use. */
-export const SESSION_SECONDS = 43_200;
+const SESSION_SECONDS = 43_200;
 const MAX_SESSIONS = 100;
 
 /** Wrong tokens that one address may send at once; another one is allowed each {@link REFILL_MS}. */

@@ -1,7 +1,7 @@
 import type { HandshakeCounts, Incident, IncidentService } from '../../../model/incident.ts';
 
 /** 2026-11-20T14:00:00Z in nanoseconds. */
-export const BASE_NS = 1_795_183_200_000_000_000n;
+const BASE_NS = 1_795_183_200_000_000_000n;
 
 /** Nanoseconds of so many seconds after {@link BASE_NS}. */
 export function at(seconds: number): bigint {
