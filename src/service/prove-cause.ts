@@ -231,6 +231,7 @@ function ofPacket(element: string, { explanation }: ProvenSigns): ProvenCauses {
     return isFiltered ? plain('conntrack-invalid-syn', 'tcp-bad-checksum') : plain('tcp-bad-checksum');
   }
   if (element === 'TCP signature') return plain('md5-mismatch', 'ao-mismatch');
+  if (element === 'TCP signature') return plain('md5-mismatch', 'ao-mismatch');
   if (element === 'TCP flags') return plain('syn-bad-flags');
   if (element === 'destination MAC address') return plain('wrong-mac', 'l2-broadcast-destination');
   if (element === 'source address') return unclear('martian-source', 'ipv6-invalid-syn', 'own-address-source-ipv6');

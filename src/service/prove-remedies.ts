@@ -44,7 +44,7 @@ export function undoCommands({ kind, element, change }: ProofElement): (readonly
       return [['ip', 'addr', change === 'added' ? 'add' : 'del', address, 'dev', device]];
     }
     case 'link':
-      return [['ip', 'link', 'set', element, 'up']];
+      return [['ip', 'link', 'set', ...element.split(' '), change]];
     case 'bridge-port':
       return [['bridge', 'link', 'set', 'dev', element, 'state', '3']];
     case 'qdisc':

@@ -43,6 +43,7 @@ export async function buildLinks(state: HostState, taps: Taps, host: Host, notes
     if (link.mtuBytes !== undefined && link.mtuBytes !== defaultMtu(link)) {
       settings.add(`link set dev ${link.name} mtu ${link.mtuBytes}`, `MTU of ${link.name}`);
     }
+    if (isSilent(link)) settings.add(`link set dev ${link.name} arp off`, `ARP of ${link.name}`);
     const master = real.find(({ name }) => name === link.master && !missing.has(name));
     if (master !== undefined)
       settings.add(`link set dev ${link.name} master ${master.name}`, `${link.name} in ${master.name}`);
@@ -78,6 +79,12 @@ function addTap(link: LinkState, taps: Taps, notes: Notes): void {
 
 function defaultMtu({ name }: LinkState): number {
   return name === LOOPBACK ? 65_536 : 1500;
+}
+
+/** Whether an interface could speak ARP, and was told not to; those that never do have no MAC address to ask for. */
+export function isSilent({ name, flags, linkAddress }: LinkState): boolean {
+  const isEthernet = linkAddress !== undefined && /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(linkAddress);
+  return name !== LOOPBACK && isEthernet && flags.includes('NOARP') && !flags.includes('POINTOPOINT');
 }
 
 /** Brings the interfaces up that are up on the host. */

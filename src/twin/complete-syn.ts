@@ -71,8 +71,14 @@ export function completeSyn(syn: SynSpec, state: HostState, world: World, device
     frame.set(macBytes(sourceMac), 6);
   }
   if (isOffloaded(frame)) repairTcpChecksum(frame);
-  const isSigned = removeSignature(frame);
+  // Where no signature is wanted, any is wrong; where one is, only the keys tell.
+  const isSigned = mayWantSignature(syn, state) && removeSignature(frame);
   if (isSigned) assumed.push('the signature of the SYN is right');
+  if (captured === undefined && !isOnLink(syn.destination, world.layer3(device), state)) {
+    assumed.push(
+      `whoever delivers the SYN sends packets for ${syn.destination} to this host without asking for that address`,
+    );
+  }
   const { transport } = shapeOf(frame);
   return {
     family: syn.family,
@@ -99,6 +105,11 @@ export function isOnLink(address: string, device: string, { addresses }: HostSta
       own.device === device &&
       (own.peer === undefined ? covers(`${own.address}/${own.prefixLength}`, address) : own.peer === address),
   );
+}
+
+function mayWantSignature({ destinationPort }: SynSpec, { sockets }: HostState): boolean {
+  const listeners = sockets.filter(({ state, local }) => state === 'LISTEN' && local.port === destinationPort);
+  return listeners.some(({ options }) => options === undefined || options.md5Peers !== undefined);
 }
 
 function capturedFrame({ frame, packet, family }: SynSpec): Buffer | undefined {

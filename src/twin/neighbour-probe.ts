@@ -1,20 +1,24 @@
-import type { CompleteSyn } from './complete-syn.ts';
+import { type CompleteSyn, isOnLink } from './complete-syn.ts';
 import { answeredAddress, askNeighbour, linkLocalOf } from './neighbour-frames.ts';
 import type { HostState } from './state.ts';
 import type { Taps } from './tap.ts';
 import type { World } from './world.ts';
 
 /**
- * Whether the twin answers ARP or neighbour discovery for the address that the SYN is sent to. Only asked of addresses that the interface
- * itself has: others are reached by a route to the host.
+ * Whether the twin answers ARP or neighbour discovery for the address that the SYN is sent to. Only asked of addresses that
+ * are on its link: others are reached by a route to the host.
  */
 export function answersForItself(syn: CompleteSyn, state: HostState, taps: Taps, world: World): boolean {
   const link = world.layer3(syn.device);
-  const isOwn = state.addresses.some(({ address, device }) => address === syn.destination && device === link);
+  const own = state.addresses.filter(({ address }) => address === syn.destination);
+  // IPv4 belongs to the host, so another interface may have the address.
+  const isAsked =
+    own.some(({ device }) => device === link) ||
+    (syn.family === 4 && own.length > 0 && isOnLink(syn.destination, link, state));
   const port = taps.has(syn.device)
     ? syn.device
     : state.links.find(({ name, master }) => master === syn.device && taps.has(name))?.name;
-  if (!isOwn || port === undefined) return true;
+  if (!isAsked || port === undefined) return true;
   taps.drain();
   taps.send(port, askNeighbour(syn.destination, { mac: syn.sourceMac, address: askerAddress(syn, world, link) }));
   for (const { frame } of taps.received()) if (answeredAddress(frame) === syn.destination) return true;

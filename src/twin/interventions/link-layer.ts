@@ -11,11 +11,13 @@ import {
   RTM_NEWNEIGH,
   RTM_SETLINK,
 } from '../../formats/netlink/rtnetlink.ts';
+import { isSilent } from '../build-links.ts';
 import { bytesOf, macBytes } from '../frames.ts';
 import type { LinkState } from '../state.ts';
 import type { Bench } from './bench.ts';
 import type { Intervention } from './intervention.ts';
 
+const IFF_NOARP = 0x80;
 const IFF_UP = 1;
 const IFLA_PROTINFO = 12;
 const IFLA_BRPORT_STATE = 1;
@@ -25,7 +27,14 @@ const FORWARDING = 3;
 
 /** Neighbours, addresses, links and ports of bridges, and neighbours that do not answer. */
 export function linkLayerInterventions(bench: Bench): Intervention[] {
-  return [...neighbours(bench), ...addresses(bench), ...links(bench), ...ports(bench), ...world(bench)];
+  return [
+    ...neighbours(bench),
+    ...addresses(bench),
+    ...links(bench),
+    ...silentLinks(bench),
+    ...ports(bench),
+    ...world(bench),
+  ];
 }
 
 function neighbours({ twin: { state }, original }: Bench): Intervention[] {
@@ -93,6 +102,25 @@ function links({ twin: { state } }: Bench): Intervention[] {
         revert: set(0),
       };
     });
+}
+
+/** Interfaces that do not speak ARP. */
+function silentLinks({ twin: { state } }: Bench): Intervention[] {
+  return state.links.filter(isSilent).map(({ name, index }): Intervention => {
+    const set = (flags: number) => (bench: Bench) =>
+      void bench.routing.request({
+        type: RTM_SETLINK,
+        flags: 0,
+        body: encodeLink({ index, flags, changedFlags: IFF_NOARP }),
+      });
+    return {
+      element: { kind: 'link', element: `${name} arp`, change: 'on' },
+      rank: 'existing',
+      breadth: 1,
+      apply: set(0),
+      revert: set(IFF_NOARP),
+    };
+  });
 }
 
 function ports({ twin: { state } }: Bench): Intervention[] {

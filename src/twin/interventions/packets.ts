@@ -1,4 +1,12 @@
-import { bytesOf, macBytes, repairIpChecksum, repairTcpChecksum, shapeOf, TCP_SYN } from '../frames.ts';
+import {
+  bytesOf,
+  macBytes,
+  removeSignature,
+  repairIpChecksum,
+  repairTcpChecksum,
+  shapeOf,
+  TCP_SYN,
+} from '../frames.ts';
 import type { SynSpec } from '../syn.ts';
 import type { Bench } from './bench.ts';
 import type { Intervention } from './intervention.ts';
@@ -15,7 +23,7 @@ export function packetInterventions({ twin, complete, device }: Bench): Interven
   const packet = (
     element: string,
     change: string,
-    edit: (frame: Buffer) => void,
+    edit: (frame: Buffer) => unknown,
     spec: Partial<SynSpec> = {},
   ): void => {
     const frame = Buffer.from(bytes);
@@ -57,6 +65,7 @@ export function packetInterventions({ twin, complete, device }: Bench): Interven
       frame[transport + 13] = TCP_SYN;
     });
   }
+  if (removeSignature(Buffer.from(bytes))) packet('TCP signature', 'removed', removeSignature);
   packet(isV4 ? 'TTL' : 'hop limit', '255', (frame) => {
     frame[isV4 ? 22 : 21] = 255;
   });
