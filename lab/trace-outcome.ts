@@ -32,6 +32,7 @@ const BY_ROUTER: Readonly<Record<string, readonly string[]>> = {
   'icmp-suppressed': ['router-reject-route'],
   'ecn-setup-syn-dropped': ['path-firewall-drop-syn'],
   'return-path-lost': ['return-path-no-route'],
+  'rst-injected': ['path-firewall-reject'],
 };
 
 /** Compares what a trace found with the truth. `cause` is absent for a healthy host. */
