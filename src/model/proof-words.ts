@@ -17,7 +17,9 @@ export function changeText({ kind, element, change, text }: ProofElement): strin
     case 'packet':
       return `the ${element} of the packet is ${change}`;
     case 'link':
-      return `the interface ${element} is up`;
+      return element.endsWith(' arp')
+        ? `the interface ${element.slice(0, -4)} speaks ARP`
+        : `the interface ${element} is up`;
     case 'bridge-port':
       return `the bridge port ${element} forwards`;
     case 'nft-policy':
