@@ -64,8 +64,10 @@ export async function runRemedies(job: LabJob, options: RemedyRunOptions): Promi
         if (LOSING.has(cause.id)) configure(setting, cause.place === 'client' ? 'client' : 'server');
         const side = cause.place === 'client' ? 'client' : 'server';
         const report = await (side === 'client' ? diagnoseClient : diagnoseServer)(setting, { signal: options.signal });
-        const [fault] = faultsOf(report, side, cause.id);
-        if (fault === undefined) return [];
+        const [found] = faultsOf(report, side, cause.id);
+        if (found === undefined) return [];
+        // Where no SYN was seen, a person knows which address clients call.
+        const fault = /^(0\.0\.0\.0|::)$/.test(found.server.address) ? { ...found, server: setting.target } : found;
         const outcomes: RemedyOutcome[] = [];
         for (const offer of fault.remedies.filter(isApplicable)) {
           const kinds = [...new Set(offer.changes.map((change) => (change as { kind: string }).kind))];
