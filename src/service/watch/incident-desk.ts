@@ -159,7 +159,7 @@ export class IncidentDesk implements FailureHandler {
     const { closeAfterMs, quietAfterMs } = config().incidents;
     const now = wallNs();
     for (const open of book.open) {
-      if (open.kind === 'warning') continue;
+      if (open.kind === 'warning' || open.repairing > 0) continue;
       const quietMs = Number((now - open.lastNs) / 1_000_000n);
       if (quietMs >= closeAfterMs && open.answeredSince > 0) {
         const times = formatQuantity(open.answeredSince, 'handshake');
@@ -382,12 +382,16 @@ export class IncidentDesk implements FailureHandler {
     const { repairer, book, config, onBug } = this.parts;
     if (repairer === undefined) return;
     const incident = open.incident(config().incidents.networks);
+    open.repairing++;
     const running = repairer.consider({ incident, diagnosis, host: namespace.access.host }).then((repairs) => {
       open.addRepairs(repairs);
       if (repairs.length > 0) book.changed(true);
     }, onBug);
     this.repairs.add(running);
-    void running.finally(() => this.repairs.delete(running));
+    void running.finally(() => {
+      open.repairing--;
+      this.repairs.delete(running);
+    });
   }
 
   /** Waits for the repairs that are being made: one that is left half-way would have to be undone by its timer. */

@@ -45,6 +45,8 @@ export class OpenIncident {
   diagnosedMs: number = Date.now();
   diagnoses = 0;
   latest: Diagnosis | undefined;
+  /** Repairs that are being made: it is not closed before they are told. */
+  repairing = 0;
   isDirty = true;
   private readonly outcome: Outcome | undefined;
   private samples: unknown[] = [];

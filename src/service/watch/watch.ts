@@ -122,6 +122,8 @@ export class Watch implements WatchView {
     await this.resume();
     await this.scan();
     this.warnings.look();
+    // The first failure shall not wait for it.
+    void import('../../causes/index.ts');
     this.timer = setInterval(() => this.tick(), TICK_MS);
     try {
       this.folder = watchFolder(NAMED_NAMESPACES, () => {
