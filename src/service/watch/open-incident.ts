@@ -44,7 +44,6 @@ export class OpenIncident {
   /** When it was diagnosed last, and how often. */
   diagnosedMs: number = Date.now();
   diagnoses = 0;
-  latest: Diagnosis | undefined;
   /** Repairs that are being made: it is not closed before they are told. */
   repairing = 0;
   isDirty = true;
@@ -95,7 +94,6 @@ export class OpenIncident {
 
   /** Takes another diagnosis of the same cause; the clearest stays first. */
   addSample(diagnosis: Diagnosis, limit: number): void {
-    this.latest = diagnosis;
     this.diagnosedMs = Date.now();
     this.diagnoses++;
     const value = diagnosisValue(diagnosis);
