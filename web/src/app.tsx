@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { logOut, onLoginRequired } from './api/client.ts';
 import { openIncidents, status, stopLive } from './api/live.ts';
 import { go, type Route, route } from './lib/router.ts';
@@ -38,7 +38,7 @@ export function App(): JSX.Element {
       if (location.pathname !== '/login') go(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
     });
   }, []);
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.title = titleOf(here, main.current);
     if (here.move === firstMove.current) return;
     // After a move within the page, reading and tabbing begin at the new view.

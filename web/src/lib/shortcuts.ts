@@ -1,4 +1,4 @@
-import { useEffect } from 'preact/hooks';
+import { useLayoutEffect } from 'preact/hooks';
 import { recall, remember } from './remembered.ts';
 import { createState, type State } from './state.ts';
 
@@ -20,7 +20,8 @@ let pendingTimer: ReturnType<typeof setTimeout> | undefined;
 
 /** Makes keys work while the component is shown; what was shown last goes first. */
 export function useKeys(keys: Keys): void {
-  useEffect(() => {
+  // At once, so that two keys that follow each other quickly mean what they say.
+  useLayoutEffect(() => {
     active.push(keys);
     return () => {
       active.splice(active.indexOf(keys), 1);

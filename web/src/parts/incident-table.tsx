@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { formatCount } from '../../../src/model/text.ts';
 import type { IncidentRow } from '../api/types.ts';
 import { Ago, Lasting } from './ago.tsx';
@@ -15,7 +15,7 @@ export function IncidentTable({
   readonly marked?: number;
 }): JSX.Element {
   const body = useRef<HTMLTableSectionElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (marked >= 0) body.current?.querySelectorAll<HTMLAnchorElement>('a.sentence')[marked]?.focus();
   }, [marked]);
   return (
