@@ -61,6 +61,7 @@ export function diagnoseAttempt(
   const where = locate(attempt, lead === undefined ? standing : [lead]);
   const named = lead ?? standing[0];
   const unread = passed ? [] : ESSENTIAL[attempt.side].filter((name) => isMissing(facts[name]));
+  const remedies = lead?.facts === undefined ? [] : (lead.cause.remedies?.(lead.facts) ?? []).map(offerOf);
   return {
     handshake: seen.handshake,
     sentence: sentenceOf(attempt, seen, lead, standing, where.sentence, unread),
@@ -75,10 +76,11 @@ export function diagnoseAttempt(
     undetermined: judged
       .filter(({ status }) => status === 'undetermined')
       .map(({ cause: { id }, reason = '', hint }) => ({ id, reason, ...(hint === undefined ? {} : { hint }) })),
-    remedies: lead?.facts === undefined ? [] : (lead.cause.remedies?.(lead.facts) ?? []).map(offerOf),
+    remedies,
     nextSteps: nextSteps(
       attempt,
       lead,
+      remedies,
       where.place,
       on,
       standing.some((one) => isUntraced(one, facts)),
@@ -194,6 +196,7 @@ function offerOf({ id, title, risk, auto, changes }: Remedy): RemedyOffer {
 function nextSteps(
   attempt: Attempt,
   lead: JudgedCause | undefined,
+  remedies: readonly RemedyOffer[],
   place: Diagnosis['place'],
   on: string | undefined,
   untraced: boolean,
@@ -201,6 +204,12 @@ function nextSteps(
   const steps: NextStep[] = [];
   const { server, client, side } = attempt;
   if (lead?.status === 'confirmed') {
+    if (remedies.some(({ commands }) => commands.length > 0) && on?.startsWith('bundle:') !== true) {
+      steps.push({
+        statement: 'The plan of a repair; with --apply it is done, verified, and undone if it did not help',
+        command: ['sudo', 'synscope', 'fix', '--last', ...(on === undefined ? [] : ['--on', on])],
+      });
+    }
     steps.push({ statement: 'More about this cause', command: ['synscope', 'explain', lead.cause.id] });
     return steps;
   }
