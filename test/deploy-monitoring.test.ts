@@ -11,6 +11,7 @@ import { root, run } from './run-cli.ts';
 import { namesInQuery } from './support/promql.ts';
 
 const FOLDER = join(root, 'deploy/prometheus');
+const SUPPORT = join(root, 'test/support');
 const RULES = join(FOLDER, 'synscope.rules.yml');
 const own = join(root, '.cache/promtool/promtool');
 const promtool = existsSync(own) ? own : spawnSync('promtool', ['--version']).status === 0 ? 'promtool' : undefined;
@@ -93,7 +94,7 @@ describe('the alert rules', () => {
   });
 
   it('are each seen to fire in a test', () => {
-    const tests = readFileSync(join(FOLDER, 'synscope.rules.test.yml'), 'utf8');
+    const tests = readFileSync(join(SUPPORT, 'alert-rules.yml'), 'utf8');
     const fired = [...tests.matchAll(/labels: '\{alertname="(\w+)"/g)].map(([, name]) => name);
     expect(alerts.filter((name) => !fired.includes(name))).toEqual([]);
     expect(alerts.length).toBeGreaterThan(15);
@@ -102,7 +103,7 @@ describe('the alert rules', () => {
   it.skipIf(promtool === undefined)('are what promtool expects, and fire when they should', () => {
     expect(run(promtool!, ['check', 'rules', RULES], root)).toMatchObject({ status: 0, stderr: '' });
     expect(run(promtool!, ['check', 'config', '--syntax-only', join(FOLDER, 'scrape.yml')], root).status).toBe(0);
-    const { status, stdout, stderr } = run(promtool!, ['test', 'rules', 'synscope.rules.test.yml'], FOLDER);
+    const { status, stdout, stderr } = run(promtool!, ['test', 'rules', 'alert-rules.yml'], SUPPORT);
     expect(`${stdout}${stderr}`).toContain('SUCCESS');
     expect(status).toBe(0);
   });
