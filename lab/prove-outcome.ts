@@ -1,4 +1,3 @@
-import { CAUSES } from '../src/causes/index.ts';
 import type { Diagnosis } from '../src/model/diagnosis.ts';
 import type { ProofElement } from '../src/model/proof.ts';
 import type { ScenarioPlan } from '../src/model/scenario.ts';
@@ -153,9 +152,4 @@ function isOf({ kind, element, change, text = '' }: ProofElement, plan: Scenario
     default:
       return has(element) || has(text);
   }
-}
-
-/** Names that the catalogue has, for tables. */
-export function titleOf(id: string): string {
-  return CAUSES.find((cause) => cause.id === id)?.title ?? id;
 }

@@ -94,7 +94,7 @@ export const command: Command = {
 };
 
 /** 1 when something is proven, 0 when the host is acquitted, 3 when the copy could not show it. */
-export function proveExitCode({ diagnoses }: CaptureReport): number {
+function proveExitCode({ diagnoses }: CaptureReport): number {
   const outcomes = diagnoses.map(({ proof }) => proof?.outcome);
   if (outcomes.includes('proven')) return EXIT_CAUSE_FOUND;
   return outcomes.length > 0 && outcomes.every((outcome) => outcome === 'acquitted')

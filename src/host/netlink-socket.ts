@@ -17,7 +17,6 @@ import { isSystemError } from './system-error.ts';
 /** Which part of the kernel a netlink socket talks to (linux/netlink.h). */
 export const NETLINK_ROUTE = 0;
 export const NETLINK_SOCK_DIAG = 4;
-export const NETLINK_XFRM = 6;
 export const NETLINK_NETFILTER = 12;
 
 const AF_NETLINK = 16;

@@ -103,10 +103,7 @@ export function verify(
 }
 
 /** The interventions that elements stand for, in the order of `all`. */
-export function choose(
-  all: readonly Intervention[],
-  elements: readonly ProofElement[],
-): readonly Intervention[] | undefined {
+function choose(all: readonly Intervention[], elements: readonly ProofElement[]): readonly Intervention[] | undefined {
   const keys = new Set(elements.map(keyOf));
   const chosen = all.filter(({ element }) => keys.has(keyOf(element)));
   return chosen.length === keys.size ? chosen : undefined;

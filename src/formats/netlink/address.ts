@@ -23,19 +23,14 @@ export interface NetlinkAddress {
   readonly peer?: string;
   readonly prefixLength: number;
   readonly scope: number;
-  /** IFA_F_*: {@link IFA_F_TENTATIVE} and so on. */
+  /** IFA_F_* (linux/if_addr.h). */
   readonly flags: number;
   readonly label?: string;
   readonly attributes: readonly Attribute[];
 }
 
-/** Flags of an address (linux/if_addr.h). */
+/** No duplicate address detection (linux/if_addr.h). */
 export const IFA_F_NODAD = 0x02;
-export const IFA_F_DADFAILED = 0x08;
-export const IFA_F_DEPRECATED = 0x20;
-export const IFA_F_TENTATIVE = 0x40;
-export const IFA_F_PERMANENT = 0x80;
-export const IFA_F_NOPREFIXROUTE = 0x200;
 
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;

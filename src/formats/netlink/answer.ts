@@ -2,10 +2,8 @@ import { decodeAttributes, findNumber, findText, viewOf } from './attributes.ts'
 import { align4, HEADER_BYTES, type NetlinkMessage } from './message.ts';
 
 /** Types of the messages with which netlink itself answers (linux/netlink.h). */
-export const NLMSG_NOOP = 1;
 export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
-export const NLMSG_OVERRUN = 4;
 
 const NLM_F_CAPPED = 0x100;
 const NLM_F_ACK_TLVS = 0x200;

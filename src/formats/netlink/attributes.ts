@@ -5,14 +5,13 @@ import { align4 } from './message.ts';
 export interface Attribute {
   /** Without the two flags. */
   readonly type: number;
-  /** {@link NLA_F_NESTED}, {@link NLA_F_NET_BYTEORDER}, or 0. */
+  /** NLA_F_NESTED, NLA_F_NET_BYTEORDER, or 0. */
   readonly flags: number;
   readonly value: Uint8Array;
 }
 
 /** The value holds attributes. The kernel does not set it everywhere. */
-export const NLA_F_NESTED = 0x8000;
-export const NLA_F_NET_BYTEORDER = 0x4000;
+const NLA_F_NESTED = 0x8000;
 
 /**
  * The attributes from `offset` to the end, in their order. Bad bytes are data: from a length that cannot be on, nothing is given.
@@ -114,7 +113,7 @@ export function findMac(list: readonly Attribute[], type: number): string | unde
 }
 
 /** The text before the first zero byte. Bytes that are no UTF-8 become U+FFFD. */
-export function textOf(value: Uint8Array): string {
+function textOf(value: Uint8Array): string {
   const end = value.indexOf(0);
   return DECODER.decode(end < 0 ? value : value.subarray(0, end));
 }

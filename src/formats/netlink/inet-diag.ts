@@ -24,9 +24,6 @@ export const TCP_STATES = {
   newSynReceived: 12,
 } as const;
 
-/** Groups that tell of TCP sockets that were destroyed (SKNLGRP_*, linux/sock_diag.h). */
-export const SKNLGRP = { tcpV4Destroyed: 1, tcpV6Destroyed: 3 } as const;
-
 /** A TCP socket (`struct inet_diag_msg`, linux/inet_diag.h). */
 export interface DiagSocket {
   /** Of the socket; its addresses may be IPv4 ones on a socket of IPv6. */

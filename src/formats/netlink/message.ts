@@ -20,7 +20,7 @@ export interface NetlinkRequest {
 export const HEADER_BYTES = 16;
 
 /** Flags of every message (linux/netlink.h). */
-export const NLM_F_REQUEST = 0x01;
+const NLM_F_REQUEST = 0x01;
 export const NLM_F_ACK = 0x04;
 /** The state changed while it was dumped: the dump has gaps. */
 export const NLM_F_DUMP_INTR = 0x10;

@@ -25,15 +25,9 @@ export interface NetlinkNeighbour {
 }
 
 /** States of a neighbour (linux/neighbour.h). */
-export const NUD_INCOMPLETE = 0x01;
-export const NUD_REACHABLE = 0x02;
-export const NUD_STALE = 0x04;
 export const NUD_FAILED = 0x20;
 export const NUD_NOARP = 0x40;
 export const NUD_PERMANENT = 0x80;
-/** A router (IPv6), and an entry that is answered for by proxy. */
-export const NTF_PROXY = 0x08;
-export const NTF_ROUTER = 0x80;
 
 const NDA_DST = 1;
 const NDA_LLADDR = 2;

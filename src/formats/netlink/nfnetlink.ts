@@ -8,9 +8,6 @@ const NFNL_MSG_BATCH_END = 17;
 /** `struct nfgenmsg`: family, version, and two bytes in network order. */
 export const NFGEN_BYTES = 4;
 
-/** Multicast groups of nftables (NFNLGRP_*): changes of rule sets, and the traces of packets. */
-export const NFNLGRP = { nftables: 7, nftTrace: 9 } as const;
-
 /** The type of a message of nftables. */
 export function nftType(message: number): number {
   return (NFNL_SUBSYS_NFTABLES << 8) | message;

@@ -12,7 +12,7 @@ import {
   nested,
   zeroEnded,
 } from './attributes.ts';
-import { type NetlinkRequest, NLM_F_APPEND, NLM_F_CREATE, NLM_F_REPLACE } from './message.ts';
+import { type NetlinkRequest, NLM_F_CREATE, NLM_F_REPLACE } from './message.ts';
 import { nfgen, nftType } from './nfnetlink.ts';
 import {
   decodeExpressions,
@@ -52,16 +52,6 @@ export function replaceRule(
     ...(rule === undefined ? [] : contentOf(rule)),
   ];
   return request(NFT_MSG.newRule, NLM_F_REPLACE | NLM_F_ECHO, place.family, list);
-}
-
-/** A request that appends a rule as a dump has it, and asks for its handle. */
-export function appendRule(rule: NftRule): NetlinkRequest {
-  const list = [
-    attribute(NFTA_RULE.table, zeroEnded(rule.table)),
-    attribute(NFTA_RULE.chain, zeroEnded(rule.chain)),
-    ...contentOf(rule),
-  ];
-  return request(NFT_MSG.newRule, NLM_F_CREATE | NLM_F_APPEND | NLM_F_ECHO, rule.family, list);
 }
 
 /**

@@ -47,7 +47,7 @@ export const NFT_TABLE_F_DORMANT = 1;
 /** Flags of sets. */
 export const NFT_SET = { anonymous: 1, constant: 2, interval: 4, map: 8, timeout: 16, evaluated: 32 } as const;
 /** The element is where an interval ends. */
-export const NFT_ELEMENT_INTERVAL_END = 1;
+const NFT_ELEMENT_INTERVAL_END = 1;
 /** Verdicts (linux/netfilter.h). */
 export const NF_DROP = 0;
 export const NF_ACCEPT = 1;

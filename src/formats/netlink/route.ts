@@ -20,7 +20,7 @@ export interface NetlinkNexthop {
   readonly linkIndex?: number;
   /** Share of the traffic; 1 for a route with one next hop. */
   readonly weight: number;
-  /** RTNH_F_*: {@link RTNH_F_DEAD} and so on. */
+  /** RTNH_F_* (linux/rtnetlink.h). */
   readonly flags: number;
 }
 
@@ -53,10 +53,10 @@ export interface NetlinkRoute {
 }
 
 /** The next hop is not used: its interface is down. */
-export const RTNH_F_DEAD = 1;
-export const RTNH_F_ONLINK = 4;
+const RTNH_F_DEAD = 1;
+const RTNH_F_ONLINK = 4;
 /** Its interface has no carrier. */
-export const RTNH_F_LINKDOWN = 16;
+const RTNH_F_LINKDOWN = 16;
 /** The route was made by a lookup (a cached exception), not by anybody who configured it. */
 export const RTM_F_CLONED = 0x200;
 

@@ -17,7 +17,6 @@ export const RTM_DELRULE = 33;
 export const RTM_GETRULE = 34;
 export const RTM_NEWNEXTHOP = 104;
 export const RTM_DELNEXTHOP = 105;
-export const RTM_GETNEXTHOP = 106;
 
 /** Multicast groups, by the numbers that NETLINK_ADD_MEMBERSHIP takes (`enum rtnetlink_groups`). */
 export const RTNLGRP = {
