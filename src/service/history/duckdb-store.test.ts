@@ -97,33 +97,33 @@ describe('the file of a history', () => {
 
   it('gets smaller when there is too much', async () => {
     const store = new DuckDbStore(path);
-    const noise = (id: number) => Array.from({ length: 1500 }, (_, index) => ({ n: Math.sin(id * 1000 + index) }));
-    const many = Array.from({ length: 200 }, (_, index) => ({
+    const noise = (id: number) => Array.from({ length: 5000 }, (_, index) => ({ n: Math.sin(id * 1000 + index) }));
+    const many = Array.from({ length: 60 }, (_, index) => ({
       incident: closed(sampleIncident(index + 1, { samples: noise(index + 1) })),
     }));
     await store.absorb('many', [
       ...many,
       { counts: Array.from({ length: 10_000 }, (_, index) => sampleCounts(index * 10)) },
     ]);
-    await store.saveIncident(sampleIncident(201));
+    await store.saveIncident(sampleIncident(61));
     await store.close();
     const before = statSync(path).size;
     const maxBytes = Math.round(before / 2);
     const { incidents } = await store.retain({ maxAgeMs: 1e15, maxBytes });
-    expect(incidents).toBeGreaterThan(30);
-    expect(incidents).toBeLessThan(200);
+    expect(incidents).toBeGreaterThan(10);
+    expect(incidents).toBeLessThan(60);
     expect(statSync(path).size).toBeLessThanOrEqual(maxBytes);
     expect(existsSync(`${path}.compact`)).toBe(false);
     const left = await store.incidents({ limit: 1000 });
-    expect(left).toHaveLength(201 - incidents);
-    expect(left[0]).toEqual(sampleIncident(201));
-    expect(left[1]?.samples).toEqual(noise(200));
-    expect(await store.lastIncidentId()).toBe(201);
+    expect(left).toHaveLength(61 - incidents);
+    expect(left[0]).toEqual(sampleIncident(61));
+    expect(left[1]?.samples).toEqual(noise(60));
+    expect(await store.lastIncidentId()).toBe(61);
     expect(statSync(path).mode & 0o777).toBe(0o600);
-    await store.saveIncident(sampleIncident(202));
+    await store.saveIncident(sampleIncident(62));
     await store.close();
     const again = new DuckDbStore(path);
-    expect(await again.lastIncidentId()).toBe(202);
+    expect(await again.lastIncidentId()).toBe(62);
     await again.close();
   });
 

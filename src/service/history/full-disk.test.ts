@@ -39,6 +39,14 @@ it.skipIf(!isRoot)(
         troubled: { reason: expect.stringContaining('no room on the disk') },
         files: ['history.duckdb', 'history.lock'],
       });
+      expect(told.atStart).toMatchObject({
+        ids: [1],
+        kind: 'memory',
+        trouble: {
+          reason: expect.stringContaining('no room on the disk'),
+          hint: expect.stringContaining('kept in memory'),
+        },
+      });
       expect(told.trouble).toBeUndefined();
       const newestFirst = Array.from({ length: 60 }, (_, index) => 60 - index);
       expect(told.whileFull).toEqual(newestFirst);

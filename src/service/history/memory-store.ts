@@ -1,3 +1,4 @@
+import type { NotSeen } from '../../model/diagnosis.ts';
 import type { HandshakeCounts, Incident, IncidentService } from '../../model/incident.ts';
 import { exportIncidents } from './export-incidents.ts';
 import type { ExportFormat, HistoryState, HistoryStore, IncidentQuery, TimelineStep } from './history-store.ts';
@@ -14,6 +15,12 @@ export class MemoryStore implements HistoryStore {
   private readonly byId: Map<number, Incident> = new Map();
   private counts: HandshakeCounts[] = [];
   private lastId = 0;
+  private readonly trouble: NotSeen | undefined;
+
+  /** @param trouble why nothing is kept on disk, where that was wanted. */
+  constructor(trouble?: NotSeen) {
+    this.trouble = trouble;
+  }
 
   saveIncident(incident: Incident): Promise<void> {
     this.byId.set(incident.id, incident);
@@ -70,7 +77,7 @@ export class MemoryStore implements HistoryStore {
   }
 
   state(): HistoryState {
-    return { kind: 'memory', notes: [] };
+    return { kind: 'memory', notes: [], ...(this.trouble === undefined ? {} : { trouble: this.trouble }) };
   }
 
   close(): Promise<void> {

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockFile } from '../../host/file-lock.ts';
-import { HistoryError, historyError } from './history-error.ts';
+import { HistoryError, type HistoryProblem, historyError } from './history-error.ts';
 import type { HistoryStore } from './history-store.ts';
 import { listSegments, readSegment } from './journal.ts';
 import { JournaledStore } from './journaled-store.ts';
@@ -10,13 +10,18 @@ import { type HistoryReader, overlayEntries } from './overlay-store.ts';
 
 const FILE = 'history.duckdb';
 
+/** These are for a person to mend; with all else a watch does without its history rather than stay away. */
+const FATAL: ReadonlySet<HistoryProblem> = new Set(['in-use', 'no-permission', 'newer']);
+
 /**
- * Opens the history of a watch in its state folder, which is made if need be, for this process alone. Without a folder nothing is kept.
- * @throws HistoryError when the folder cannot be used, or another watch uses it
+ * Opens the history of a watch in its state folder, which is made if need be, for this process alone. Without a folder nothing is kept;
+ * nor when the disk is too full to begin one, which `state()` then says.
+ * @throws HistoryError when the folder may not be used, another watch uses it, or a newer synscope wrote it
  */
 export async function openHistory(folder: string | undefined): Promise<HistoryStore> {
   if (folder === undefined) return new MemoryStore();
   const path = join(folder, FILE);
+  let store: JournaledStore | undefined;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const lock = lockFile(join(folder, 'history.lock'));
@@ -27,17 +32,16 @@ export async function openHistory(folder: string | undefined): Promise<HistorySt
         'end it, or give this one another folder with --state',
       );
     }
-    const store = new JournaledStore(folder, path, () => lock.release());
+    store = new JournaledStore(folder, path, () => lock.release());
     // Takes over what a watch that was killed left behind, and finds out whether the file can be used.
-    await store.lastIncidentId().catch(async (error: unknown) => {
-      const problem = historyError(error, path);
-      if (problem.problem === 'full' || problem.problem === 'failed') return;
-      await store.close();
-      throw problem;
-    });
+    await store.lastIncidentId();
     return store;
   } catch (error) {
-    throw historyError(error, path);
+    await store?.close();
+    const problem = historyError(error, path);
+    if (FATAL.has(problem.problem)) throw problem;
+    const hint = 'what is seen is kept in memory; start the watch again when this is mended';
+    return new MemoryStore({ reason: problem.message, hint });
   }
 }
 

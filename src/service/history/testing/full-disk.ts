@@ -7,6 +7,16 @@ import { openHistory } from '../open-history.ts';
 import { sampleCounts, sampleIncident } from './incidents.ts';
 
 const folder = process.argv[2] ?? '';
+const full = join(folder, 'full');
+const room = statfsSync(folder);
+writeFileSync(full, Buffer.alloc(room.bavail * room.bsize));
+const first = await openHistory(join(folder, 'first'));
+await first.saveIncident(sampleIncident(1));
+const atStart = { ids: (await first.incidents({})).map(({ id }) => id), ...first.state() };
+await first.close();
+rmSync(full);
+rmSync(join(folder, 'first'), { recursive: true, force: true });
+
 const store = await openHistory(folder);
 const noise = (id: number) => [
   { text: Array.from({ length: 100 }, (_, index) => Math.sin(id * 100 + index)).join('') },
@@ -50,6 +60,7 @@ const reopened = (await again.incidents({ limit: 1000, samples: false })).map(({
 await again.close();
 process.stdout.write(
   JSON.stringify({
+    atStart,
     acknowledged,
     refused,
     problem: error?.problem,
