@@ -3,8 +3,10 @@
  * that it is broken again. With --kill each repair is also killed (SIGKILL) after every entry of its journal, with and without its timer.
  *   node lab/remedy-campaign.ts [CAUSE...] [--family 4|6] [--kill] [--seed N] [--json FILE] [--write]
  * --write puts the table into docs/remedies.md. Needs root.
+ *   node lab/remedy-campaign.ts --from FILE [--from FILE...] --write
+ * runs nothing: puts the results of several campaigns together; of the same remedy the later file counts.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -23,10 +25,13 @@ const { values, positionals } = parseArgs({
     kill: { type: 'boolean', default: false },
     json: { type: 'string' },
     write: { type: 'boolean', default: false },
+    from: { type: 'string', multiple: true },
   },
 });
 
-if (process.getuid?.() !== 0) {
+if (values.from !== undefined) {
+  writeRemedyTable(together(values.from));
+} else if (process.getuid?.() !== 0) {
   console.error('The lab needs root: it makes network namespaces.');
   process.exitCode = 2;
 } else {
@@ -58,6 +63,19 @@ async function campaign(): Promise<void> {
   );
   console.log(`${outcomes.length} remedies tried, ${wrong.length} wrong`);
   if (wrong.length > 0) process.exitCode = 1;
+}
+
+/** The results of several campaigns; what was killed in an earlier one stays known. */
+function together(files: readonly string[]): RemedyOutcome[] {
+  const outcomes = new Map<string, RemedyOutcome>();
+  for (const file of files) {
+    for (const outcome of JSON.parse(readFileSync(file, 'utf8')) as RemedyOutcome[]) {
+      const key = [outcome.cause, outcome.variant, outcome.family, outcome.remedy].join(' ');
+      const kills = outcome.kills ?? outcomes.get(key)?.kills;
+      outcomes.set(key, { ...outcome, ...(kills === undefined ? {} : { kills }) });
+    }
+  }
+  return [...outcomes.values()].sort((a, b) => (a.cause < b.cause ? -1 : a.cause > b.cause ? 1 : 0));
 }
 
 function lineOf({ cause, variant, family, remedy, result, statement, kills }: RemedyOutcome): string {

@@ -205,7 +205,7 @@ async function rollBack(request: RepairRequest, timer: DeadManTimer, why: string
     return { id, outcome: 'failed', statement };
   }
   const final = steps.filter(({ alreadySo, cannotUndo }) => !alreadySo && cannotUndo !== undefined);
-  const cannot = final.map(({ text, cannotUndo }) => `"${text}" stays: ${cannotUndo}`);
+  const cannot = final.map(({ text, cannotUndo }) => `Of "${text}" something stays: ${cannotUndo}`);
   const outcome = left.length === 0 ? 'rolled-back' : 'failed';
   const statement = [why, ...cannot, ...(left.length === 0 ? [] : [leftoverText(left)])].join('. ');
   await timer.remove();
