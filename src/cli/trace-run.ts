@@ -53,22 +53,37 @@ export async function runTrace(
       ({ report, kept } = await traceKept(opened, specs, pcap, { ...how, ...live }));
     }
     progress.clear();
-    if (pcap !== undefined) {
-      const manifest = {
-        format: 'synscope-trace' as const,
-        version: 1 as const,
-        synscope: packageVersion(),
-        recordedAt: new Date().toISOString(),
-        ...how,
-      };
-      await writeTraceFolder(pcap, manifest, kept);
-    }
+    // What was found is told also when it cannot be kept.
+    const keeping =
+      pcap === undefined
+        ? undefined
+        : keep(pcap, how, kept).then(
+            () => undefined,
+            (error: unknown) => error,
+          );
+    const failure = await keeping;
     await writeReports(report, options, new OutputBuffer());
+    if (failure !== undefined) throw failure;
     return report;
   } finally {
     progress.clear();
     await closeTraceHosts(opened);
   }
+}
+
+async function keep(folder: string, how: How, kept: readonly KeptPoint[]): Promise<void> {
+  const { signal: _, onState: __, onStep: ___, ...plain } = how;
+  await writeTraceFolder(
+    folder,
+    {
+      format: 'synscope-trace',
+      version: 1,
+      synscope: packageVersion(),
+      recordedAt: new Date().toISOString(),
+      ...plain,
+    },
+    kept,
+  );
 }
 
 /** Traces, and records every host where that was asked for. */

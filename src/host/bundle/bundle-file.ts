@@ -40,13 +40,23 @@ export async function writeBundle(path: string, { header, entries }: Bundle, rep
     fd = openSync(partial, 'wx', 0o600);
     const target = fd;
     const compress = createZstdCompress();
-    compress.on('data', (bytes: Uint8Array) => writeAll(target, bytes));
+    // What a listener throws is nobody's: a full disk has to be told from here.
+    let failure: { readonly error: unknown } | undefined;
+    compress.on('data', (bytes: Uint8Array) => {
+      if (failure !== undefined) return;
+      try {
+        writeAll(target, bytes);
+      } catch (error) {
+        failure = { error };
+      }
+    });
     const ended = once(compress, 'end');
     for (const line of bundleLines(header, entries)) {
       if (!compress.write(`${line}\n`)) await Promise.race([once(compress, 'drain'), ended]);
     }
     compress.end();
     await ended;
+    if (failure !== undefined) throw failure.error;
     fsyncSync(fd);
     closeSync(fd);
     fd = undefined;

@@ -87,7 +87,9 @@ export async function writeTraceFolder(
     // An empty folder of that name is replaced.
     renameSync(partial, folder);
   } catch (error) {
-    throw notWritten(path, error);
+    if (!(error instanceof InputError)) throw notWritten(path, error);
+    // A recording could not be written: the folder is what was asked for.
+    throw new InputError({ code: error.code, message: error.message.replaceAll(partial, folder) }, { cause: error });
   } finally {
     rmSync(partial, { recursive: true, force: true });
   }
