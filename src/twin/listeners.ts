@@ -184,7 +184,7 @@ export class Listeners {
 }
 
 /** What a report calls a listener. */
-export function nameOf({ local, device, family, v6only }: SocketState): string {
+function nameOf({ local, device, family, v6only }: SocketState): string {
   const scope = device === undefined ? '' : `%${device}`;
   const only = family === 6 && local.address === '::' && v6only === true ? ' (IPv6 only)' : '';
   return `${formatHost(local.address)}${scope}:${local.port}${only}`;

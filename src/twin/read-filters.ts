@@ -51,7 +51,7 @@ async function hasNft(ask: Asker): Promise<boolean> {
 }
 
 /** Whether nft shows rules of iptables-nft that it cannot write so that they could be loaded again. */
-export function needsXtables(nft: SavedNft | undefined, family: 4 | 6): boolean {
+function needsXtables(nft: SavedNft | undefined, family: 4 | 6): boolean {
   if (nft === undefined) return false;
   const name = family === 4 ? 'ip' : 'ip6';
   if (nft.form === 'json') {

@@ -162,7 +162,10 @@ describe.skipIf(missing !== undefined)('a copy', () => {
   it('is gone with the process that asked for it, however that ends', async () => {
     const program = fileURLToPath(new URL('./testing/hold-twin.ts', import.meta.url));
     const holder = spawn(process.execPath, ['--no-warnings', program], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const pid = await new Promise<number>((resolve) => holder.stdout.once('data', (text) => resolve(Number(text))));
+    const pid = await new Promise<number>((resolve, reject) => {
+      holder.stdout.once('data', (text) => resolve(Number(text)));
+      holder.once('exit', () => reject(new Error('the program that holds the copy ended')));
+    });
     const namespace = readlinkSync(`/proc/${pid}/ns/net`);
     expect(namespace).not.toBe(readlinkSync('/proc/self/ns/net'));
     holder.kill('SIGKILL');

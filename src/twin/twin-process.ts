@@ -49,6 +49,11 @@ export class TwinProcess {
     this.limits = limits;
   }
 
+  /** Process id, of the process in the namespace. */
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
   /**
    * Starts the process; takes as long as Node does, so it is best begun before the state is read.
    * @param options.asUser in a user namespace, also where a network namespace alone could be had.

@@ -33,3 +33,8 @@ export function inside(namespace: string, argv: readonly string[], input?: strin
     ...(input === undefined ? {} : { input }),
   });
 }
+
+/** What is not copied and should be: programs of the machine, which other tests load, cannot be. */
+export function copiable({ notCopied }: { readonly notCopied: readonly string[] }): readonly string[] {
+  return notCopied.filter((text) => !text.startsWith('BPF programs'));
+}
