@@ -1,8 +1,8 @@
 /**
  * Tries every remedy for real: breaks a lab, diagnoses it, repairs it, verifies with a real connect from the client, undoes it, and sees
  * that it is broken again. With --kill each repair is also killed (SIGKILL) after every entry of its journal, with and without its timer.
- *   node lab/remedy-campaign.ts [CAUSE...] [--family 4|6] [--kill] [--seed N] [--json FILE] [--write]
- * --write puts the table into docs/remedies.md. Needs root.
+ *   node lab/remedy-campaign.ts [CAUSE...] [--family 4|6] [--plain] [--kill] [--seed N] [--json FILE] [--write]
+ * --plain leaves the variants of scenarios out; --write puts the table into docs/remedies.md. Needs root.
  *   node lab/remedy-campaign.ts --from FILE [--from FILE...] --write
  * runs nothing: puts the results of several campaigns together; of the same remedy the later file counts.
  */
@@ -26,6 +26,7 @@ const { values, positionals } = parseArgs({
     json: { type: 'string' },
     write: { type: 'boolean', default: false },
     from: { type: 'string', multiple: true },
+    plain: { type: 'boolean', default: false },
   },
 });
 
@@ -48,15 +49,16 @@ async function campaign(): Promise<void> {
     const family = values.family === undefined ? undefined : values.family === '6' ? 6 : 4;
     for (const job of listJobs({ names: positionals, ...(family === undefined ? {} : { family }) })) {
       if (signal.aborted) break;
+      if (values.plain && job.variant !== undefined) continue;
       for (const outcome of await runRemedies(job, { seed: Number(values.seed), kill: values.kill, signal })) {
         outcomes.push(outcome);
         console.log(lineOf(outcome));
+        if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(outcomes, undefined, 1)}\n`);
       }
     }
   } finally {
     rmSync(state, { recursive: true, force: true });
   }
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(outcomes, undefined, 1)}\n`);
   if (values.write) writeRemedyTable(outcomes);
   const wrong = outcomes.filter(
     ({ result, kills }) => result === 'wrong' || (kills !== undefined && kills.clean < kills.made),

@@ -37,7 +37,7 @@ export function renderFixJson({ host, recovered, cannot, nothingWrong, plan, res
 }
 
 /** A plan as the JSON contract spells it. */
-export function planValue(plan: RepairPlan): JsonValue {
+function planValue(plan: RepairPlan): JsonValue {
   const { persistent } = plan;
   return {
     cause: { ...plan.cause },

@@ -54,7 +54,7 @@ export function renderFixScreen(
 }
 
 /** Renders a plan: what, why, how, with what it is verified, how it lasts. */
-export function renderPlan(plan: RepairPlan, page: Page, applyCommand?: readonly string[]): Span[][][] {
+function renderPlan(plan: RepairPlan, page: Page, applyCommand?: readonly string[]): Span[][][] {
   const { theme, columns } = page;
   const { glyphs } = theme;
   const item = (mark: string, markStyle: 'dim' | 'good' | 'bad' | 'warn', text: string): Span[][] =>

@@ -113,7 +113,7 @@ export const command: Command = {
 };
 
 /** Reads `no-return-route 443`, `443`, `no-return-route`. @throws UsageError */
-export function parseWish(words: readonly string[]): FixWish {
+function parseWish(words: readonly string[]): FixWish {
   if (words.length > 2) throw new UsageError('fix takes the name of a cause and a port, and no more');
   const isName = (word: string): boolean => /^[a-z][a-z0-9-]*$/.test(word);
   const names = words.filter(isName);

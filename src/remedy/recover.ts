@@ -17,7 +17,7 @@ export interface Recovery {
 const HOLD_SECONDS = 120;
 
 /** Repairs of a host that nobody brought to an end. */
-export function unfinishedRepairs(journal: Journal, host: string): RepairStory[] {
+function unfinishedRepairs(journal: Journal, host: string): RepairStory[] {
   return storiesOf(journal.read()).filter(
     ({ beginning, end }) => end === undefined && beginning.host === host && isAlive(beginning.owner) !== true,
   );
