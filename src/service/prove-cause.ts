@@ -18,8 +18,6 @@ export interface ProvenSigns {
 export interface ProvenCauses {
   readonly ids: readonly string[];
   readonly isPlain: boolean;
-  /** The others are special cases of the first: one for which there is any sign at all is meant. */
-  readonly isGeneral?: true;
 }
 
 const NONE: ProvenCauses = { ids: [], isPlain: false };
@@ -55,7 +53,7 @@ function causesOfElement(element: ProofElement, signs: ProvenSigns): ProvenCause
       return plain('synack-neighbour-unresolved', 'return-path-lost');
     case 'address':
       if (element.change === 'added') {
-        return specific('not-my-address', 'ipv6-address-tentative', 'ipv6-dad-failed', 'ipv6-disabled-server');
+        return plain('not-my-address', 'ipv6-address-tentative', 'ipv6-dad-failed', 'ipv6-disabled-server');
       }
       return plain(element.element.includes(':') ? 'own-address-source-ipv6' : 'martian-source');
     case 'listener':
@@ -114,11 +112,6 @@ function causesElsewhere({ kind, element, change }: ProofElement, { role, baseli
 
 function plain(...ids: readonly string[]): ProvenCauses {
   return { ids, isPlain: true };
-}
-
-/** The first, unless there is a sign of one of the others, which are special cases of it. */
-function specific(...ids: readonly string[]): ProvenCauses {
-  return { ids, isPlain: true, isGeneral: true };
 }
 
 /** Several causes look like this, and none is so usual that it may be named without a sign of its own. */
@@ -199,7 +192,7 @@ function ofSysctl(name: string): ProvenCauses {
 
 function ofListener(change: string): ProvenCauses {
   if (change === 'added') {
-    return specific(
+    return plain(
       'no-listener',
       'listener-wrong-address',
       'listener-wrong-family',

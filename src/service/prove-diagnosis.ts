@@ -49,7 +49,7 @@ function proven(diagnosis: Diagnosis, findings: TwinFindings, causes: readonly C
     isLimit: search.burst !== undefined,
     role,
   });
-  const id = causeOf(diagnosis, named);
+  const { id, status = 'confirmed' } = causeOf(diagnosis, named) ?? {};
   const known = causes.find((cause) => cause.id === id);
   const agrees = id !== undefined && id === diagnosis.cause?.id;
   const what = provenSentence(proof.guilty, proof.tried, role);
@@ -58,7 +58,7 @@ function proven(diagnosis: Diagnosis, findings: TwinFindings, causes: readonly C
     ? { ...(diagnosis.cause as CauseVerdict), status: 'confirmed' }
     : known === undefined
       ? null
-      : { id: known.id, status: 'confirmed', title: known.title, sentence };
+      : { id: known.id, status, title: known.title, sentence };
   const before: Evidence = {
     statement: `a copy of this host ${WORDS[role].doesNot} ${role === 'client' ? 'that connection' : 'that SYN'}, either (${replyWords(findings)})`,
     bearing: 'supports',
@@ -98,16 +98,20 @@ function proven(diagnosis: Diagnosis, findings: TwinFindings, causes: readonly C
 
 /**
  * The cause of the catalogue: the one that the signs name, if it fits what was proven; else the one that is plain from what was proven; else one
- * that the signs think possible.
+ * that the signs think possible, which stays likely: the element is proven, its name in the catalogue is not.
  */
-function causeOf({ cause, suspects }: Diagnosis, { ids, isPlain, isGeneral }: ProvenCauses): string | undefined {
-  const fits = (id: string | undefined): boolean => id !== undefined && ids.includes(id);
-  if (fits(cause?.id)) return cause?.id;
+function causeOf(
+  { cause, suspects }: Diagnosis,
+  { ids, isPlain }: ProvenCauses,
+): { readonly id: string; readonly status: 'confirmed' | 'likely' } | undefined {
+  const fits = (id: string | undefined): id is string => id !== undefined && ids.includes(id);
+  if (fits(cause?.id)) return { id: cause.id, status: 'confirmed' };
   const likely = suspects.find(({ id, status }) => fits(id) && status !== 'possible')?.id;
-  const possible = suspects.find(({ id }) => fits(id))?.id;
-  if (likely !== undefined) return likely;
-  if (!isPlain) return possible;
-  return isGeneral === true ? (possible ?? ids[0]) : ids[0];
+  const [plainest] = ids;
+  const id = likely ?? (isPlain ? plainest : undefined);
+  if (id !== undefined) return { id, status: 'confirmed' };
+  const possible = suspects.find((one) => fits(one.id))?.id;
+  return possible === undefined ? undefined : { id: possible, status: 'likely' };
 }
 
 /** The statement that a proof is about. */
