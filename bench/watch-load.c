@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define FIRST_PORT 10000
-#define PER_PROCESS 20000
+#define PER_PROCESS 4000
 
 static void die(const char *what) {
   perror(what);

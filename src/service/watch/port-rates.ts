@@ -13,6 +13,8 @@ interface Port {
   calm: number;
   /** SYN attempts a second, those that were left out included. */
   rate: number;
+  /** The filter was changed at the last look: what came since is a mixture, and says nothing of the rate. */
+  isSettling: boolean;
 }
 
 /** How many attempts begin at each port, and which ports have so many that a share of them must do. */
@@ -20,7 +22,7 @@ export class PortRates {
   private readonly begun: Uint32Array = new Uint32Array(65_536);
   private touched: number[] = [];
   private readonly busy: Map<number, Port> = new Map();
-  private readonly rest: Port = { port: 0, shift: 0, calm: 0, rate: 0 };
+  private readonly rest: Port = { port: 0, shift: 0, calm: 0, rate: 0, isSettling: false };
   private sinceMs = 0;
 
   /** Counts an attempt that was captured. */
@@ -77,7 +79,7 @@ export class PortRates {
       this.begun[port] = 0;
       if (this.busy.has(port)) counts.set(port, count);
       else if (!first && count / seconds > budget && this.busy.size < MAX_SAMPLED_PORTS) {
-        this.busy.set(port, { port, shift: 0, calm: 0, rate: 0 });
+        this.busy.set(port, { port, shift: 0, calm: 0, rate: 0, isSettling: false });
         counts.set(port, count);
       } else others += count;
     }
@@ -96,6 +98,16 @@ export class PortRates {
 }
 
 function adapt(entry: Port, capturedRate: number, budget: number): void {
+  if (entry.isSettling) {
+    entry.isSettling = false;
+    return;
+  }
+  const before = entry.shift;
+  choose(entry, capturedRate, budget);
+  entry.isSettling = entry.shift !== before;
+}
+
+function choose(entry: Port, capturedRate: number, budget: number): void {
   entry.rate = capturedRate * 2 ** entry.shift;
   const wanted = Math.min(MAX_SHIFT, Math.max(0, Math.ceil(Math.log2(entry.rate / budget))));
   if (wanted > entry.shift) {
