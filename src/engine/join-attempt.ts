@@ -4,7 +4,7 @@ import type { Side } from '../model/facts/attempt.ts';
 import type { PathLocation } from '../model/path.ts';
 import { formatQuantity } from '../model/text.ts';
 import { type AttemptCase, diagnoseAttempt } from './diagnose-attempt.ts';
-import { fitsLocation, isSaidByLocation, speakersFor } from './join-fit.ts';
+import { fitsLocation, isSaidByLocation, overrulesSilence, speakersFor } from './join-fit.ts';
 import type { RouterFinding } from './join-router.ts';
 import { capitalized, joinSentence, namedEvidence, namedHost, namedRemedies, pathPhrase } from './join-words.ts';
 import type { JudgedPath } from './judge-path.ts';
@@ -138,7 +138,9 @@ function voiceOf(causes: readonly Cause[], end: EndView, location: PathLocation 
 function leadOf(voices: readonly Voice[], location: PathLocation | undefined): Voice | undefined {
   const speakers = speakersFor(location);
   const order = ({ cause, speaker }: Voice): number =>
-    (RANK[cause?.status ?? ''] ?? 9) * 10 + speakers.indexOf(speaker);
+    (cause?.status === 'confirmed' && overrulesSilence(cause.id) ? -10 : 0) +
+    (RANK[cause?.status ?? ''] ?? 9) * 10 +
+    speakers.indexOf(speaker);
   return voices.filter(({ cause }) => cause !== null).toSorted((a, b) => order(a) - order(b))[0];
 }
 

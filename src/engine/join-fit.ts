@@ -122,6 +122,14 @@ const SAID_BY_LOCATION: Readonly<Partial<Record<PathLocation, readonly string[]>
   'refused-by-middlebox': ['rst-injected'],
 };
 
+/** An answer that the client saw under another address: the captures take it for another connection, and the server for silent. */
+const SAW_AN_ANSWER: ReadonlySet<string> = new Set(['synack-wrong-source']);
+
+/** Whether a cause, when it is certain, comes before whatever explains the silence. */
+export function overrulesSilence(id: string): boolean {
+  return SAW_AN_ANSWER.has(id);
+}
+
 /** Whether a cause says just what the captures of both ends show. */
 export function isSaidByLocation(id: string, location: PathLocation): boolean {
   return SAID_BY_LOCATION[location]?.includes(id) === true;
