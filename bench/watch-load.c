@@ -106,6 +106,7 @@ static int hold(int listeners, int sockets) {
     if (children[part] == 0) hold_part(part, sockets / parts, ready[1]);
   }
   char byte;
+  close(ready[1]);
   for (int part = 0; part < parts; part++)
     if (read(ready[0], &byte, 1) != 1) die("ready");
   puts("held");

@@ -5,7 +5,7 @@ import { makeNamespacePair, type NamespacePair, SERVER_V4 } from '../../src/host
 
 /** An address of the client that the server reaches by its default route alone. */
 export const FAR_CLIENT = '10.88.0.2';
-export const SERVER: string = SERVER_V4;
+const SERVER: string = SERVER_V4;
 
 /** A server and its client in namespaces of their own, with traffic between them. */
 export class WatchNetwork {

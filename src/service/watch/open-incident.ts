@@ -152,7 +152,7 @@ export function causeOf({ cause }: Diagnosis): Incident['cause'] {
 }
 
 /** What an outcome counts as. */
-export function outcomeClass(outcome: Outcome): OutcomeClass {
+function outcomeClass(outcome: Outcome): OutcomeClass {
   if (outcome === 'refused') return 'refusal';
   if (outcome === 'unreachable') return 'unreachable';
   return outcome === 'half-open' ? 'half-open' : 'silence';
