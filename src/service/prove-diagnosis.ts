@@ -1,7 +1,7 @@
 import type { Cause } from '../model/cause.ts';
 import type { CauseVerdict, Diagnosis, Evidence, RemedyOffer } from '../model/diagnosis.ts';
 import { formatEndpoint } from '../model/flow.ts';
-import type { ProofElement } from '../model/proof.ts';
+import type { Proof, ProofElement } from '../model/proof.ts';
 import { changeText, whenText } from '../model/proof-words.ts';
 import { quoteCommand } from '../model/shell-quote.ts';
 import { formatQuantity } from '../model/text.ts';
@@ -52,6 +52,10 @@ function proven(diagnosis: Diagnosis, findings: TwinFindings, causes: readonly C
   const { id, status = 'confirmed' } = causeOf(diagnosis, named) ?? {};
   const known = causes.find((cause) => cause.id === id);
   const agrees = id !== undefined && id === diagnosis.cause?.id;
+  // What is certain on the host is not to be doubted because of a copy that lacks something.
+  if (!agrees && diagnosis.cause?.status === 'confirmed' && proof.notCopied.length > 0) {
+    return notReproduced(diagnosis, { ...findings, proof: unproven(proof) }, role);
+  }
   const what = provenSentence(proof.guilty, proof.tried, role);
   const sentence = elementSentence(diagnosis, proof.guilty, role);
   const cause: CauseVerdict | null = agrees
@@ -94,6 +98,11 @@ function proven(diagnosis: Diagnosis, findings: TwinFindings, causes: readonly C
     place: WORDS[role].place,
     proof,
   };
+}
+
+/** What was found on a copy that is not like the host in what matters. */
+function unproven(proof: Proof): Proof {
+  return { ...proof, outcome: 'not-reproduced', guilty: [], alternatives: [proof.guilty, ...proof.alternatives] };
 }
 
 /**
@@ -211,17 +220,22 @@ function notReproduced(diagnosis: Diagnosis, { proof, search }: TwinFindings, ro
   const flow = flowText(diagnosis, role);
   const { does, doesNot } = WORDS[role];
   const isDropped = !search.baseline.isAnswered;
+  const isOther = isDropped && proof.alternatives.length > 0;
   const shown: Evidence = {
-    statement: isDropped
-      ? `a copy of this host ${doesNot} ${flow}, either, and none of ${proof.tried} changes that were tried helps`
-      : `a copy of this host ${does} ${flow}; it lacks ${proof.notCopied.length === 0 ? 'nothing that is known' : proof.notCopied.slice(0, 3).join(', ')}`,
+    statement: isOther
+      ? `a copy of this host ${doesNot} ${flow}, either, but not as the host (${replyWords({ proof, search })})`
+      : isDropped
+        ? `a copy of this host ${doesNot} ${flow}, either, and none of ${proof.tried} changes that were tried helps`
+        : `a copy of this host ${does} ${flow}; it lacks ${proof.notCopied.length === 0 ? 'nothing that is known' : proof.notCopied.slice(0, 3).join(', ')}`,
     bearing: 'supports',
     weight: 'weak',
     source: SOURCE,
   };
-  const sentence = isDropped
-    ? `A copy of this host ${doesNot} ${flow}, either; no change that was tried helps.`
-    : `A copy of this host ${does} ${flow}: if the host does not, it is for what the copy lacks.`;
+  const sentence = isOther
+    ? `A copy of this host fails otherwise than the host: what stops ${flow} is not in the copy.`
+    : isDropped
+      ? `A copy of this host ${doesNot} ${flow}, either; no change that was tried helps.`
+      : `A copy of this host ${does} ${flow}: if the host does not, it is for what the copy lacks.`;
   return {
     ...diagnosis,
     sentence: diagnosis.cause === null ? sentence : diagnosis.sentence,

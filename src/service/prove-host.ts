@@ -9,7 +9,15 @@ import type { SynSpec, TwinRole } from '../twin/syn.ts';
 import { TwinProcess } from '../twin/twin-process.ts';
 import { diagnoseListen } from './diagnose-listen.ts';
 import { proveDiagnosis } from './prove-diagnosis.ts';
-import { findCapturedSyn, isAnswered, type SpecifiedSyn, specify, supposedSyn } from './prove-syn.ts';
+import {
+  type CapturedSyn,
+  findCapturedSyn,
+  isAnswered,
+  type SpecifiedSyn,
+  seenReply,
+  specify,
+  supposedSyn,
+} from './prove-syn.ts';
 import { withTriedRemedies } from './prove-tried.ts';
 import { proveInTwin } from './prove-twin.ts';
 
@@ -48,6 +56,7 @@ export async function proveHost(options: ProveOptions): Promise<CaptureReport> {
           syn,
           role: options.role,
           isObserved: captured !== undefined && !isAnswered(captured),
+          ...seenOf(captured, options.role),
           assumptions,
           timeoutMs: options.timeoutMs,
           twins,
@@ -73,6 +82,12 @@ export async function proveHost(options: ProveOptions): Promise<CaptureReport> {
   } finally {
     await Promise.all(twins.map((twin) => twin.then((one) => one.close()).catch(() => undefined)));
   }
+}
+
+/** A router passes on what it gets: what comes back is not its answer. */
+function seenOf(captured: CapturedSyn | undefined, role: TwinRole): { readonly seen?: 'silence' | 'rst' | 'icmp' } {
+  const seen = captured === undefined || role !== 'server' ? undefined : seenReply(captured.handshake);
+  return seen === undefined ? {} : { seen };
 }
 
 /** Everything that is asked of the host. */

@@ -3,6 +3,7 @@ import type { CaptureReport, Diagnosis, Group } from '../model/diagnosis.ts';
 import { snapshotHost } from '../twin/snapshot.ts';
 import type { SynSpec } from '../twin/syn.ts';
 import { proveDiagnosis } from './prove-diagnosis.ts';
+import { seenReply } from './prove-syn.ts';
 import { withTriedRemedies } from './prove-tried.ts';
 import { proveInTwin } from './prove-twin.ts';
 
@@ -75,6 +76,7 @@ async function proveOne(host: Host, diagnosis: Diagnosis, options: ProveReportOp
     destinationPort: server.port,
     ...(opening === undefined ? {} : { ttl: opening.ttl }),
   };
+  const seen = diagnosis.supposed === true ? undefined : seenReply(diagnosis.handshake);
   const [findings, { CAUSES }] = await Promise.all([
     proveInTwin({
       ...options,
@@ -82,6 +84,7 @@ async function proveOne(host: Host, diagnosis: Diagnosis, options: ProveReportOp
       syn,
       role: 'server',
       isObserved: diagnosis.supposed !== true,
+      ...(seen === undefined ? {} : { seen }),
       assumptions: ['the SYN is made anew from its addresses, ports and TTL'],
     }),
     import('../causes/index.ts'),

@@ -109,6 +109,15 @@ export function isAnswered({ handshake: { segments } }: CapturedSyn): boolean {
   return segments.some(({ kind, direction }) => kind === 'syn-ack' && direction === 'to-client');
 }
 
+/** What an attempt met, as far as it tells a copy that is like the host from one that is not. */
+export function seenReply({ outcome, stage, segments }: Handshake): 'silence' | 'rst' | 'icmp' | undefined {
+  if (segments.some(({ kind, direction }) => direction === 'to-client' && kind !== 'rst' && kind !== 'icmp'))
+    return undefined;
+  if (outcome === 'refused') return 'rst';
+  if (outcome === 'unreachable') return 'icmp';
+  return outcome === 'no-reply' || (outcome === 'in-progress' && stage === 'syn') ? 'silence' : undefined;
+}
+
 /** A SYN as a twin is asked about it, with what is said beside the verdict. */
 export interface SpecifiedSyn {
   readonly syn: SynSpec;

@@ -11,6 +11,8 @@ export interface ProveInTwinOptions {
   readonly role: TwinRole;
   /** The host was seen to leave this SYN unanswered; else it is only asked whether it would, or the answer was lost elsewhere. */
   readonly isObserved: boolean;
+  /** What the host was seen to answer, where it was. */
+  readonly seen?: 'silence' | 'rst' | 'icmp';
   /** Said beside the verdict. */
   readonly assumptions: readonly string[];
   /** No new change is tried after so long. */
@@ -65,7 +67,9 @@ export async function proveInTwin(options: ProveInTwinOptions): Promise<TwinFind
       burst: options.isObserved && options.role === 'server' ? BURST : 0,
     });
     const fidelity = await comparing;
-    const flip = await verified(options, search, twins, second);
+    // A copy that refuses what the host leaves unanswered shows another fault.
+    const isAlike = isLike(search.baseline, options.seen);
+    const flip = isAlike ? await verified(options, search, twins, second) : undefined;
     const notCopied = [...first.summary.notCopied.filter((what) => !HARMLESS.test(what)), ...nearlyFull(options.state)];
     const proof: Proof = {
       outcome: flip !== undefined ? 'proven' : outcomeOf(search, notCopied, options.isObserved),
@@ -90,6 +94,13 @@ export async function proveInTwin(options: ProveInTwinOptions): Promise<TwinFind
     options.signal?.removeEventListener('abort', stop);
     await twins.close();
   }
+}
+
+/** Whether a copy fails as the host was seen to. An answer to a neighbour that does not live, and one of an old connection, may be missed. */
+function isLike({ reply, isAnswered }: SearchResult['baseline'], seen: ProveInTwinOptions['seen']): boolean {
+  if (seen === undefined || isAnswered) return true;
+  const refuses = reply === 'rst' || reply === 'icmp';
+  return seen === 'silence' ? !refuses : refuses;
 }
 
 /** Built copies, each in a process of its own; all end together. */
