@@ -6,7 +6,8 @@ import { DATABASE_OPTIONS } from './duckdb-options.ts';
 import { migrate, newerHistory, SCHEMA_VERSION, schemaVersion } from './duckdb-schema.ts';
 import { type HistoryError, historyError } from './history-error.ts';
 
-const LOCK_TRIES = 30;
+/** Twenty seconds: who holds the lock reads for a moment, or is the process of a watch that was killed, and ends as well. */
+const LOCK_TRIES = 200;
 const LOCK_RETRY_MS = 100;
 
 /** An open database. */

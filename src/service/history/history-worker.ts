@@ -10,17 +10,22 @@ import { type HistoryReader, overlayEntries } from './overlay-store.ts';
 const path = process.argv[2] ?? '';
 const store = new DuckDbStore(path);
 let last: Promise<void> = Promise.resolve();
+let waiting = 0;
 
 // Ctrl-C reaches the whole group of processes; the watch says when to end.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
 process.umask(0o077);
 process.on('disconnect', () => {
-  void last.then(() => store.close()).finally(() => process.exit());
+  // In the midst of work the watch is gone without a word, and the next one waits for the file. What was acknowledged is in the journal.
+  if (waiting > 0) process.kill(process.pid, 'SIGKILL');
+  else void store.close().finally(() => process.exit());
 });
 process.on('message', (request: HistoryRequest) => {
+  waiting += 1;
   last = last.then(async () => {
     const reply = await answer(request);
+    waiting -= 1;
     if (process.connected) process.send?.(reply);
   });
 });

@@ -112,6 +112,8 @@ export class JournaledStore implements HistoryStore {
     clearInterval(this.#absorbing);
     clearTimeout(this.#retry);
     await this.#flush();
+    if (!this.#unwritten.isEmpty) await this.#tryAgain();
+    clearTimeout(this.#retry);
     // What the database cannot take now is in the journal, and taken over by the next watch.
     await this.#ask({ method: 'absorb' }).catch(() => undefined);
     await this.#journal.seal();
