@@ -20,8 +20,11 @@ const LOST: Readonly<Record<string, string>> = {
   xfrm: 'encryption',
 };
 
-/** Makes the interfaces, all down, with name, index, MAC address, MTU, carrier and master. */
-export async function buildLinks(state: HostState, taps: Taps, host: Host, notes: Notes): Promise<void> {
+/**
+ * Makes the interfaces, all down, with name, index, MAC address, MTU, carrier and master.
+ * @returns the state with the indexes that they really have: a fresh namespace may have devices of its own (`tunl0`, `sit0`).
+ */
+export async function buildLinks(state: HostState, taps: Taps, host: Host, notes: Notes): Promise<HostState> {
   const real = state.links.filter((link) => isReal(link, state));
   const batch = new IpBatch();
   for (const link of real) {
@@ -49,6 +52,8 @@ export async function buildLinks(state: HostState, taps: Taps, host: Host, notes
       settings.add(`link set dev ${link.name} master ${master.name}`, `${link.name} in ${master.name}`);
   }
   for (const { name, said } of await settings.run(host)) notes.missing(`${name}: ${said}`);
+  const links = state.links.map((link) => ({ ...link, index: taps.indexOf(link.name) || link.index }));
+  return { ...state, links };
 }
 
 /** A bridge needs a port through which packets come; without one, a plain device takes its place. */
@@ -58,6 +63,8 @@ function isReal({ kind, name }: LinkState, { links }: HostState): boolean {
 
 function addTap(link: LinkState, taps: Taps, notes: Notes): void {
   const { name, index, linkAddress, kind, xdp } = link;
+  // The kernel gives every namespace some of its own, when modules for tunnels are loaded.
+  if (taps.indexOf(name) > 0) return;
   try {
     taps.add({
       name,

@@ -1,23 +1,21 @@
 import type { Host } from '../host/host.ts';
 import { addressCommands } from './build-addresses.ts';
-import { buildLinks, setPortStates, upCommands } from './build-links.ts';
+import { setPortStates, upCommands } from './build-links.ts';
 import { permanentNeighbours } from './build-neighbours.ts';
 import { reconcileRoutes, reconcileRules } from './build-routes.ts';
 import { type BuiltSysctls, buildSysctls, quietenLinks, writeSysctl } from './build-sysctls.ts';
 import { IpBatch } from './ip-batch.ts';
 import type { Notes } from './notes.ts';
 import type { HostState } from './state.ts';
-import type { Taps } from './tap.ts';
 
 /** Limits of the kernel that would make replays differ from each other. */
 const RATE_LIMITS: readonly string[] = ['ipv4/icmp_ratelimit', 'ipv6/icmp/ratelimit', 'ipv4/tcp_invalid_ratelimit'];
 
 /**
- * Builds interfaces, settings, addresses, routes, rules and neighbours of a host in the namespace of this process, in the order in which
+ * Builds settings, addresses, routes, rules and neighbours of a host in the namespace of this process, in the order in which
  * nothing takes away what is already there.
  */
-export async function buildNetwork(state: HostState, taps: Taps, host: Host, notes: Notes): Promise<BuiltSysctls> {
-  await buildLinks(state, taps, host, notes);
+export async function buildNetwork(state: HostState, host: Host, notes: Notes): Promise<BuiltSysctls> {
   const sysctls = buildSysctls(state, notes);
   quietenLinks(state.links.map(({ name }) => name));
   const batch = new IpBatch();

@@ -35,11 +35,28 @@ export class Taps {
   private readonly calls: SystemCalls = systemCalls();
   private readonly buffer: Uint8Array = new Uint8Array(FRAME_BYTES);
 
-  /** @throws HostError where devices cannot be made at all; NodeJS.ErrnoException when the kernel refuses this one. */
-  add({ name, index, mac, hasCarrier }: TapRequest): void {
+  /**
+   * Makes a device; with another index where another device has the one that is asked for.
+   * @throws HostError where devices cannot be made at all; NodeJS.ErrnoException when the kernel refuses this one.
+   */
+  add(request: TapRequest): void {
+    try {
+      this.make(request, true);
+    } catch (error) {
+      if (!isSystemError(error) || error.code !== 'EBUSY') throw error;
+      this.make(request, false);
+    }
+  }
+
+  /** Index of an interface of this namespace; 0 when there is none of this name. */
+  indexOf(name: string): number {
+    return this.calls.interfaceIndex(name);
+  }
+
+  private make({ name, index, mac, hasCarrier }: TapRequest, withIndex: boolean): void {
     const fd = openTun();
     try {
-      this.calls.ioctl(fd, TUNSETIFINDEX, intBytes(index));
+      if (withIndex) this.calls.ioctl(fd, TUNSETIFINDEX, intBytes(index));
       const request = Buffer.alloc(IFREQ_BYTES);
       request.write(name, 0, NAME_BYTES - 1, 'utf8');
       request.writeUInt16LE(IFF_TAP | IFF_NO_PI, NAME_BYTES);

@@ -48,7 +48,10 @@ export class TrafficFilters {
     return this.request(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, filter);
   }
 
-  private request(type: number, flags: number, { body = '' }: TrafficFilter): number {
-    return this.netlink.request({ type, flags, body: Buffer.from(body, 'hex') }).errno;
+  private request(type: number, flags: number, { device, body = '' }: TrafficFilter): number {
+    const bytes = Buffer.from(body, 'hex');
+    // `tcm_ifindex`, should the interface have another one here.
+    bytes.writeInt32LE(this.state.links.find(({ name }) => name === device)?.index ?? 0, 4);
+    return this.netlink.request({ type, flags, body: bytes }).errno;
   }
 }

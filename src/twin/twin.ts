@@ -1,6 +1,7 @@
 import { type CommandResult, type Host, HostError } from '../host/host.ts';
 import { LocalHost } from '../host/local-host.ts';
 import { buildNetwork } from './build.ts';
+import { buildLinks } from './build-links.ts';
 import { buildPolicies, buildQdiscs } from './build-policies.ts';
 import { type BuiltSysctls, readSysctl, writeSysctl } from './build-sysctls.ts';
 import { connectOut } from './client-replay.ts';
@@ -33,6 +34,12 @@ export interface TwinOptions {
   readonly syn?: SynSpec;
 }
 
+interface TwinParts {
+  readonly host: Host;
+  readonly notes: Notes;
+  readonly taps: Taps;
+}
+
 /**
  * The copy of a host in the network namespace of this process. Everything but building, {@link Twin.fidelity} and {@link Twin.run}
  * is synchronous: a packet that is written to a device is through the whole kernel when the call returns. Sockets that are opened and
@@ -50,9 +57,9 @@ export class Twin {
   resetFilters: () => void;
   /** SYNs sent so far. */
   replays = 0;
-  private readonly host: Host = new LocalHost();
-  private readonly notes: Notes = new Notes();
-  private readonly taps: Taps = new Taps();
+  private readonly host: Host;
+  private readonly notes: Notes;
+  private readonly taps: Taps;
   private readonly residue: Residue = new Residue();
   /** Filters of tc. */
   readonly traffic: TrafficFilters;
@@ -65,7 +72,10 @@ export class Twin {
   /** Frames went in or out since the last clean-up that asked for neighbours. */
   private hasAsked = true;
 
-  private constructor(state: HostState, role: TwinRole) {
+  private constructor(state: HostState, role: TwinRole, { host, notes, taps }: TwinParts) {
+    this.host = host;
+    this.notes = notes;
+    this.taps = taps;
     this.state = state;
     this.role = role;
     this.links = new Map(state.links.map((link) => [link.name, link]));
@@ -80,14 +90,16 @@ export class Twin {
    * Builds the copy in the namespace of this process, which must be a fresh one.
    * @throws HostError when it cannot be built at all; what is only not copied is in {@link Twin.notCopied}.
    */
-  static async build(state: HostState, { role, syn }: TwinOptions): Promise<Twin> {
-    if (state.version !== STATE_VERSION) {
+  static async build(original: HostState, { role, syn }: TwinOptions): Promise<Twin> {
+    if (original.version !== STATE_VERSION) {
       throw new HostError(
         'failed',
-        `the state is of version ${state.version}, and this synscope knows ${STATE_VERSION}`,
+        `the state is of version ${original.version}, and this synscope knows ${STATE_VERSION}`,
       );
     }
-    const twin = new Twin(state, role);
+    const parts = { host: new LocalHost(), notes: new Notes(), taps: new Taps() };
+    const state = await buildLinks(original, parts.taps, parts.host, parts.notes);
+    const twin = new Twin(state, role, parts);
     for (const { what, reason } of state.notRead) twin.notes.missing(`${what}: ${reason}`);
     if (state.trafficFilters === undefined) {
       for (const hook of state.filterHooks) twin.notes.missing(`filters of tc at ${hook}`);
@@ -96,7 +108,7 @@ export class Twin {
       twin.notes.missing(`BPF programs in the way: ${[...new Set(state.bpfPrograms)].slice(0, 8).join(', ')}`);
     }
     noteLimits(state, twin.notes);
-    twin.sysctls = await buildNetwork(state, twin.taps, twin.host, twin.notes);
+    twin.sysctls = await buildNetwork(state, twin.host, twin.notes);
     // Before the filters: what stands in queues came in before them, or past them.
     twin.buildSockets(syn);
     await Promise.all([
