@@ -12,7 +12,7 @@ if [[ ${1:-} == --full ]]; then
 fi
 
 # Tests compare with these programs, or need them to make traffic; they say that they skip where one is missing.
-declare -A package_of=([tcpdump]=tcpdump [tshark]=tshark [ip]=iproute2 [nft]=nftables [zstd]=zstd [chromium]=chromium)
+declare -A package_of=([tcpdump]=tcpdump [tshark]=tshark [ip]=iproute2 [nft]=nftables [iptables]=iptables [unshare]=util-linux [zstd]=zstd [chromium]=chromium)
 missing=()
 for program in "${!package_of[@]}"; do
   PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null || missing+=("${package_of[$program]}")
