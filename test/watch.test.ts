@@ -1,3 +1,7 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENT_V4, namespacesMissing } from '../src/host/testing/namespaces.ts';
 import type { Incident } from '../src/model/incident.ts';
@@ -6,10 +10,14 @@ import { defaultConfig } from '../src/service/watch/config.ts';
 import type { WatchConfig } from '../src/service/watch/config-types.ts';
 import type { WatchEvent } from '../src/service/watch/view.ts';
 import { Watch } from '../src/service/watch/watch.ts';
+import { root } from './run-cli.ts';
 import { FAR_CLIENT, namespace, until, WatchNetwork } from './support/watch-namespaces.ts';
 
 const missing = namespacesMissing();
 if (missing !== undefined) console.log(`skipped: watch in network namespaces: ${missing}`);
+
+const noCompiler = spawnSync('cc', ['--version']).status !== 0;
+if (noCompiler) console.log('skipped: a flood: no C compiler (cc) for the generator of SYNs');
 
 const PORT = 8443;
 
@@ -162,6 +170,30 @@ describe.skipIf(missing !== undefined)('a watch of a server', { timeout: 180_000
     );
     expect(noise).toMatchObject({ cause: { id: 'port-scan' }, clientNetworks: [{ network: '10.77.0.0/24' }] });
     expect(running?.watch.openIncidents().filter(({ kind }) => kind === 'failure')).toEqual([]);
+  });
+
+  it.skipIf(noCompiler)('takes a flood as one incident of noise, and finds a real failure in it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'synscope-watch-flood-'));
+    const program = join(folder, 'syn-flood');
+    execFileSync('cc', ['-O2', '-o', program, join(root, 'bench/syn-flood.c')]);
+    network.run('server', 'nft', 'add table inet wt; add chain inet wt in { type filter hook input priority 0; }');
+    network.run('server', 'nft', 'add', 'rule', 'inet', 'wt', 'in', 'tcp', 'dport', '9001', 'drop');
+    try {
+      await begin();
+      const link = execFileSync('ip', ['-n', network.pair.server, 'link', 'show', 'eth0'], { encoding: 'utf8' });
+      const mac = /link\/ether (\S+)/.exec(link)?.[1] ?? '';
+      network.spawn('client', program, 'eth0', mac, '10.77.0.1', String(PORT), '300000', '30000');
+      network.connect(9001, CLIENT_V4, 20_000);
+      const noise = await until('noise', () => running?.incident(({ kind, attempts }) => kind === 'noise' && attempts > 10_000));
+      expect(noise).toMatchObject({ cause: { id: 'syn-flood' }, service: { port: PORT } });
+      const real = await until('the real failure', () => running?.incident(({ kind }) => kind === 'failure'));
+      expect(real).toMatchObject({ service: { port: 9001 }, cause: { id: 'netfilter-drop-in' } });
+      expect(running?.watch.openIncidents().filter(({ kind }) => kind === 'noise')).toHaveLength(1);
+      expect(running?.watch.status().capture.openAttempts).toBeLessThan(20_000);
+    } finally {
+      network.run('server', 'nft', 'delete', 'table', 'inet', 'wt');
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it('watches what the host itself cannot reach', async () => {

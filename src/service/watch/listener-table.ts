@@ -18,6 +18,8 @@ export interface WatchedListener {
 const SOCKET_HEAD_BYTES = 72;
 const INET_DIAG_SKMEMINFO = 7;
 const DROPS_OFFSET = 32;
+/** `idiag_ext` of `struct inet_diag_req_v2`. */
+const EXTENSIONS_OFFSET = 2;
 /** More listeners than this are not shown one by one. */
 const MAX_LISTENERS = 5000;
 
@@ -52,7 +54,7 @@ export class ListenerTable {
     const found: WatchedListener[] = [];
     for (const family of [4, 6] as const) {
       try {
-        for (const message of this.socket.dump(SOCK_DIAG_BY_FAMILY, encodeDiagDump(family, [TCP_STATES.listen]))) {
+        for (const message of this.socket.dump(SOCK_DIAG_BY_FAMILY, listenersOf(family))) {
           const socket = decodeDiagSocket(message);
           if (socket === undefined || found.length >= MAX_LISTENERS) continue;
           const { address, port } = socket.local;
@@ -84,4 +86,11 @@ export class ListenerTable {
     this.socket?.close();
     this.socket = undefined;
   }
+}
+
+/** The request for the listeners of a family with their drops, and with nothing else that would only be thrown away. */
+function listenersOf(family: 4 | 6): Uint8Array {
+  const body = encodeDiagDump(family, [TCP_STATES.listen]);
+  body[EXTENSIONS_OFFSET] = 1 << (INET_DIAG_SKMEMINFO - 1);
+  return body;
 }
