@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Incident } from '../model/incident.ts';
 import { diagnosisValue } from '../report/json-values.ts';
 import { noReply } from '../report/testing/samples.ts';
@@ -249,6 +249,7 @@ describe('what cannot be answered', () => {
 
   it('is a folder in which no watch ran', async () => {
     const empty = mkdtempSync(join(tmpdir(), 'synscope-empty-'));
+    onTestFinished(() => rmSync(empty, { recursive: true, force: true }));
     const { code, stderr } = await run(['incidents', '--from', empty]);
     expect({ code, stderr }).toEqual({
       code: 3,
@@ -258,6 +259,5 @@ describe('what cannot be answered', () => {
     const damaged = await run(['show', '1', '--from', empty]);
     expect(damaged).toMatchObject({ code: 3, stderr: `synscope: the history ${empty}/history.duckdb is damaged\n` });
     expect(existsSync(join(empty, 'history.duckdb'))).toBe(true);
-    rmSync(empty, { recursive: true });
   });
 });

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Incident } from '../../model/incident.ts';
 import { at, closed, HTTPS, sampleIncident } from '../history/testing/incidents.ts';
 import { FakeWatch } from '../http/testing/fake-watch.ts';
@@ -223,6 +223,7 @@ describe('syslog', () => {
 
   it('goes to a Unix socket, of either kind', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'synscope-syslog-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     const stream = await streamReceiver(join(folder, 'stream'));
     await makeReceiver(syslog(stream.to), '0.1.0')(SUBJECT);
     await vi.waitFor(() => expect(stream.received[0]?.trimEnd()).toMatch(FORM), { timeout: 20_000 });
@@ -248,7 +249,6 @@ describe('syslog', () => {
     await expect(makeReceiver(syslog(`unix:${join(folder, 'none')}`), '0.1.0')(SUBJECT)).rejects.toThrow(
       /could not be sent/,
     );
-    rmSync(folder, { recursive: true, force: true });
   });
 
   it('knows its facilities', () => {
