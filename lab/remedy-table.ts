@@ -16,7 +16,7 @@ export function writeRemedyTable(outcomes: readonly RemedyOutcome[]): void {
 }
 
 /** One row for each remedy of each cause; its runs are families and variants. */
-export function remedyTable(outcomes: readonly RemedyOutcome[]): string {
+function remedyTable(outcomes: readonly RemedyOutcome[]): string {
   const rows = new Map<string, RemedyOutcome[]>();
   for (const outcome of outcomes) {
     const key = `${outcome.cause} ${outcome.remedy}`;

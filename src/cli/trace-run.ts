@@ -6,6 +6,7 @@ import type { CaptureReport, NotSeen } from '../model/diagnosis.ts';
 import { InputError } from '../model/errors.ts';
 import type { ConnectTarget } from '../service/diagnose-connect.ts';
 import { diagnoseListen } from '../service/diagnose-listen.ts';
+import { rememberFaults } from '../service/fix-memory.ts';
 import { diagnoseTrace } from '../service/trace/diagnose-trace.ts';
 import { findServerPort } from '../service/trace/find-server-port.ts';
 import {
@@ -24,6 +25,11 @@ import { closeTraceHosts, openTraceHosts, type TraceHostSpec } from './trace-hos
 import { DEFAULT_WAIT_MS, type TraceCommandOptions } from './trace-options.ts';
 import { TraceProgress } from './trace-progress.ts';
 import { writeReports } from './write-reports.ts';
+
+/** Keeps for `fix --last --on HOST` what lies at that end. */
+function rememberAt(report: CaptureReport, side: 'server' | 'client', host: string): void {
+  rememberFaults({ ...report, host, diagnoses: report.diagnoses.filter(({ place }) => place === side) }, side);
+}
 
 /** Opens all hosts, traces, and prints the report. */
 export async function runTrace(
@@ -53,6 +59,8 @@ export async function runTrace(
       ({ report, kept } = await traceKept(opened, specs, pcap, { ...how, ...live }));
     }
     progress.clear();
+    rememberAt(report, 'server', options.server);
+    rememberAt(report, 'client', options.client);
     // What was found is told also when it cannot be kept.
     const keeping =
       pcap === undefined
