@@ -128,7 +128,6 @@ async function proveSetting(
     await attempt;
     const [diagnosis] = report.diagnoses;
     if (diagnosis === undefined) throw new Error('nothing was diagnosed');
-    console.error(JSON.stringify({ s: diagnosis.sentence, e: diagnosis.evidence, p: diagnosis.proof }, null, 1));
     const isReproduced =
       diagnosis.proof?.outcome === 'proven' ||
       diagnosis.evidence.some(({ statement }) => /does not answer/.test(statement));

@@ -127,7 +127,11 @@ function causeOf(
 function provenSentence(guilty: readonly ProofElement[], tried: number, role: TwinRole): string {
   const others = Math.max(0, tried - guilty.length);
   const matter =
-    others === 0 ? '' : `; of ${formatQuantity(others, 'other change')} that were tried none is needed for it`;
+    others === 0
+      ? ''
+      : others === 1
+        ? '; the one other change that was tried is not needed for it'
+        : `; none of ${formatQuantity(others, 'other change')} that were tried is needed for it`;
   const how = guilty.length === 1 ? 'with this one change' : `with these ${guilty.length} changes together`;
   return `${how} ${WORDS[role].comes}: ${guilty.map(changeText).join('; and ')}${matter}`;
 }
@@ -143,7 +147,7 @@ function flowText({ handshake: { client, server } }: Diagnosis, role: TwinRole):
 }
 
 function replyWords({ search: { baseline, burst, explanation } }: TwinFindings): string {
-  if (burst !== undefined) return `the ${burst.sent}th of a burst`;
+  if (burst !== undefined) return `SYN number ${burst.sent} of a burst`;
   const words: Readonly<Record<string, string>> = {
     rst: 'it answers RST',
     icmp: `it answers with an ICMP error${baseline.detail === undefined ? '' : ` (${baseline.detail})`}`,
