@@ -13,6 +13,7 @@ import {
   type CapturedSyn,
   findCapturedSyn,
   isAnswered,
+  type SeenReply,
   type SpecifiedSyn,
   seenReply,
   specify,
@@ -85,7 +86,7 @@ export async function proveHost(options: ProveOptions): Promise<CaptureReport> {
 }
 
 /** A router passes on what it gets: what comes back is not its answer. */
-function seenOf(captured: CapturedSyn | undefined, role: TwinRole): { readonly seen?: 'silence' | 'rst' | 'icmp' } {
+function seenOf(captured: CapturedSyn | undefined, role: TwinRole): { readonly seen?: SeenReply } {
   const seen = captured === undefined || role !== 'server' ? undefined : seenReply(captured.handshake);
   return seen === undefined ? {} : { seen };
 }

@@ -109,8 +109,12 @@ export function isAnswered({ handshake: { segments } }: CapturedSyn): boolean {
   return segments.some(({ kind, direction }) => kind === 'syn-ack' && direction === 'to-client');
 }
 
+/** What a host was seen to answer. */
+export type SeenReply = 'syn-ack' | 'silence' | 'rst' | 'icmp';
+
 /** What an attempt met, as far as it tells a copy that is like the host from one that is not. */
-export function seenReply({ outcome, stage, segments }: Handshake): 'silence' | 'rst' | 'icmp' | undefined {
+export function seenReply({ outcome, stage, segments }: Handshake): SeenReply | undefined {
+  if (segments.some(({ kind, direction }) => direction === 'to-client' && kind === 'syn-ack')) return 'syn-ack';
   if (segments.some(({ kind, direction }) => direction === 'to-client' && kind !== 'rst' && kind !== 'icmp'))
     return undefined;
   if (outcome === 'refused') return 'rst';

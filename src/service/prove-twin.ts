@@ -3,6 +3,7 @@ import type { Flip, SearchResult } from '../twin/search.ts';
 import type { HostState } from '../twin/state.ts';
 import type { Fidelity, SynSpec, TwinRole } from '../twin/syn.ts';
 import { TwinProcess } from '../twin/twin-process.ts';
+import type { SeenReply } from './prove-syn.ts';
 
 /** How a proof is sought. */
 export interface ProveInTwinOptions {
@@ -12,7 +13,7 @@ export interface ProveInTwinOptions {
   /** The host was seen to leave this SYN unanswered; else it is only asked whether it would, or the answer was lost elsewhere. */
   readonly isObserved: boolean;
   /** What the host was seen to answer, where it was. */
-  readonly seen?: 'silence' | 'rst' | 'icmp';
+  readonly seen?: SeenReply;
   /** Said beside the verdict. */
   readonly assumptions: readonly string[];
   /** No new change is tried after so long. */
@@ -99,6 +100,7 @@ export async function proveInTwin(options: ProveInTwinOptions): Promise<TwinFind
 /** Whether a copy fails as the host was seen to. An answer to a neighbour that does not live, and one of an old connection, may be missed. */
 function isLike({ reply, isAnswered }: SearchResult['baseline'], seen: ProveInTwinOptions['seen']): boolean {
   if (seen === undefined || isAnswered) return true;
+  if (seen === 'syn-ack') return reply === 'syn-ack';
   const refuses = reply === 'rst' || reply === 'icmp';
   return seen === 'silence' ? !refuses : refuses;
 }
