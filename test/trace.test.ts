@@ -399,11 +399,18 @@ describe.skipIf(missing !== undefined)('trace, both ends in network namespaces',
 
   it('tells what it found also when the disk is full, and leaves no half of a folder', ({ skip }) => {
     const disk = mkdtempSync(join(tmpdir(), 'synscope-trace-'));
-    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', disk]).status !== 0) skip('needs to mount a tmpfs');
+    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', disk]).status !== 0)
+      skip('needs to mount a tmpfs');
     try {
       net.nft(net.server, `table inet t { chain i { type filter hook input priority 0; tcp dport ${PORT} drop; } }`);
       const ends = ['--client', `netns:${net.client}`, '--server', `netns:${net.server}`, '--attempts', '1'];
-      const { status, stdout, stderr } = runCli(['trace', `${SERVER[4]}:${PORT}`, ...ends, '--pcap', join(disk, 'case')]);
+      const { status, stdout, stderr } = runCli([
+        'trace',
+        `${SERVER[4]}:${PORT}`,
+        ...ends,
+        '--pcap',
+        join(disk, 'case'),
+      ]);
       expect(stdout).toMatch(/no\s+SYN-ACK\s+left/);
       expect(stderr).toMatch(/^synscope: \S+\/case\/client\.\w+ cannot be written: no space left on device\.\n$/);
       expect({ status, left: readdirSync(disk) }).toEqual({ status: 2, left: [] });
