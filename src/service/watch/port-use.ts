@@ -24,6 +24,8 @@ const STATES: readonly number[] = [
   TCP_STATES.lastAck,
   TCP_STATES.closing,
 ];
+/** `idiag_ext` of `struct inet_diag_req_v2`. */
+const EXTENSIONS_OFFSET = 2;
 /** Sockets may have changed their peers without their number changing much. */
 const COUNT_ANEW_MS = 1_800_000;
 /** A danger that holds is looked at this often. */
@@ -82,7 +84,7 @@ export class PortUseWatch {
       const socket = openNetlink(NETLINK_SOCK_DIAG, this.enter);
       try {
         for (const family of [4, 6] as const) {
-          for (const message of socket.dump(SOCK_DIAG_BY_FAMILY, encodeDiagDump(family, STATES))) {
+          for (const message of socket.dump(SOCK_DIAG_BY_FAMILY, bareSockets(family))) {
             const one = decodeDiagSocket(message);
             if (one === undefined || one.local.port < first || one.local.port > last || listensOn(one.local.port))
               continue;
@@ -100,6 +102,13 @@ export class PortUseWatch {
     for (const [server, used] of counts) if (used > (most?.used ?? 0)) most = { server, used };
     return most;
   }
+}
+
+/** The request for the sockets of a family without what is only known of each at some length: there may be a hundred thousand. */
+function bareSockets(family: 4 | 6): Uint8Array {
+  const body = encodeDiagDump(family, STATES);
+  body[EXTENSIONS_OFFSET] = 0;
+  return body;
 }
 
 function textOf(path: string): string {
