@@ -158,7 +158,7 @@ class RemedyTrial {
         return { result: 'wrong', statement: `${result.statement} ${left}` };
       return { result: 'taken-back', statement: result.statement };
     }
-    const works = worked(await setting.attempt());
+    const works = worked(await setting.attempt(), fault);
     const story = undoableRepairOrNot(journal, id);
     if (story === undefined) {
       return works
@@ -167,7 +167,7 @@ class RemedyTrial {
     }
     const undone = await undoRepair(host, journal, story);
     const left = difference(before, await this.state(host, plan));
-    const worksStill = worked(await setting.attempt());
+    const worksStill = worked(await setting.attempt(), fault);
     const wrong = [
       ...(works ? [] : [`verified (${result.statement}), and a real connect fails`]),
       ...(undone.outcome === 'verified' ? [] : [`not undone: ${undone.statement}`]),
@@ -255,9 +255,10 @@ function undoableRepairOrNot(journal: Journal, id: string): ReturnType<typeof un
   }
 }
 
-/** Whether the last connection came up and stayed. */
-function worked(results: readonly ConnectResult[]): boolean {
+/** Whether the last connection came up and stayed; where nothing listens, whether it was answered. */
+function worked(results: readonly ConnectResult[], { cause }: Fault): boolean {
   const last = results.at(-1);
+  if (cause.id === 'no-listener-and-no-route') return last?.errno === 'ECONNREFUSED';
   return last !== undefined && last.errno === undefined && last.afterwards !== 'reset';
 }
 

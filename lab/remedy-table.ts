@@ -40,5 +40,18 @@ function rowOf(runs: readonly RemedyOutcome[]): string {
   const again = runs.filter(({ failsAgain }) => failsAgain).length || '';
   const other = runs.find(({ result }) => result === 'not-applicable' || result === 'wrong');
   const note = other === undefined ? '' : ` (${other.result}: ${other.statement.replaceAll('|', '\\|').slice(0, 120)})`;
-  return `| ${first?.cause} | ${first?.remedy} | ${first?.changes.join(', ')} | ${runs.length} | ${count('verified')}${note} | ${again} | ${count('taken-back') || ''} | ${kills} |`;
+  return `| ${first?.cause} | ${first?.remedy} | ${first?.changes.join(', ')} | ${runs.length} | ${count('verified')}${note} | ${again} | ${takenBack(runs)} | ${kills} |`;
+}
+
+/** How many were taken back, with why, without the names of the run. */
+function takenBack(runs: readonly RemedyOutcome[]): string {
+  const taken = runs.filter(({ result }) => result === 'taken-back');
+  const why = taken[0]?.statement
+    .replace(/^it did not help: /, '')
+    .replace(/netns:\S+/g, 'the client')
+    .replace(/\[[\da-f:]+\]:\d+|\d+\.\d+\.\d+\.\d+(:\d+)?|--pid \d+/g, '…')
+    .replaceAll('|', '\\|')
+    .split('. ')[0]
+    ?.slice(0, 140);
+  return taken.length === 0 ? '' : `${taken.length} (${why})`;
 }

@@ -75,7 +75,14 @@ export class Verifier {
     const sinceNs = await host.nowNs();
     const asked = fault.client === undefined ? await this.lookAgain() : await this.ask(fault.client);
     if (asked?.helped === false) return asked;
-    if (peer !== undefined && !this.provesNothing) return connects(peer, this.target, PEER_TRIES);
+    if (peer !== undefined && !this.provesNothing) {
+      const connected = await connects(peer, this.target, PEER_TRIES);
+      // Where nothing listens, the refusal is the answer that could not come back before.
+      const isRefusal = connected.statement.endsWith('ECONNREFUSED') && fault.cause.id === 'no-listener-and-no-route';
+      return isRefusal && asked?.helped === true
+        ? { helped: true, statement: `${asked.statement}; the refusal comes back, for nothing listens` }
+        : connected;
+    }
     const seen = await this.watchClient(sinceNs);
     if (seen !== undefined) return seen;
     const before = this.provesNothing ? `; ${peer?.spec} could connect before as well, which shows nothing` : '';
