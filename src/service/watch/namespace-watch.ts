@@ -70,6 +70,8 @@ export class NamespaceWatch {
   private snapshotTimer: ReturnType<typeof setTimeout> | undefined;
   private splitDevices = '';
   private stopped = false;
+  /** Lets programs that are started have the memory of the attempts again. */
+  private giveBack: () => void = () => {};
 
   constructor(access: NamespaceAccess, owner: NamespaceOwner, room: NamespaceRoom) {
     this.spec = access.spec;
@@ -116,7 +118,7 @@ export class NamespaceWatch {
     try {
       await this.capture.start(this.filter());
       this.captureBegan = true;
-      keepFromChildren(this.attempts.table.rows.buffer as ArrayBuffer);
+      this.giveBack = keepFromChildren(this.attempts.table.rows.buffer as ArrayBuffer);
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       this.miss(error);
@@ -133,6 +135,7 @@ export class NamespaceWatch {
     this.network.stop();
     this.listeners.close();
     this.snapshots?.close();
+    this.giveBack();
     await this.access.close();
   }
 
