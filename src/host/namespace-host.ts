@@ -77,6 +77,7 @@ export class NamespaceHost extends LocalHost {
   }
 
   override async close(): Promise<void> {
+    await super.close();
     this.parts.namespace.close();
   }
 }
