@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -175,6 +175,8 @@ describe.skipIf(missing !== undefined)('a watch of a server', { timeout: 180_000
   it.skipIf(noCompiler)('takes a flood as one incident of noise, and finds a real failure in it', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'synscope-watch-flood-'));
     const program = join(folder, 'syn-flood');
+    let flood: ChildProcess | undefined;
+    let client: ChildProcess | undefined;
     execFileSync('cc', ['-O2', '-o', program, join(root, 'bench/syn-flood.c')]);
     network.run('server', 'nft', 'add table inet wt; add chain inet wt in { type filter hook input priority 0; }');
     network.run('server', 'nft', 'add', 'rule', 'inet', 'wt', 'in', 'tcp', 'dport', '9001', 'drop');
@@ -182,15 +184,19 @@ describe.skipIf(missing !== undefined)('a watch of a server', { timeout: 180_000
       await begin();
       const link = execFileSync('ip', ['-n', network.pair.server, 'link', 'show', 'eth0'], { encoding: 'utf8' });
       const mac = /link\/ether (\S+)/.exec(link)?.[1] ?? '';
-      network.spawn('client', program, 'eth0', mac, '10.77.0.1', String(PORT), '300000', '30000');
-      network.connect(9001, CLIENT_V4, 20_000);
-      const noise = await until('noise', () => running?.incident(({ kind, attempts }) => kind === 'noise' && attempts > 10_000));
+      flood = network.spawn('client', program, 'eth0', mac, '10.77.0.1', String(PORT), '300000', '30000');
+      client = network.connect(9001, CLIENT_V4, 20_000);
+      const noise = await until('noise', () =>
+        running?.incident(({ kind, attempts }) => kind === 'noise' && attempts > 10_000),
+      );
       expect(noise).toMatchObject({ cause: { id: 'syn-flood' }, service: { port: PORT } });
       const real = await until('the real failure', () => running?.incident(({ kind }) => kind === 'failure'));
       expect(real).toMatchObject({ service: { port: 9001 }, cause: { id: 'netfilter-drop-in' } });
       expect(running?.watch.openIncidents().filter(({ kind }) => kind === 'noise')).toHaveLength(1);
       expect(running?.watch.status().capture.openAttempts).toBeLessThan(20_000);
     } finally {
+      flood?.kill();
+      client?.kill();
       network.run('server', 'nft', 'delete', 'table', 'inet', 'wt');
       rmSync(folder, { recursive: true, force: true });
     }
@@ -203,7 +209,7 @@ describe.skipIf(missing !== undefined)('a watch of a server', { timeout: 180_000
     network.run('server', 'nft', 'add', 'rule', 'inet', 'wt', 'in', 'tcp', 'dport', String(PORT), 'drop');
     network.connect(PORT, CLIENT_V4, 9000);
     const incident = await until('an incident', () =>
-      running?.incident(({ service }) => service.direction === 'outbound'),
+      running?.incident(({ service }) => service.direction === 'outbound' && service.port === PORT),
     );
     expect(incident).toMatchObject({ service: { address: '10.77.0.1', port: PORT }, outcome: 'no-reply' });
     network.run('server', 'nft', 'delete', 'table', 'inet', 'wt');

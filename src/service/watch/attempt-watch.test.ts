@@ -13,14 +13,19 @@ function at(seconds: number): bigint {
 }
 
 /** A watch of the server (or of another address), with what it was told. */
-function watchOf(local: string = '10.0.0.2'): { watch: AttemptWatch; told: string[]; push(...built: BuiltPacket[]): void } {
+function watchOf(local: string = '10.0.0.2'): {
+  watch: AttemptWatch;
+  told: string[];
+  push(...built: BuiltPacket[]): void;
+} {
   const addresses = new LocalAddresses();
   addresses.add(local);
   const told: string[] = [];
   const watch: AttemptWatch = new AttemptWatch(
     {
       onSilent: (row, direction) => told.push(`silent ${direction} ${watch.serverPort(row)}`),
-      onFailed: (_row, direction, state, repeated) => told.push(`failed ${direction} ${state}${repeated ? ' again' : ''}`),
+      onFailed: (_row, direction, state, repeated) =>
+        told.push(`failed ${direction} ${state}${repeated ? ' again' : ''}`),
       onAnswered: (_row, direction, late) => told.push(`answered ${direction}${late ? ' late' : ''}`),
       onEnded: (row) => told.push(`ended ${watch.handshakeAt(row).segments.length}`),
     },
@@ -98,7 +103,9 @@ describe('an attempt', () => {
     const refused = watchOf();
     refused.push(...sll2(`0.0 ${C} > ${S} S 1000\n0.001 ${S} > ${C} S. 9000 ack 1001\n0.002 ${S} > ${C} R 9001`));
     const closed = watchOf();
-    closed.push(...sll2(`0.0 ${C} > ${S} S 1000\n0.001 ${S} > ${C} S. 9000 ack 1001\n0.5 ${S} > ${C} R. 9001 ack 1050`));
+    closed.push(
+      ...sll2(`0.0 ${C} > ${S} S 1000\n0.001 ${S} > ${C} S. 9000 ack 1001\n0.5 ${S} > ${C} R. 9001 ack 1050`),
+    );
     const probed = watchOf();
     probed.push(...sll2(`0.0 ${C} > ${S} S 1000\n0.001 ${S} > ${C} S. 9000 ack 1001\n0.002 ${C} > ${S} R 1001`));
     const ignored = watchOf();

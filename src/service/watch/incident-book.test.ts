@@ -16,7 +16,14 @@ function bookOf(store: MemoryStore, told: Incident[] = []): IncidentBook {
   });
 }
 
-const start = { kind: 'failure', service: SERVICE, cause: null, sentence: 'It fails.', firstNs: 5n, changes: [] } as const;
+const start = {
+  kind: 'failure',
+  service: SERVICE,
+  cause: null,
+  sentence: 'It fails.',
+  firstNs: 5n,
+  changes: [],
+} as const;
 
 it('numbers incidents on from those of the history, and goes on with those that are open', async () => {
   const store = new MemoryStore();
