@@ -69,7 +69,7 @@ export async function proveInTwin(options: ProveInTwinOptions): Promise<TwinFind
     });
     const fidelity = await comparing;
     // A copy that refuses what the host leaves unanswered shows another fault.
-    const isAlike = isLike(search.baseline, options.seen) && !isPassedOn(search, options.role);
+    const isAlike = isLike(search.baseline, options.seen) && !isPassedOn(search, options.role) && !mayBeSigned(options);
     const flip = isAlike ? await verified(options, search, twins, second) : undefined;
     const notCopied = [...first.summary.notCopied.filter((what) => !HARMLESS.test(what)), ...nearlyFull(options.state)];
     const proof: Proof = {
@@ -109,6 +109,15 @@ function isLike({ reply, isAnswered }: SearchResult['baseline'], seen: ProveInTw
 function isPassedOn({ baseline, explanation }: SearchResult, role: TwinRole): boolean {
   const { IpForwDatagrams = 0, Ip6OutForwDatagrams = 0 } = explanation?.counters ?? {};
   return role === 'server' && IpForwDatagrams + Ip6OutForwDatagrams > 0 && baseline.unanswered.length === 0;
+}
+
+/** The listener wants signatures (TCP-MD5), and no packet shows whether the client signs: a SYN that is made up cannot. */
+function mayBeSigned({ syn, state }: ProveInTwinOptions): boolean {
+  const wantsSignature = state.sockets.some(
+    ({ state: is, local, options }) =>
+      is === 'LISTEN' && local.port === syn.destinationPort && (options?.md5Peers?.length ?? 0) > 0,
+  );
+  return wantsSignature && syn.frame === undefined && syn.packet === undefined;
 }
 
 /** Built copies, each in a process of its own; all end together. */
