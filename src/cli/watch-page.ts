@@ -45,6 +45,7 @@ export async function servePage({ view, store, config, state, repairer, alerts }
     view,
     store,
     metrics,
+    servesMetrics: config.metrics.enabled,
     repairer,
     ...(enabled ? { page: { listen, names: config.page.names, ...(token === undefined ? {} : { token }) } } : {}),
     stateFolder: state,

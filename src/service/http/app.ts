@@ -28,7 +28,7 @@ export type Entrance = 'page' | 'control';
 /** Makes the application that answers requests. */
 export function createApp(parts: HttpParts, entrance: Entrance): HttpApp {
   const app: HttpApp = new Hono<HttpEnvironment>();
-  const { view, metrics, streams, files } = parts;
+  const { view, metrics, servesMetrics, streams, files } = parts;
 
   app.use(async (context, next) => {
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) context.header(name, value);
@@ -43,6 +43,9 @@ export function createApp(parts: HttpParts, entrance: Entrance): HttpApp {
 
   app.get('/healthz', (context) => context.text('ok\n'));
   app.get('/metrics', (context) => {
+    if (!servesMetrics) {
+      throw new ApiError(404, 'not-found', 'metrics are switched off', { hint: 'set metrics.enabled to true' });
+    }
     const open = (context.req.header('accept') ?? '').includes('application/openmetrics-text');
     return context.body(metrics.text(open ? 'openmetrics' : 'prometheus'), 200, {
       'content-type': open

@@ -18,6 +18,8 @@ export interface HttpParts {
   readonly view: WatchView;
   readonly store: HistoryStore;
   readonly metrics: Metrics;
+  /** Whether /metrics is there (`metrics.enabled`). */
+  readonly servesMetrics: boolean;
   readonly repairer: Repairer | undefined;
   readonly streams: EventStreams;
   readonly sessions: Sessions;

@@ -233,3 +233,14 @@ describe('the API', () => {
     expect(readFileSync(path, 'utf8').trim().length).toBeGreaterThan(40);
   });
 });
+
+it('has no metrics when they are switched off', async () => {
+  const served = new Served();
+  await served.start({}, false);
+  try {
+    expect(await served.ask('/metrics')).toMatchObject({ status: 404 });
+    expect((await served.ask('/healthz')).status).toBe(200);
+  } finally {
+    await served.stop();
+  }
+});

@@ -25,6 +25,8 @@ export interface HttpOptions {
   readonly view: WatchView;
   readonly store: HistoryStore;
   readonly metrics: Metrics;
+  /** Whether /metrics is there; true unless given. */
+  readonly servesMetrics?: boolean;
   /** Absent: this watch does not repair. */
   readonly repairer?: Repairer;
   /** Absent: only the control socket. */
@@ -59,7 +61,7 @@ export interface HttpService {
  * @throws InputError when it cannot listen there
  */
 export async function startHttp(options: HttpOptions): Promise<HttpService> {
-  const { view, store, metrics, repairer, page, stateFolder, controlSocket, dist } = options;
+  const { view, store, metrics, servesMetrics = true, repairer, page, stateFolder, controlSocket, dist } = options;
   const listen = page === undefined ? undefined : splitListen(page.listen);
   const loginNeeded = listen !== undefined && (page?.token !== undefined || !isLoopback(listen.host));
   const made = page === undefined || page.token !== undefined ? undefined : pageToken(stateFolder);
@@ -68,6 +70,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpService> {
     view,
     store,
     metrics,
+    servesMetrics,
     repairer,
     streams,
     sessions: new Sessions(page?.token ?? made?.token ?? ''),

@@ -35,6 +35,7 @@ export class Served {
   /** Serves; a folder for the page has two files. */
   async start(
     page: { readonly listen?: string; readonly token?: string; readonly names?: readonly string[] } = {},
+    servesMetrics = true,
   ): Promise<void> {
     const dist = join(this.folder, 'web');
     mkdirSync(join(dist, 'assets'), { recursive: true });
@@ -45,6 +46,7 @@ export class Served {
       view: this.watch,
       store: this.store,
       metrics: new Metrics({ view: this.watch, store: this.store, services: 3 }),
+      servesMetrics,
       repairer: this.repairer,
       page: { listen: '127.0.0.1:0', ...page },
       stateFolder: this.folder,
