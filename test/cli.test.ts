@@ -200,7 +200,6 @@ describe('wrong usage is told with what to do', () => {
       ['connect', 'example.com'],
       /^connect takes a name or address with a port .* or a URL, and "example.com" is neither$/,
     ],
-    [['prove', '443'], /^"prove" is not part of version [\d.]+ yet\. Until then, let the server say what is wrong/],
   ] as [string[], string | RegExp][])('%j', (args, message) => {
     const { status, stdout, stderr } = cli.run(args);
     expect([status, stdout]).toEqual([2, '']);
