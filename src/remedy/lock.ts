@@ -29,9 +29,22 @@ const TAKE = [
   'exit 75',
 ].join('\n');
 
-/** Moves a stale lock away: of several that try, one succeeds. It must still be the one that was read. */
+/**
+ * Moves a stale lock away, when it is still the one that was read. Of several that try one does it at a time: between its look and its
+ * move nobody can have put a new lock in the place of the stale one. A breaker that died is forgotten after a minute.
+ */
 const BREAK = [
-  'if [ -n "$3" ]; then [ "$(cat "$1/owner" 2>/dev/null)" = "$3" ] || exit 1; fi',
+  'age() { echo "$(($(date +%s) - $(stat -c %Y "$1" 2>/dev/null || date +%s)))"; }',
+  'if ! mkdir "$1.break" 2>/dev/null; then',
+  '  [ "$(age "$1.break")" -gt 60 ] && rmdir "$1.break"',
+  '  exit 1',
+  'fi',
+  'trap \'rmdir "$1.break"\' EXIT',
+  'if [ -n "$3" ]; then',
+  '  [ "$(cat "$1/owner" 2>/dev/null)" = "$3" ] || exit 1',
+  'else',
+  '  [ ! -e "$1/owner" ] && [ "$(age "$1")" -gt "$4" ] || exit 1',
+  'fi',
   'mv "$1" "$1.stale.$2" && rm -rf "$1.stale.$2"',
 ].join('\n');
 
@@ -79,7 +92,7 @@ export class TargetLock {
       if (exitCode !== 75) throw cannotLock(stderr);
       const held = readHeld(stdout);
       if (!held.isStale || tries === 3) throw heldBy(held.owner);
-      await host.run(['sh', '-c', BREAK, 'sh', path, repair, held.line]);
+      await host.run(['sh', '-c', BREAK, 'sh', path, repair, held.line, String(NAMELESS_SECONDS)]);
     }
   }
 

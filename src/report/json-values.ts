@@ -59,7 +59,7 @@ export function diagnosisValue(diagnosis: Diagnosis): JsonValue {
 }
 
 /** A handshake with its segments as the JSON contract spells it. */
-export function proofValue(proof: Proof): JsonValue {
+function proofValue(proof: Proof): JsonValue {
   const element = ({ kind, element, change, text }: ProofElement): JsonValue => ({ kind, element, change, text });
   return {
     outcome: proof.outcome,
