@@ -155,13 +155,22 @@ export class LiveHandshakes {
     return outcomes;
   }
 
-  /** The latest attempt to a server, also one that has ended: with that client port, or with any. */
+  /**
+   * The latest attempt to a server, also one that has ended: with that client port, or with any that sent a SYN: what an older
+   * connection still gets is no attempt.
+   */
   find(server: Endpoint, clientPort?: number): Handshake | undefined {
     const fits = (one: Handshake): boolean =>
       one.server.address === server.address &&
       one.server.port === server.port &&
-      (clientPort === undefined || one.client.port === clientPort);
-    return this.open(1000).findLast(fits) ?? this.closed.findLast(fits);
+      (clientPort === undefined
+        ? one.segments.some(({ kind, direction }) => kind === 'syn' && direction === 'to-server')
+        : one.client.port === clientPort);
+    let latest: Handshake | undefined;
+    for (const one of this.recent()) {
+      if (fits(one) && (latest === undefined || one.startedAtNs >= latest.startedAtNs)) latest = one;
+    }
+    return latest;
   }
 
   /** The latest attempts that ended, and those that are open. */
