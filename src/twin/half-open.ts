@@ -16,6 +16,8 @@ const MAX_HALF_OPEN = 8192;
 export class HalfOpen {
   /** How many the kernel has taken. */
   count = 0;
+  /** Neighbours that were asked for to answer them, and did not; the kernel asks nobody again for another SYN-ACK meanwhile. */
+  unanswered: readonly string[] = [];
   private isDropped = false;
   private readonly taps: Taps;
   private readonly world: World;
@@ -54,11 +56,13 @@ export class HalfOpen {
 
   /** Sends the SYNs, and lets the world answer ARP: while the kernel waits for that, a connection can be lost. */
   make(port?: number): void {
+    const unanswered = new Set<string>();
     for (const { syn, frame, socket } of this.frames) {
       if (port !== undefined && socket.local.port !== port) continue;
       this.taps.send(syn.device, frame);
-      exchange(this.taps, this.world, syn);
+      for (const neighbour of exchange(this.taps, this.world, syn).unanswered) unanswered.add(neighbour);
     }
+    this.unanswered = [...unanswered];
     this.isDropped = false;
     this.count = this.alive();
   }

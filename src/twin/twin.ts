@@ -267,6 +267,7 @@ export class Twin {
   setAnswers(neighbour: string, answers: boolean): void {
     this.world.setAnswers(neighbour, answers);
     this.hasAsked = true;
+    this.clean();
   }
 
   /** Who would answer ARP or ND for an address behind an interface; undefined when nobody does. */
@@ -317,7 +318,9 @@ export class Twin {
   private sendAndJudge(syn: CompleteSyn): Replay {
     this.replays++;
     if (this.role === 'client') return connectOut(syn, this.taps, this.world, (asked) => this.note(asked));
-    const replay = judge(this.role, syn, this.world, this.pass(syn));
+    const passed = this.pass(syn);
+    const unanswered = [...new Set([...passed.unanswered, ...(this.half?.unanswered ?? [])])];
+    const replay = judge(this.role, syn, this.world, { ...passed, unanswered });
     if (this.role !== 'server' || !replay.isAnswered || !syn.isSupposed) return replay;
     // Had nobody asked for its address, the SYN would not have come.
     this.hasAsked = true;
