@@ -84,6 +84,8 @@ export interface ConnectRequest {
   readonly holdMs?: number;
   /** TTL or hop limit of its packets (IP_TTL, IPV6_UNICAST_HOPS). */
   readonly ttl?: number;
+  /** Told the own address and port as soon as the kernel has chosen them, by hosts that can. */
+  readonly onLocal?: (local: { readonly address: string; readonly port: number }) => void;
 }
 
 /** What connect() did. */

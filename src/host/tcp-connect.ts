@@ -54,12 +54,13 @@ async function attempt(
   calls: SystemCalls,
   fd: number,
   target: Uint8Array,
-  { timeoutMs, holdMs = 0 }: ConnectRequest,
+  { timeoutMs, holdMs = 0, onLocal }: ConnectRequest,
   signal: AbortSignal | undefined,
 ): Promise<ConnectOutcome> {
   const startedMs = performance.now();
   let errno = attemptErrno(() => calls.connect(fd, target));
   const local = ownAddress(calls, fd);
+  if (local !== undefined) onLocal?.(local);
   if (errno === 'EINPROGRESS') {
     const isDecided = await becomesReady(calls, fd, 'writable', timeoutMs, () => true, signal);
     errno = isDecided === undefined ? 'TIMEDOUT-LOCAL' : pendingErrno(calls, fd);

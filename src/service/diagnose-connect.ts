@@ -74,6 +74,8 @@ interface Candidate {
   readonly address: string;
   readonly family: 4 | 6;
   outcome: ConnectOutcome | undefined;
+  /** Its own end, as soon as it is known. */
+  local: ConnectOutcome['local'];
   startedMs: number;
   readonly done: Promise<void>;
 }
@@ -159,10 +161,14 @@ class Trial {
       address,
       family,
       outcome: undefined,
+      local: undefined,
       startedMs: performance.now(),
       done: Promise.resolve(),
     };
-    candidate.done = host.connect({ address, port: target.port, timeoutMs, holdMs }).then((outcome) => {
+    const onLocal = (local: ConnectOutcome['local']): void => {
+      candidate.local = local;
+    };
+    candidate.done = host.connect({ address, port: target.port, timeoutMs, holdMs, onLocal }).then((outcome) => {
       candidate.outcome = outcome;
     });
     // Whoever waits for it is told; when nobody does any more, it does not matter.
@@ -337,9 +343,10 @@ class Trial {
   }
 }
 
-function connectResult(remote: Endpoint, { outcome, startedMs }: Candidate): ConnectResult {
+function connectResult(remote: Endpoint, { outcome, local: early, startedMs }: Candidate): ConnectResult {
   if (outcome === undefined) {
-    return { remote, errno: 'EINPROGRESS', elapsedMs: Math.round(performance.now() - startedMs) };
+    const elapsedMs = Math.round(performance.now() - startedMs);
+    return { remote, errno: 'EINPROGRESS', elapsedMs, ...(early === undefined ? {} : { local: early }) };
   }
   const { errno, local, elapsedMs, afterwards } = outcome;
   return {

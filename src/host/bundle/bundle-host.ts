@@ -93,7 +93,7 @@ export class BundleHost implements Host {
     };
   }
 
-  async connect(request: ConnectRequest): Promise<ConnectOutcome> {
+  async connect({ onLocal: _, ...request }: ConnectRequest): Promise<ConnectOutcome> {
     const { address, port } = request;
     const question: Question = { op: 'connect', ...request };
     const entry = this.next(question, `no connection to ${address} port ${port} was opened when this was recorded`);

@@ -89,7 +89,8 @@ export class RecordingHost implements Host {
   }
 
   connect(request: ConnectRequest): Promise<ConnectOutcome> {
-    return this.keep({ op: 'connect', ...request }, this.host.connect(request), (outcome) => ({ outcome }));
+    const { onLocal: _, ...asked } = request;
+    return this.keep({ op: 'connect', ...asked }, this.host.connect(request), (outcome) => ({ outcome }));
   }
 
   nowNs(): Promise<bigint> {
