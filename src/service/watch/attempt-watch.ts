@@ -239,7 +239,7 @@ export class AttemptWatch {
     const mark = (this.marks[row]! + 1) >>> 0;
     this.marks[row] = mark;
     this.failed[row] = 0;
-    this.rates.note(this.serverPort(row));
+    this.rates.note(this.serverPort(row), (this.table.rows[row * ROW + ROW_STATE]! & STATE_SYN_MISSING) !== 0);
     this.queues[0]!.add(row, mark, timeNs + PHASES[0]!);
   }
 

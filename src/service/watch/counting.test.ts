@@ -56,9 +56,9 @@ it('a port with too many handshakes is sampled, others are not, and it is over w
       // The filter leaves out what is not sampled; some of what it let through before comes late.
       const shift = rates.shiftOf(port);
       const late = quarter === 0 ? 0 : captured / 20;
-      for (let i = 0; i < captured / 4 / 2 ** shift + (shift === settled ? 0 : late); i++) rates.note(port);
+      for (let i = 0; i < captured / 4 / 2 ** shift + (shift === settled ? 0 : late); i++) rates.note(port, false);
       settled = shift;
-      rates.note(22);
+      rates.note(22, false);
       nowMs += 250;
       changed = rates.look(nowMs, 500) || changed;
     }
@@ -79,6 +79,18 @@ it('a port with too many handshakes is sampled, others are not, and it is over w
   }
   expect(seconds).toBeGreaterThan(5);
   expect(rates.sampled).toEqual({ sampled: [], restShift: 0 });
+});
+
+it('answers to forged addresses do not make a port be sampled as attempts to it would', () => {
+  const look = (isStray: boolean, count: number): boolean => {
+    const rates = new PortRates();
+    rates.look(1000, 500);
+    for (let i = 0; i < count; i++) rates.note(8443, isStray);
+    return rates.look(1250, 500);
+  };
+  expect(look(false, 511)).toBe(true);
+  expect(look(true, 511)).toBe(false);
+  expect(look(true, 50_000)).toBe(true);
 });
 
 it('handshakes are counted by service, and summed up over a minute', () => {

@@ -4,6 +4,8 @@ import { MAX_SAMPLED_PORTS, MAX_SHIFT, type SampledPort } from '../../host/watch
 const CALM_LOOKS = 40;
 /** Ports are judged after so long. */
 const LOOK_MS = 250;
+/** An answer without its SYN is dropped at its first look, so so many of them cost as much as one attempt. */
+const STRAYS_PER_ATTEMPT = 8;
 /** All ports together may have so many times what one port may. */
 const REST_FACTOR = 4;
 
@@ -19,16 +21,17 @@ interface Port {
 
 /** How many attempts begin at each port, and which ports have so many that a share of them must do. */
 export class PortRates {
+  /** In units of a stray. */
   private readonly begun: Uint32Array = new Uint32Array(65_536);
   private touched: number[] = [];
   private readonly busy: Map<number, Port> = new Map();
   private readonly rest: Port = { port: 0, shift: 0, calm: 0, rate: 0, isSettling: false };
   private sinceMs = 0;
 
-  /** Counts an attempt that was captured. */
-  note(port: number): void {
+  /** Counts an attempt that was captured; a stray is one whose SYN was not seen, such as what a host answers to a flood from forged addresses. */
+  note(port: number, isStray: boolean): void {
     const before = this.begun[port]!;
-    this.begun[port] = before + 1;
+    this.begun[port] = before + (isStray ? 1 : STRAYS_PER_ATTEMPT);
     if (before === 0) this.touched.push(port);
   }
 
@@ -75,7 +78,7 @@ export class PortRates {
     const seconds = elapsedMs / 1000;
     const counts = new Map<number, number>();
     for (const port of this.touched) {
-      const count = this.begun[port]!;
+      const count = this.begun[port]! / STRAYS_PER_ATTEMPT;
       this.begun[port] = 0;
       if (this.busy.has(port)) counts.set(port, count);
       else if (!first && count / seconds > budget && this.busy.size < MAX_SAMPLED_PORTS) {
