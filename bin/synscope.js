@@ -20,9 +20,15 @@ function start() {
     process.exitCode = 2;
     return;
   }
-  // What lives long here lies in typed arrays; a young generation that may grow to its default size only costs memory.
-  v8.setFlagsFromString('--max-semi-space-size=2');
-  v8.setFlagsFromString('--semi-space-growth-factor=1');
+  if (['read', 'compare', 'watch'].includes(process.argv[2])) {
+    // What lives long here lies in typed arrays; a young generation that may grow to its default size only costs memory.
+    v8.setFlagsFromString('--max-semi-space-size=2');
+    v8.setFlagsFromString('--semi-space-growth-factor=1');
+  } else {
+    // The others are over before they have made this much garbage: collecting it took a sixth of their time.
+    v8.setFlagsFromString('--max-semi-space-size=16');
+    v8.setFlagsFromString('--min-semi-space-size=16');
+  }
   const folder = compileCacheFolder(root);
   if (folder !== undefined) module.enableCompileCache(folder);
   module.createRequire(import.meta.url)(main);

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseNftTrace } from '../formats/nft/trace.ts';
 import { type Host, HostError, type HostStream } from '../host/host.ts';
@@ -36,7 +35,7 @@ const LIMIT = 'limit rate 50/second burst 100 packets';
  * (`meta nftrace set 1`) and changes nothing else, and removes it afterwards. Only for who allowed it.
  */
 export async function watchRules(host: Host, side: Side, port: number): Promise<RuleTraceWatch> {
-  const table = `synscope_trace_${randomBytes(4).toString('hex')}`;
+  const table = `synscope_trace_${crypto.getRandomValues(new Uint32Array(1))[0]!.toString(16)}`;
   const stream = host.stream(['sh', '-c', SCRIPT, 'sh', table, traceTable(table, side, port)]);
   let text = '';
   let failed: HostError | undefined;

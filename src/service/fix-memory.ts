@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -60,5 +59,7 @@ export function lastFaults(host: string): readonly Fault[] {
 }
 
 function pathOf(host: string): string {
+  // Taken late: most diagnoses have nothing to remember, and loading it takes as long as asking the host three questions.
+  const { createHash } = process.getBuiltinModule('node:crypto');
   return join(stateDirectory(), 'last', `${createHash('sha256').update(host).digest('hex').slice(0, 16)}.json`);
 }
