@@ -154,7 +154,7 @@ async function runJob(job: LabJob, options: JobOptions): Promise<RunOutcome> {
  * Whether a side has a host whose own kernel took part: packets that were made by hand have no client, and where a responder stands in for
  * the server's kernel, that kernel is kept out by a rule that is none of the scenario's.
  */
-function canBeAsked(side: LabSide, { attempt, steps, expect }: ScenarioPlan): boolean {
+export function canBeAsked(side: LabSide, { attempt, steps, expect }: ScenarioPlan): boolean {
   if (side === 'client') return attempt === undefined || !('on' in attempt);
   return expect?.server !== undefined || !steps.some((step) => 'answerWith' in step && step.on === 'server');
 }

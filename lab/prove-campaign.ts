@@ -1,10 +1,12 @@
 /**
  * Breaks hosts for real, lets a client try, and proves on a copy of the server what stops it.
- *   node lab/prove-campaign.ts [NAME...] [--full] [--family 4|6] [--variant NAME] [--seed N] [--decoys] [--json FILE]
- * A handful of scenarios unless named; all with --full. Needs root and tcpdump.
+ *   node lab/prove-campaign.ts [NAME...] [--full] [--shard 2/8] [--family 4|6] [--variant NAME] [--seed N] [--decoys] [--json FILE]
+ *   node lab/prove-campaign.ts --table FILE...
+ * A handful of scenarios unless named; all with --full, or a part of them with --shard. --table prints what was written to files by --json.
+ * Needs root and tcpdump.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -13,7 +15,7 @@ import { parseArgs } from 'node:util';
 import { openHost } from '../src/host/open-host.ts';
 import { InputError } from '../src/model/errors.ts';
 import { proveHost } from '../src/service/prove-host.ts';
-import { type LabJob, listJobs } from './campaign.ts';
+import { canBeAsked, type LabJob, listJobs, shardOf } from './campaign.ts';
 import { inNamespace } from './exec.ts';
 import { abortOnSignals } from './interrupt.ts';
 import { sweepLeftovers } from './leftovers.ts';
@@ -41,6 +43,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     full: { type: 'boolean', default: false },
+    shard: { type: 'string' },
+    table: { type: 'boolean', default: false },
     family: { type: 'string' },
     variant: { type: 'string' },
     seed: { type: 'string', default: '1' },
@@ -49,7 +53,9 @@ const { values, positionals } = parseArgs({
   },
 });
 
-if (process.getuid?.() === 0) await campaign();
+if (values.table) {
+  console.log(proveTable(positionals.flatMap((file) => JSON.parse(readFileSync(file, 'utf8')) as ProveOutcome[])));
+} else if (process.getuid?.() === 0) await campaign();
 else {
   console.error('The lab needs root: it makes network namespaces.');
   process.exitCode = 2;
@@ -58,10 +64,13 @@ else {
 async function campaign(): Promise<void> {
   const signal = abortOnSignals();
   for (const swept of await sweepLeftovers()) console.error(`removed what ${swept} had left`);
-  const names = positionals.length > 0 ? positionals : values.full ? [] : DEFAULT;
+  const isFull = values.full || values.shard !== undefined;
+  const names = positionals.length > 0 ? positionals : isFull ? [] : DEFAULT;
   const family = values.family === undefined ? undefined : values.family === '6' ? 6 : 4;
   const outcomes: ProveOutcome[] = [];
-  for (const job of listJobs({ names, family, variant: values.variant })) {
+  const jobs = listJobs({ names, family, variant: values.variant }).filter((job) => proveKindOf(job) !== undefined);
+  const [part = 1, parts = 1] = (values.shard ?? '1/1').split('/').map(Number);
+  for (const job of shardOf(jobs, part, parts)) {
     const kind = proveKindOf(job);
     if (kind === undefined || signal.aborted) continue;
     const outcome = await proveJob(job, kind, signal);
@@ -106,6 +115,8 @@ async function proveSetting(
   setting: Setting,
   signal: AbortSignal,
 ): Promise<ProveOutcome> {
+  if (!canBeAsked('server', setting.ownPlan))
+    throw new ScenarioSkipped('a program stands in for the kernel of the server');
   const folder = mkdtempSync(join(tmpdir(), 'synscope-prove-'));
   const host = await openHost(setting.hosts.server);
   const pcap = join(folder, 'server.pcap');

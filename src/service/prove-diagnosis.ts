@@ -224,22 +224,27 @@ function notReproduced(diagnosis: Diagnosis, { proof, search }: TwinFindings, ro
   const flow = flowText(diagnosis, role);
   const { does, doesNot } = WORDS[role];
   const isDropped = !search.baseline.isAnswered;
-  const isOther = isDropped && proof.alternatives.length > 0;
+  const isReturned = search.baseline.remark === 'returned';
+  const isOther = isDropped && !isReturned && proof.alternatives.length > 0;
   const shown: Evidence = {
-    statement: isOther
-      ? `a copy of this host ${doesNot} ${flow}, either, but not as the host (${replyWords({ proof, search })})`
-      : isDropped
-        ? `a copy of this host ${doesNot} ${flow}, either, and none of ${proof.tried} changes that were tried helps`
-        : `a copy of this host ${does} ${flow}; it lacks ${proof.notCopied.length === 0 ? 'nothing that is known' : proof.notCopied.slice(0, 3).join(', ')}`,
+    statement: isReturned
+      ? `a copy of this host sends ${flow} back to who delivered it: it has not that address, and its routes lead there`
+      : isOther
+        ? `a copy of this host ${doesNot} ${flow}, either, but not as the host (${replyWords({ proof, search })})`
+        : isDropped
+          ? `a copy of this host ${doesNot} ${flow}, either, and none of ${proof.tried} changes that were tried helps`
+          : `a copy of this host ${does} ${flow}; it lacks ${proof.notCopied.length === 0 ? 'nothing that is known' : proof.notCopied.slice(0, 3).join(', ')}`,
     bearing: 'supports',
     weight: 'weak',
     source: SOURCE,
   };
-  const sentence = isOther
-    ? `A copy of this host fails otherwise than the host: what stops ${flow} is not in the copy.`
-    : isDropped
-      ? `A copy of this host ${doesNot} ${flow}, either; no change that was tried helps.`
-      : `A copy of this host ${does} ${flow}: if the host does not, it is for what the copy lacks.`;
+  const sentence = isReturned
+    ? `This host sends ${flow} back to who delivered it: either it lacks the address, or packets for it should not come here; no copy tells which.`
+    : isOther
+      ? `A copy of this host fails otherwise than the host: what stops ${flow} is not in the copy.`
+      : isDropped
+        ? `A copy of this host ${doesNot} ${flow}, either; no change that was tried helps.`
+        : `A copy of this host ${does} ${flow}: if the host does not, it is for what the copy lacks.`;
   return {
     ...diagnosis,
     sentence: diagnosis.cause === null ? sentence : diagnosis.sentence,

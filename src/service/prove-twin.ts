@@ -69,7 +69,8 @@ export async function proveInTwin(options: ProveInTwinOptions): Promise<TwinFind
     });
     const fidelity = await comparing;
     // A copy that refuses what the host leaves unanswered shows another fault.
-    const isAlike = isLike(search.baseline, options.seen) && !isPassedOn(search, options.role) && !mayBeSigned(options);
+    const isAlike =
+      isLike(search.baseline, options.seen) && search.baseline.remark !== 'returned' && !mayBeSigned(options);
     const flip = isAlike ? await verified(options, search, twins, second) : undefined;
     const notCopied = [...first.summary.notCopied.filter((what) => !HARMLESS.test(what)), ...nearlyFull(options.state)];
     const proof: Proof = {
@@ -103,12 +104,6 @@ function isLike({ reply, isAnswered }: SearchResult['baseline'], seen: ProveInTw
   if (seen === 'syn-ack') return reply === 'syn-ack';
   const refuses = reply === 'rst' || reply === 'icmp';
   return seen === 'silence' ? !refuses : refuses;
-}
-
-/** The host hands the SYN to another one that is there (address translation, forwarding): whether that answers no copy of this one shows. */
-function isPassedOn({ baseline, explanation }: SearchResult, role: TwinRole): boolean {
-  const { IpForwDatagrams = 0, Ip6OutForwDatagrams = 0 } = explanation?.counters ?? {};
-  return role === 'server' && IpForwDatagrams + Ip6OutForwDatagrams > 0 && baseline.unanswered.length === 0;
 }
 
 /** The listener wants signatures (TCP-MD5), and no packet shows whether the client signs: a SYN that is made up cannot. */

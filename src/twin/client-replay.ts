@@ -3,17 +3,7 @@ import { systemCalls } from '../host/system.ts';
 import { isSystemError, systemReason } from '../host/system-error.ts';
 import type { CompleteSyn } from './complete-syn.ts';
 import { type Departure, exchange } from './exchange.ts';
-import {
-  addressAt,
-  ETHERTYPE_IPV4,
-  IPPROTO_TCP,
-  macAt,
-  SYN_OPTIONS,
-  TCP_ACK,
-  TCP_RST,
-  TCP_SYN,
-  tcpFrame,
-} from './frames.ts';
+import { IPPROTO_TCP, macAt, synAckTo, TCP_ACK, TCP_RST, TCP_SYN } from './frames.ts';
 import { closeHard, setOption } from './socket-options.ts';
 import type { Replay, ReplyKind } from './syn.ts';
 import type { Taps } from './tap.ts';
@@ -23,7 +13,6 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCK_STREAM = 1;
 const SOCK_NONBLOCK = 0o4000;
-const SERVER_SEQUENCE = 0x7777_0000;
 
 /**
  * Opens the connection from the twin of a client: its SYN has to leave towards somebody who lives, and the SYN-ACK that comes back, from the
@@ -52,7 +41,8 @@ export function connectOut(syn: CompleteSyn, taps: Taps, world: World, note: (as
       if ((flags & (TCP_SYN | TCP_ACK)) === TCP_SYN && sent === undefined) {
         sent = departure;
         reply = 'syn-sent';
-        if (world.isAlive(macAt(departure.frame, 0), syn)) taps.send(departure.device, synAckTo(departure));
+        if (world.isAlive(macAt(departure.frame, 0), syn))
+          taps.send(departure.device, synAckTo(departure.frame, departure.shape));
       } else if (sent !== undefined && (flags & TCP_RST) !== 0) reply = 'rst';
       else if (sent !== undefined && (flags & (TCP_SYN | TCP_ACK)) === TCP_ACK) reply = 'syn-ack';
     });
@@ -79,24 +69,6 @@ function flagsOf({ frame, shape }: Departure): number | undefined {
   return shape.protocol === IPPROTO_TCP && shape.transport + 20 <= frame.length
     ? frame[shape.transport + 13]
     : undefined;
-}
-
-/** What the server sends back to whoever the SYN seems to come from. */
-function synAckTo({ frame, shape: { etherType, transport } }: Departure): Uint8Array {
-  const [at, length] = etherType === ETHERTYPE_IPV4 ? ([26, 4] as const) : ([22, 16] as const);
-  return tcpFrame({
-    sourceMac: macAt(frame, 0),
-    destinationMac: macAt(frame, 6),
-    source: addressAt(frame, at + length, length),
-    destination: addressAt(frame, at, length),
-    sourcePort: frame.readUInt16BE(transport + 2),
-    destinationPort: frame.readUInt16BE(transport),
-    flags: TCP_SYN | TCP_ACK,
-    sequence: SERVER_SEQUENCE,
-    acknowledgement: frame.readUInt32BE(transport + 4) + 1,
-    // Segment size alone: timestamps would have to echo those of the SYN.
-    options: SYN_OPTIONS.subarray(0, 4),
-  });
 }
 
 function addressOf(address: string, port: number): Uint8Array {

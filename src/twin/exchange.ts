@@ -9,6 +9,7 @@ import {
   IPPROTO_TCP,
   macAt,
   shapeOf,
+  synAckTo,
   TCP_ACK,
   TCP_RST,
   TCP_SYN,
@@ -66,6 +67,54 @@ export function exchange(
   return { departures, unanswered: [...unanswered], assumed: [...assumed], asked };
 }
 
+/**
+ * For {@link exchange}: a SYN that the host of a server hands to another one (address translation, forwarding) is answered as whoever it is
+ * for would.
+ * @param assumed gets what is taken to be so.
+ */
+export function answerPassedOn(
+  taps: Taps,
+  world: World,
+  syn: CompleteSyn,
+  assumed: Set<string>,
+): (departure: Departure) => void {
+  return (departure) => {
+    const { device, frame, shape } = departure;
+    if (!isThisSyn(departure, syn) || isReturnedSyn(departure, syn, world)) return;
+    if (!world.isAlive(macAt(frame, 0), syn)) return;
+    const [, destination] = addressesOf(departure);
+    assumed.add(`${destination}, to which this host passes the SYN on by ${world.layer3(device)}, answers it`);
+    taps.send(device, synAckTo(frame, shape));
+  };
+}
+
+/** Addresses and ports may be translated on the way; the sequence number is not. */
+function isThisSyn({ frame, shape: { protocol, transport } }: Departure, { sequence }: CompleteSyn): boolean {
+  return (
+    protocol === IPPROTO_TCP &&
+    transport + 20 <= frame.length &&
+    (frame[transport + 13]! & (TCP_SYN | TCP_ACK | TCP_RST)) === TCP_SYN &&
+    frame.readUInt32BE(transport + 4) === sequence
+  );
+}
+
+/** The SYN goes back as it is to who delivered it: the two hosts think of each other that it is for them. */
+function isReturnedSyn(departure: Departure, syn: CompleteSyn, world: World): boolean {
+  const { device, frame } = departure;
+  return (
+    isThisSyn(departure, syn) &&
+    world.layer3(device) === world.layer3(syn.device) &&
+    macAt(frame, 0) === syn.sourceMac &&
+    addressesOf(departure)[1] === syn.destination
+  );
+}
+
+/** Source and destination. */
+function addressesOf({ frame, shape: { etherType } }: Departure): readonly [string, string] {
+  const [at, length] = etherType === ETHERTYPE_IPV4 ? ([26, 4] as const) : ([22, 16] as const);
+  return [addressAt(frame, at, length), addressAt(frame, at + length, length)];
+}
+
 interface Found {
   readonly reply: ReplyKind;
   readonly departure: Departure;
@@ -92,7 +141,11 @@ export function judge(
 ): Replay {
   const found = departures.flatMap((departure) => findReply(role, syn, departure) ?? []);
   const [best] = found.sort((a, b) => RANK[a.reply] - RANK[b.reply]);
-  if (best === undefined) return { reply: 'silence', isAnswered: false, unanswered, assumed };
+  if (best === undefined) {
+    const isReturned = role === 'server' && departures.some((departure) => isReturnedSyn(departure, syn, world));
+    const remark = isReturned ? ({ remark: 'returned' } as const) : {};
+    return { reply: 'silence', isAnswered: false, ...remark, unanswered, assumed };
+  }
   const { reply, departure, detail, hasOtherSource } = best;
   const nextHop = macAt(departure.frame, 0);
   const isGood = reply === 'syn-ack' || reply === 'forwarded';
@@ -122,17 +175,13 @@ export function judge(
 
 function findReply(role: TwinRole, syn: CompleteSyn, departure: Departure): Found | undefined {
   const { frame, shape } = departure;
-  const { protocol, transport, etherType } = shape;
+  const { protocol, transport } = shape;
   if (protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6) return icmpReply(syn, departure);
   if (protocol !== IPPROTO_TCP || transport + 20 > frame.length) return undefined;
   const flags = frame[transport + 13]!;
-  const [addressesAt, length] = etherType === ETHERTYPE_IPV4 ? ([26, 4] as const) : ([22, 16] as const);
-  const source = addressAt(frame, addressesAt, length);
-  const destination = addressAt(frame, addressesAt + length, length);
-  const sequence = frame.readUInt32BE(transport + 4);
+  const [source, destination] = addressesOf(departure);
   const isSyn = (flags & (TCP_SYN | TCP_ACK | TCP_RST)) === TCP_SYN;
-  // Addresses and ports may be translated on the way; the sequence number is not.
-  if (isSyn) return role === 'router' && sequence === syn.sequence ? { reply: 'forwarded', departure } : undefined;
+  if (isSyn) return role === 'router' && isThisSyn(departure, syn) ? { reply: 'forwarded', departure } : undefined;
   if (destination !== syn.source || frame.readUInt16BE(transport + 2) !== syn.sourcePort) return undefined;
   const hasOtherSource = source !== syn.destination || frame.readUInt16BE(transport) !== syn.destinationPort;
   if ((flags & TCP_RST) !== 0) return { reply: 'rst', departure };

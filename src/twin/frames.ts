@@ -129,6 +129,26 @@ function ipFrame({ sourceMac, destinationMac, source, destination, protocol, pay
   return Buffer.concat([ethernet, header, payload]);
 }
 
+const SERVER_SEQUENCE = 0x7777_0000;
+
+/** What somebody who listens sends back for a SYN that left: to whoever it seems to come from. */
+export function synAckTo(frame: Buffer, { etherType, transport }: FrameShape): Buffer {
+  const [at, length] = etherType === ETHERTYPE_IPV4 ? ([26, 4] as const) : ([22, 16] as const);
+  return tcpFrame({
+    sourceMac: macAt(frame, 0),
+    destinationMac: macAt(frame, 6),
+    source: addressAt(frame, at + length, length),
+    destination: addressAt(frame, at, length),
+    sourcePort: frame.readUInt16BE(transport + 2),
+    destinationPort: frame.readUInt16BE(transport),
+    flags: TCP_SYN | TCP_ACK,
+    sequence: SERVER_SEQUENCE,
+    acknowledgement: frame.readUInt32BE(transport + 4) + 1,
+    // Segment size alone: timestamps would have to echo those of the SYN.
+    options: SYN_OPTIONS.subarray(0, 4),
+  });
+}
+
 /** Puts the right checksum into the TCP header of a frame. */
 export function repairTcpChecksum(frame: Uint8Array): void {
   const sums = tcpSums(frame);

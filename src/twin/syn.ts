@@ -49,6 +49,8 @@ export type ReplayRemark =
   | 'other-source'
   /** The host does not answer ARP or ND for the address: no SYN would come. */
   | 'no-arp-answer'
+  /** The SYN itself went back to who delivered it: the host is not the one that it is for, and takes that for it. */
+  | 'returned'
   /** It left by another interface than the SYN came in by. That alone is no failure. */
   | 'other-device'
   /** A router sent it back by the interface that it came in by. That alone is no failure. */

@@ -6,7 +6,7 @@ import { buildPolicies, buildQdiscs } from './build-policies.ts';
 import { type BuiltSysctls, readSysctl, writeSysctl } from './build-sysctls.ts';
 import { connectOut } from './client-replay.ts';
 import { type CompleteSyn, completeSyn } from './complete-syn.ts';
-import { type Exchange, exchange, judge } from './exchange.ts';
+import { answerPassedOn, type Exchange, exchange, judge } from './exchange.ts';
 import { explainReplay } from './explain.ts';
 import { compareStates } from './fidelity.ts';
 import { Filters, runSync } from './filters.ts';
@@ -333,9 +333,12 @@ export class Twin {
   private pass(syn: CompleteSyn): Exchange {
     this.taps.drain();
     this.taps.send(this.portOf(syn.device), syn.frame);
-    const result = exchange(this.taps, this.world, syn);
+    const assumed = new Set<string>();
+    const isServer = this.role === 'server';
+    const answer = isServer ? answerPassedOn(this.taps, this.world, syn, assumed) : undefined;
+    const result = exchange(this.taps, this.world, syn, answer);
     this.note(result.asked);
-    return result;
+    return { ...result, assumed: [...result.assumed, ...assumed] };
   }
 
   private portOf(device: string): string {
