@@ -3,10 +3,12 @@ import { type CommandResult, HostError, type HostStream, type RunOptions } from 
 import { hostFailure } from './host-failure.ts';
 import { liveGroups } from './process-groups.ts';
 
-const DEFAULT_TIMEOUT_MS = 10_000;
-const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+/** A command that runs to its end gets so long unless told otherwise. */
+export const DEFAULT_TIMEOUT_MS = 10_000;
+/** Largest output of a command that is kept unless told otherwise. */
+export const DEFAULT_MAX_BYTES: number = 64 * 1024 * 1024;
 /** Standard error is for people; more than this of it says nothing new. */
-const MAX_STDERR_BYTES = 64 * 1024;
+export const MAX_STDERR_BYTES: number = 64 * 1024;
 /** What was asked to end gets so long before it is killed. */
 const GRACE_MS = 2000;
 
@@ -128,7 +130,12 @@ export function streamProcess(argv: readonly string[], settings: StreamSettings 
   };
 }
 
-function startProcess(argv: readonly string[], stdin: 'ignore' | 'pipe', settings: ProcessSettings): ChildProcess {
+/** Starts a process whose outputs are read, and that ends with this one. */
+export function startProcess(
+  argv: readonly string[],
+  stdin: 'ignore' | 'pipe',
+  settings: ProcessSettings,
+): ChildProcess {
   const [program, ...rest] = argv;
   if (program === undefined || program === '') throw new TypeError('a command needs a program');
   const enter = settings.enter ?? (<T>(start: () => T): T => start());

@@ -10,6 +10,7 @@ import {
   type RunOptions,
 } from '../host.ts';
 import { RemoteClock } from '../ssh/remote-clock.ts';
+import { lastLine } from '../ssh/remote-command.ts';
 import { connectRemotely } from '../ssh/remote-connect.ts';
 import { captureWithTcpdump } from '../ssh/tcpdump-capture.ts';
 
@@ -57,11 +58,6 @@ export abstract class CommandHost implements Host {
   nowNs(): Promise<bigint> {
     return this.clock.nowNs();
   }
-}
-
-/** The last line of what a program said. */
-export function lastLine(text: string): string {
-  return text.trim().split(/\r?\n/).at(-1)?.trim() ?? '';
 }
 
 function fileFailure(path: string, stderr: string): HostError {

@@ -1,6 +1,6 @@
 import { InputError } from '../../model/errors.ts';
 import { type CommandResult, type Host, HostError } from '../host.ts';
-import { lastLine } from './command-host.ts';
+import { lastLine } from '../ssh/remote-command.ts';
 import { isContainerId } from './container-process.ts';
 
 /** Engines that are asked for a container, in this order; both know the same commands. */

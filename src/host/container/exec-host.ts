@@ -1,9 +1,9 @@
 import { InputError } from '../../model/errors.ts';
 import { type CommandResult, HostError, type HostStream, type RunOptions } from '../host.ts';
 import { runProcess, streamProcess } from '../run-process.ts';
-import { NO_SUCH_PROGRAM, remoteWords } from '../ssh/remote-command.ts';
-import { Slots } from '../ssh/slots.ts';
-import { CommandHost, lastLine } from './command-host.ts';
+import { lastLine, NO_SUCH_PROGRAM, remoteWords } from '../ssh/remote-command.ts';
+import { CommandHost } from './command-host.ts';
+import { Slots } from './slots.ts';
 
 /** Each is a process here, and a connection to the daemon. */
 const COMMANDS_AT_ONCE = 6;

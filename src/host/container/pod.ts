@@ -1,6 +1,6 @@
 import { InputError } from '../../model/errors.ts';
 import { type Host, HostError } from '../host.ts';
-import { lastLine } from './command-host.ts';
+import { lastLine } from '../ssh/remote-command.ts';
 import { isContainerId } from './container-process.ts';
 
 /** What `--on pod:` names. */

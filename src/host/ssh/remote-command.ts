@@ -6,13 +6,12 @@ const MAX_COMMAND_BYTES = 128 * 1024 - 1;
 /** What {@link RUN} and {@link STREAM} say when there is no such program. */
 export const NO_SUCH_PROGRAM = 'synscope: there is no such program';
 
-const BEGIN = [
-  // The programs of an administrator are found, and messages are in English.
-  'PATH="$PATH:/usr/sbin:/sbin"',
-  'LC_ALL=C',
-  'export PATH LC_ALL',
-  `command -v "$1" >/dev/null 2>&1 || { echo "${NO_SUCH_PROGRAM}" >&2; exit 127; }`,
-].join('; ');
+/** The programs of an administrator are found, and messages are in English. */
+export const SEARCH_PATH = 'PATH="$PATH:/usr/sbin:/sbin"; LC_ALL=C; export PATH LC_ALL';
+
+const BEGIN = [SEARCH_PATH, `command -v "$1" >/dev/null 2>&1 || { echo "${NO_SUCH_PROGRAM}" >&2; exit 127; }`].join(
+  '; ',
+);
 
 /** Becomes the command that its arguments are. */
 const RUN = `${BEGIN}; exec "$@"`;
@@ -72,4 +71,9 @@ export function remoteWords(argv: readonly string[], { stream = false }: { reado
 export function quoteForShell(word: string): string {
   if (word.includes('\0')) throw new HostError('failed', 'an argument of a command cannot hold a NUL byte');
   return `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** The last line of what a program said. */
+export function lastLine(text: string): string {
+  return text.trim().split(/\r?\n/).at(-1)?.trim() ?? '';
 }

@@ -11,19 +11,21 @@ import {
   type RunOptions,
 } from '../host.ts';
 import { runProcess, streamProcess } from '../run-process.ts';
+import { NotBegun } from './remote-channel.ts';
+import { RemoteChannels } from './remote-channels.ts';
 import { RemoteClock } from './remote-clock.ts';
-import { NO_SUCH_PROGRAM, remoteCommand } from './remote-command.ts';
+import { lastLine, NO_SUCH_PROGRAM, quoteForShell, remoteCommand } from './remote-command.ts';
 import { connectRemotely } from './remote-connect.ts';
-import { Slots } from './slots.ts';
+import { SHELL_WORDS } from './remote-shell.ts';
+import { SingleCommands, type SudoUse, sudoRefused, sudoUse } from './remote-sudo.ts';
 import { SshConnection } from './ssh-connection.ts';
+import { greet } from './ssh-greeting.ts';
 import { parseSshTarget } from './ssh-target.ts';
 import { captureWithTcpdump } from './tcpdump-capture.ts';
 import type { FilterEndpoint } from './tcpdump-filter.ts';
 
 /** sshd allows ten sessions in one connection unless told otherwise (MaxSessions); the rest is for streams. */
-const COMMANDS_AT_ONCE = 7;
-/** A password may have to be typed. */
-const OPEN_TIMEOUT_MS = 120_000;
+const COMMANDS_AT_ONCE = 5;
 /** ssh itself failed, or the command ended so. */
 const SSH_FAILED = 255;
 
@@ -31,15 +33,14 @@ const SSH_FAILED = 255;
 export class SshHost implements Host {
   readonly spec: string;
   private readonly connection: SshConnection;
-  private readonly sudo: boolean;
+  private sudo: SudoUse = 'not';
   private readonly ownEnd: FilterEndpoint | undefined;
-  private readonly slots: Slots = new Slots(COMMANDS_AT_ONCE);
+  private shells: RemoteChannels = this.newShells();
   private readonly clock: RemoteClock = new RemoteClock(async () => (await this.run(['date', '+%s%N'])).stdout);
 
-  private constructor(spec: string, connection: SshConnection, sudo: boolean, ownEnd: FilterEndpoint | undefined) {
+  private constructor(spec: string, connection: SshConnection, ownEnd: FilterEndpoint | undefined) {
     this.spec = spec;
     this.connection = connection;
-    this.sudo = sudo;
     this.ownEnd = ownEnd;
   }
 
@@ -50,16 +51,16 @@ export class SshHost implements Host {
   /**
    * Connects to a host.
    * @param target as `--on ssh:` takes it.
-   * @param sudo whether commands run as root through `sudo -n`.
+   * @param sudo whether commands run as root through `sudo -n`, as far as it allows them.
    * @param mayAsk whether ssh may ask for a password or about a key, where there is a terminal.
-   * @throws InputError when it cannot be reached, or sudo asks for a password there.
+   * @throws InputError when it cannot be reached, or sudo allows nothing there.
    */
   static async open(target: string, sudo: boolean, mayAsk: boolean = true): Promise<SshHost> {
     const connection = new SshConnection(parseSshTarget(target));
     try {
       const { ownEnd, isRoot } = await greet(connection, target, mayAsk);
-      const host = new SshHost(`ssh:${target}`, connection, sudo && !isRoot, ownEnd);
-      if (sudo) await host.run(['true']);
+      const host = new SshHost(`ssh:${target}`, connection, ownEnd);
+      if (sudo && !isRoot) await host.useSudo();
       return host;
     } catch (error) {
       connection.close();
@@ -84,14 +85,9 @@ export class SshHost implements Host {
       .sort();
   }
 
-  async run(argv: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
-    const line = remoteCommand(argv, { sudo: this.sudo });
-    const result = await this.slots.use(() =>
-      runProcess(this.connection.command(line), options, { name: argv[0] ?? '' }),
-    );
-    const failure = this.failureOf(argv, result.exitCode, result.stderr);
-    if (failure !== undefined) throw failure;
-    return result;
+  run(argv: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
+    const run = (words: readonly string[]): Promise<CommandResult> => this.runPlain(words, options);
+    return this.sudo instanceof SingleCommands ? this.sudo.run(argv, run) : run(argv);
   }
 
   stream(argv: readonly string[]): HostStream {
@@ -111,20 +107,70 @@ export class SshHost implements Host {
   }
 
   async close(): Promise<void> {
+    await this.shells.end();
     this.connection.close();
   }
 
   /** Starts a command, and tells what it says on standard error as well. */
   startStream(argv: readonly string[], onStderr?: (text: string) => void): HostStream {
-    const line = remoteCommand(argv, { stream: true, sudo: this.sudo });
+    // What runs as root cannot be ended by another user: only by the shell that sudo runs.
+    const line = remoteCommand(argv, { stream: true, sudo: this.sudo === 'shell' });
     return streamProcess(this.connection.command(line), {
       holdStdin: true,
       askToEnd: (child) => child.stdin?.end(),
       failure: (code, stderr) =>
         this.failureOf(argv, code ?? SSH_FAILED, stderr) ??
+        (code === null || code === SSH_FAILED ? this.lost(stderr) : undefined) ??
         new HostError('failed', `${argv[0]} ended with exit code ${code}: ${stderr.trim()}`),
       ...(onStderr === undefined ? {} : { onStderr }),
     });
+  }
+
+  private async useSudo(): Promise<void> {
+    const use = await sudoUse(this.connection.target.host, (argv) => this.run(argv));
+    // Shells that are root's take the place of those that asked.
+    if (use === 'shell') {
+      await this.shells.end();
+      this.shells = this.newShells();
+    }
+    this.sudo = use;
+  }
+
+  private newShells(): RemoteChannels {
+    return new RemoteChannels(() => this.shell(), COMMANDS_AT_ONCE);
+  }
+
+  /** The local command that starts a shell there which serves requests. */
+  private shell(): readonly string[] {
+    const words = [...(this.sudo === 'shell' ? ['sudo', '-n', '--'] : []), ...SHELL_WORDS];
+    return this.connection.command(words.map(quoteForShell).join(' '));
+  }
+
+  /** Runs a command as the user that the shells are of. */
+  private async runPlain(argv: readonly string[], options: RunOptions): Promise<CommandResult> {
+    const { host } = this.connection.target;
+    try {
+      const result = (await this.shells.run(argv, options)) ?? (await this.runAlone(argv, options));
+      const failure = this.failureOf(argv, result.exitCode, result.stderr);
+      if (failure !== undefined) throw failure;
+      return result;
+    } catch (error) {
+      if (!(error instanceof NotBegun)) throw error;
+      throw (
+        this.failureOf(argv, error.exitCode ?? SSH_FAILED, error.stderr) ??
+        this.lost(error.stderr) ??
+        new HostError('failed', `nothing can be run on ${host}: ${lastLine(error.stderr) || 'its shell has ended'}`)
+      );
+    }
+  }
+
+  /** In a session of its own, for what is too long for a shell that reads requests. */
+  private async runAlone(argv: readonly string[], options: RunOptions): Promise<CommandResult> {
+    const line = remoteCommand(argv, { sudo: this.sudo === 'shell' });
+    const result = await runProcess(this.connection.command(line), options, { name: argv[0] ?? '' });
+    const lost = result.exitCode === SSH_FAILED ? this.lost(result.stderr) : undefined;
+    if (lost !== undefined) throw lost;
+    return result;
   }
 
   /** Why a command did not run at all; undefined when it did. */
@@ -137,11 +183,14 @@ export class SshHost implements Host {
     if (exitCode === 126) {
       return new HostError('no-permission', `${program} cannot be run on ${host}: ${lastLine(stderr)}`);
     }
-    if (this.sudo && exitCode === 1 && /^sudo: /m.test(stderr)) return sudoRefused(host, stderr);
-    if (exitCode === SSH_FAILED && !this.connection.isUp()) {
-      return new HostError('unreachable', `the connection to ${host} is lost: ${lastLine(stderr) || 'ssh ended'}`);
-    }
-    return undefined;
+    return this.sudo === 'shell' && exitCode === 1 && /^sudo: /m.test(stderr) ? sudoRefused(host, stderr) : undefined;
+  }
+
+  /** The error of a connection that is no more; undefined while it stands. */
+  private lost(stderr: string): HostError | undefined {
+    const { host } = this.connection.target;
+    if (this.connection.isUp()) return undefined;
+    return new HostError('unreachable', `the connection to ${host} is lost: ${lastLine(stderr) || 'ssh ended'}`);
   }
 
   private fileFailure(path: string, stderr: string): HostError {
@@ -151,59 +200,4 @@ export class SshHost implements Host {
       return new HostError('failed', `${path} cannot be read: ${reason}`);
     return new HostError('no-permission', `cannot read ${reason}`, { hint: 'use --sudo, or ssh:root@…' });
   }
-}
-
-interface Greeting {
-  readonly ownEnd: FilterEndpoint | undefined;
-  readonly isRoot: boolean;
-}
-
-/** Opens the connection, and asks who we are there and from where we come. */
-async function greet(connection: SshConnection, target: string, isAllowed: boolean): Promise<Greeting> {
-  const mayAsk = isAllowed && process.stdin.isTTY === true && process.stderr.isTTY === true;
-  const line = remoteCommand(['sh', '-c', 'id -u; echo "$SSH_CONNECTION"'], {});
-  let answer: CommandResult;
-  try {
-    answer = await runProcess(
-      connection.command(line, mayAsk),
-      { timeoutMs: OPEN_TIMEOUT_MS },
-      { onTerminal: mayAsk, name: 'ssh' },
-    );
-  } catch (error) {
-    if (!(error instanceof HostError) || error.code !== 'not-found') throw error;
-    throw new HostError('not-found', 'ssh is not installed on this machine', { cause: error });
-  }
-  const { exitCode, stdout, stderr } = answer;
-  if (exitCode !== 0) {
-    if (/REMOTE HOST IDENTIFICATION HAS CHANGED/.test(stderr)) throw wrongKey(target, stderr);
-    const denied = /Permission denied|Host key verification failed/.test(stderr);
-    const message = `${target} cannot be reached: ${lastLine(stderr) || 'ssh failed'}`.replace(/\.$/, '');
-    const hint = 'Make sure that ssh reaches it with a key, without a question.';
-    throw new HostError('unreachable', message, denied ? { hint } : {});
-  }
-  const [uid, from = ''] = stdout.trim().split('\n');
-  const [, address, port] = /^(\S+) (\d+) /.exec(from) ?? [];
-  return {
-    isRoot: uid === '0',
-    ownEnd: address === undefined || port === undefined ? undefined : { address, port: Number(port) },
-  };
-}
-
-/** Somebody else may answer in its place: that is for a person to decide. */
-function wrongKey(target: string, stderr: string): HostError {
-  const [, file, line] = /^Offending \S+ key in (\S+):(\d+)/m.exec(stderr) ?? [];
-  const known = file === undefined ? 'the known_hosts file' : `line ${line} of ${file}`;
-  return new HostError('unreachable', `${target} is not trusted: its host key is another than ${known} says`, {
-    hint: `Make sure that it is the right machine; if its key was really changed: ssh-keygen -R HOST${file === undefined ? '' : ` -f ${file}`}`,
-  });
-}
-
-function sudoRefused(host: string, stderr: string): HostError {
-  return new HostError('no-permission', `sudo on ${host} refuses: ${lastLine(stderr).replace(/^sudo: /, '')}`, {
-    hint: 'let that user run commands through sudo without a password, or use ssh:root@…',
-  });
-}
-
-function lastLine(text: string): string {
-  return text.trim().split(/\r?\n/).at(-1)?.trim() ?? '';
 }
