@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import process from 'node:process';
 import { type Effort, ratioOf, start, timePair, untilCaptured } from './live-measure.ts';
 import { type LiveNetwork, PORT, SERVER, STRANGER } from './live-network.ts';
-import { traceVerdict } from './live-trace.ts';
+import { traceOverSsh, traceVerdict } from './live-trace.ts';
 import { median, type Subject } from './measure.ts';
 import { synscope, toolVersion } from './scenarios.ts';
 
@@ -76,6 +76,7 @@ export const LIVE_CASES: readonly LiveCase[] = [
   },
   { id: 'verdict', run: verdict },
   { id: 'trace', run: traceVerdict },
+  { id: 'trace-ssh', run: traceOverSsh },
   { id: 'flood', run: flood },
 ];
 
