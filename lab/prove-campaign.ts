@@ -104,6 +104,7 @@ async function proveJob(job: LabJob, kind: ProveKind, signal: AbortSignal): Prom
       isCauseRight: false,
       isWrong: false,
       elapsedMs: 0,
+      said: [],
       ...(error instanceof ScenarioSkipped ? { skipped: said } : { error: said }),
     };
   }

@@ -30,6 +30,8 @@ export interface ProveOutcome {
   /** Something that the scenario did not break is blamed. */
   readonly isWrong: boolean;
   readonly elapsedMs: number;
+  /** The verdict in words, and what was said beside it. */
+  readonly said: readonly string[];
   readonly error?: string;
   readonly skipped?: string;
 }
@@ -70,7 +72,7 @@ export function judgeProof(
   job: LabJob,
   kind: ProveKind,
   plan: ScenarioPlan,
-  { cause, proof }: Diagnosis,
+  { cause, proof, sentence, evidence }: Diagnosis,
   isReproduced: boolean,
 ): ProveOutcome {
   const expected =
@@ -93,6 +95,12 @@ export function judgeProof(
     isCauseRight,
     isWrong: proof?.outcome === 'proven' && (!isInjected || kind === 'innocent'),
     elapsedMs: proof?.elapsedMs ?? 0,
+    said: [
+      sentence,
+      ...evidence.map(({ statement }) => statement),
+      ...(proof?.assumptions ?? []),
+      ...(proof?.notCopied ?? []).map((what) => `not copied: ${what}`),
+    ],
   };
 }
 

@@ -11,11 +11,11 @@ import { diagnoseListen } from './diagnose-listen.ts';
 import { proveDiagnosis } from './prove-diagnosis.ts';
 import {
   type CapturedSyn,
+  capturedReply,
   findCapturedSyn,
   isAnswered,
   type SeenReply,
   type SpecifiedSyn,
-  seenReply,
   specify,
   supposedSyn,
 } from './prove-syn.ts';
@@ -47,7 +47,9 @@ export async function proveHost(options: ProveOptions): Promise<CaptureReport> {
   try {
     onProgress?.('Reading the host');
     const client = options.from ?? captured?.handshake.client.address;
-    const { state, supposed, report } = await readHost(options, client, captured?.handshake.server.address);
+    const { state: read, supposed, report } = await readHost(options, client, captured?.handshake.server.address);
+    // The connection that a SYN has opened did not stand in its way.
+    const state = captured !== undefined && isAnswered(captured) ? withoutConnection(read, captured) : read;
     if (signal?.aborted) return stopped(report);
     const { syn, assumptions } = captured === undefined ? supposed : specify(captured, state);
     try {
@@ -57,7 +59,7 @@ export async function proveHost(options: ProveOptions): Promise<CaptureReport> {
           syn,
           role: options.role,
           isObserved: captured !== undefined && !isAnswered(captured),
-          ...seenOf(captured, options.role),
+          ...seenOf(captured, state, options.role),
           assumptions,
           timeoutMs: options.timeoutMs,
           twins,
@@ -85,9 +87,15 @@ export async function proveHost(options: ProveOptions): Promise<CaptureReport> {
   }
 }
 
+function withoutConnection(state: HostState, { handshake: { client } }: CapturedSyn): HostState {
+  const isOwn = ({ remote, state: is }: HostState['sockets'][number]): boolean =>
+    is !== 'LISTEN' && remote.address === client.address && remote.port === client.port;
+  return { ...state, sockets: state.sockets.filter((socket) => !isOwn(socket)) };
+}
+
 /** A router passes on what it gets: what comes back is not its answer. */
-function seenOf(captured: CapturedSyn | undefined, role: TwinRole): { readonly seen?: SeenReply } {
-  const seen = captured === undefined || role !== 'server' ? undefined : seenReply(captured.handshake);
+function seenOf(captured: CapturedSyn | undefined, state: HostState, role: TwinRole): { readonly seen?: SeenReply } {
+  const seen = captured === undefined || role !== 'server' ? undefined : capturedReply(captured, state);
   return seen === undefined ? {} : { seen };
 }
 

@@ -1,14 +1,16 @@
 import { trackCapture } from '../collect/track-capture.ts';
 import { supposedEnds } from '../collect/watch/own-address.ts';
 import type { FrameBatch, FrameReader } from '../formats/pcap/frames.ts';
+import { parseAddress } from '../formats/wire/address.ts';
 import { canonicalAddress } from '../formats/wire/canonical-address.ts';
 import { dissect } from '../formats/wire/dissect.ts';
-import { createLayers } from '../formats/wire/layers.ts';
+import { CONTENT_TCP, createLayers, type Layers } from '../formats/wire/layers.ts';
 import { materialize } from '../handshake/materialize.ts';
 import { isFailure } from '../handshake/outcome.ts';
 import { readCapture } from '../host/capture-input.ts';
 import type { Host } from '../host/host.ts';
 import { InputError } from '../model/errors.ts';
+import type { Endpoint } from '../model/flow.ts';
 import type { Handshake } from '../model/handshake.ts';
 import type { HostState } from '../twin/state.ts';
 import type { SynSpec, TwinRole } from '../twin/syn.ts';
@@ -32,6 +34,8 @@ export interface CapturedSyn {
   readonly device?: string;
   /** MAC addresses of the frames of the capture: whose it is. */
   readonly macs: ReadonlySet<string>;
+  /** Who sent a SYN-ACK for it from another address or port than it was sent to: MAC addresses. */
+  readonly foreignAnswers: ReadonlySet<string>;
 }
 
 /** LINKTYPE_ values: Ethernet, and the two kinds of Linux cooked captures. */
@@ -41,8 +45,8 @@ const LINKTYPE_SLL2 = 276;
 const MAX_MACS = 4096;
 
 /**
- * Finds the first failed attempt to a port in a capture.
- * @throws InputError when there is none, ParseError as `readCapture` does.
+ * Finds the first failed attempt to a port in a capture; one that was answered when none failed.
+ * @throws InputError when there is neither, ParseError as `readCapture` does.
  */
 export async function findCapturedSyn(query: CapturedSynQuery): Promise<CapturedSyn> {
   const { file, port, signal } = query;
@@ -51,7 +55,7 @@ export async function findCapturedSyn(query: CapturedSynQuery): Promise<Captured
   const from = query.from === undefined ? undefined : canonicalAddress(query.from.split('%')[0] ?? '')?.address;
   let found: Handshake | undefined;
   let open: Handshake | undefined;
-  let others = 0;
+  let answered: Handshake | undefined;
   await trackCapture(file, options, (tracker, row, baseNs) => {
     if (found !== undefined) return;
     const handshake = materialize(tracker.table, row, baseNs);
@@ -62,26 +66,28 @@ export async function findCapturedSyn(query: CapturedSynQuery): Promise<Captured
     if (isFailure(outcome)) found = handshake;
     // The capture ended before the client gave up.
     else if (outcome === 'in-progress' && stage === 'syn') open ??= handshake;
-    else others += 1;
+    else answered ??= handshake;
   });
-  found ??= open;
+  found ??= open ?? answered;
   if (found === undefined) {
     throw new InputError({
       code: 'no-failed-attempt',
-      message: `${file} holds no failed attempt to port ${port}${from === undefined ? '' : ` from ${from}`}${others > 0 ? `; ${others} others were answered` : ''}.`,
+      message: `${file} holds no attempt to port ${port}${from === undefined ? '' : ` from ${from}`} that begins with a SYN.`,
       hint: 'Name the port as the server has it, or give the client with --from and leave --pcap out.',
     });
   }
-  const frame = found.segments.find(({ direction }) => direction === 'to-server')?.frame ?? 1;
-  const packet = await readPacket(file, frame, options);
-  return { handshake: found, ...packet };
+  return { handshake: found, ...(await readPacket(file, found, options)) };
 }
 
 async function readPacket(
   file: string,
-  frame: number,
+  { client, server, segments }: Handshake,
   options: { readonly signal?: AbortSignal },
 ): Promise<Omit<CapturedSyn, 'handshake'>> {
+  const { frame = 1, seq = 0 } = segments.find(({ direction }) => direction === 'to-server') ?? {};
+  const wanted = { ends: [client, server], acknowledgement: (seq + 1) >>> 0 } as const;
+  const foreignAnswers = new Set<string>();
+  const layers = createLayers();
   let bytes: Uint8Array = new Uint8Array(0);
   let linkType = -1;
   let device: string | undefined;
@@ -94,6 +100,10 @@ async function readPacket(
       if (one?.linkType === LINKTYPE_ETHERNET && captured >= 12 && macs.size < MAX_MACS) {
         macs.add(macAt(view, start)).add(macAt(view, start + 6));
       }
+      if (one?.linkType === LINKTYPE_ETHERNET && foreignAnswers.size < MAX_MACS) {
+        dissect(view, start, start + captured, one.linkType, layers);
+        if (isForeignAnswer(view, layers, wanted)) foreignAnswers.add(macAt(view, start + 6));
+      }
       if (first + index !== frame) continue;
       bytes = new Uint8Array(view.buffer.slice(view.byteOffset + start, view.byteOffset + start + captured));
       linkType = one?.linkType ?? -1;
@@ -101,7 +111,28 @@ async function readPacket(
     }
   };
   await readCapture(file, take, options);
-  return { bytes, linkType, macs, ...(device === undefined ? {} : { device }) };
+  return { bytes, linkType, macs, foreignAnswers, ...(device === undefined ? {} : { device }) };
+}
+
+/** A SYN-ACK to the client for the sequence number of its SYN, that does not come from where the SYN was sent to. */
+function isForeignAnswer(
+  view: DataView,
+  { content, cut, ipVersion, ipOffset, transportOffset }: Layers,
+  {
+    ends: [client, server],
+    acknowledgement,
+  }: { readonly ends: readonly [Endpoint, Endpoint]; readonly acknowledgement: number },
+): boolean {
+  if (content !== CONTENT_TCP || cut || (view.getUint8(transportOffset + 13) & 0x17) !== 0x12) return false;
+  if (view.getUint32(transportOffset + 8) !== acknowledgement) return false;
+  const [at, length] = ipVersion === 4 ? [ipOffset + 12, 4] : [ipOffset + 8, 16];
+  const has = (from: number, address: string): boolean =>
+    parseAddress(address)?.every((byte, index) => view.getUint8(from + index) === byte) === true;
+  return (
+    view.getUint16(transportOffset + 2) === client.port &&
+    has(at + length, client.address) &&
+    !(view.getUint16(transportOffset) === server.port && has(at, server.address))
+  );
 }
 
 /** Whether a capture shows that the server did answer. */
@@ -111,6 +142,12 @@ export function isAnswered({ handshake: { segments } }: CapturedSyn): boolean {
 
 /** What a host was seen to answer. */
 export type SeenReply = 'syn-ack' | 'silence' | 'rst' | 'icmp';
+
+/** What the host of a capture was seen to answer; also from another address, as a program of its own may. */
+export function capturedReply({ handshake, foreignAnswers }: CapturedSyn, { links }: HostState): SeenReply | undefined {
+  const isOwn = links.some(({ linkAddress }) => linkAddress !== undefined && foreignAnswers.has(linkAddress));
+  return isOwn ? 'syn-ack' : seenReply(handshake);
+}
 
 /** What an attempt met, as far as it tells a copy that is like the host from one that is not. */
 export function seenReply({ outcome, stage, segments }: Handshake): SeenReply | undefined {

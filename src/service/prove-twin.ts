@@ -74,7 +74,7 @@ export async function proveInTwin(options: ProveInTwinOptions): Promise<TwinFind
     const flip = isAlike ? await verified(options, search, twins, second) : undefined;
     const notCopied = [...first.summary.notCopied.filter((what) => !HARMLESS.test(what)), ...nearlyFull(options.state)];
     const proof: Proof = {
-      outcome: flip !== undefined ? 'proven' : outcomeOf(search, notCopied, options.isObserved),
+      outcome: flip !== undefined ? 'proven' : outcomeOf(search, notCopied, options),
       guilty: flip?.elements ?? [],
       alternatives: search.flips
         .filter((one) => one !== flip)
@@ -171,10 +171,17 @@ async function verified(
   return undefined;
 }
 
-/** A host that was seen not to answer is not acquitted because its copy answers: something of it is not in the copy. */
-function outcomeOf({ baseline }: SearchResult, notCopied: readonly string[], isObserved: boolean): Proof['outcome'] {
-  const isWell = baseline.isAnswered && !isObserved && notCopied.every((what) => UNUSUAL.test(what));
-  return isWell ? 'acquitted' : 'not-reproduced';
+/**
+ * A host that was seen not to answer is not acquitted because its copy answers: something of it is not in the copy. One that was seen to answer
+ * is, whatever the copy lacks.
+ */
+function outcomeOf(
+  { baseline }: SearchResult,
+  notCopied: readonly string[],
+  { isObserved, seen }: ProveInTwinOptions,
+): Proof['outcome'] {
+  const isKnown = seen === 'syn-ack' || notCopied.every((what) => UNUSUAL.test(what));
+  return baseline.isAnswered && !isObserved && isKnown ? 'acquitted' : 'not-reproduced';
 }
 
 function nearlyFull({ conntrack: { count, max } }: HostState): string[] {
