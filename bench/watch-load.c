@@ -1,6 +1,7 @@
 /*
  * Makes connections on loopback, for benchmarks in a network namespace of their own.
- *   watch-load handshakes PORT SECONDS   connects and closes again and again; prints {"connections":N,"cpuSeconds":S}
+ *   watch-load handshakes PORT SECONDS WARM-UP   connects and closes again and again; prints {"connections":N,"cpuSeconds":S} of
+ *                                        what came after the seconds of the warm-up
  *   watch-load hold LISTENERS SOCKETS    opens so many listeners, and connections with so many ends; prints "held", waits for the end of its input
  *   watch-load refused PORT COUNT        connects in vain
  */
@@ -53,14 +54,20 @@ static int listener(uint32_t host, int port) {
   return fd;
 }
 
-static int handshakes(int port, double seconds) {
+static int handshakes(int port, double seconds, double warmUp) {
   int server = listener(INADDR_LOOPBACK, port);
   struct sockaddr_in at = address(INADDR_LOOPBACK, port);
   struct linger abort = {1, 0};
   char bytes[64] = {0};
   long count = 0;
-  double end = now() + seconds, before = cpu();
-  while (now() < end) {
+  double start = now() + warmUp, end = start + seconds, before = 0;
+  for (double time = now(); time < end; time = now()) {
+    if (before == 0 && time >= start) {
+      before = cpu();
+      count = 0;
+      puts("warm");
+      fflush(stdout);
+    }
     int client = socket(AF_INET, SOCK_STREAM, 0);
     if (connect(client, (void *)&at, sizeof at)) die("connect");
     int accepted = accept(server, NULL, NULL);
@@ -128,9 +135,9 @@ static int refused(int port, int count) {
 }
 
 int main(int count, char **argv) {
-  if (count == 4 && strcmp(argv[1], "handshakes") == 0) return handshakes(atoi(argv[2]), atof(argv[3]));
+  if (count == 5 && strcmp(argv[1], "handshakes") == 0) return handshakes(atoi(argv[2]), atof(argv[3]), atof(argv[4]));
   if (count == 4 && strcmp(argv[1], "hold") == 0) return hold(atoi(argv[2]), atoi(argv[3]));
   if (count == 4 && strcmp(argv[1], "refused") == 0) return refused(atoi(argv[2]), atoi(argv[3]));
-  fprintf(stderr, "usage: watch-load handshakes PORT SECONDS | hold LISTENERS SOCKETS | refused PORT COUNT\n");
+  fprintf(stderr, "usage: watch-load handshakes PORT SECONDS WARM-UP | hold LISTENERS SOCKETS | refused PORT COUNT\n");
   return 2;
 }

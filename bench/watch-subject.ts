@@ -109,6 +109,20 @@ export class WatchBed {
     });
   }
 
+  /** Runs the load as {@link run} does, and tells when it has warmed up. @returns what it printed at its end. */
+  async measured(namespace: string, args: readonly string[], onWarm: () => void): Promise<unknown> {
+    const child = spawn('ip', ['netns', 'exec', namespace, 'chrt', '-f', '10', this.load, ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let said = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      if (said === '') onWarm();
+      said += text;
+    });
+    await new Promise((resolve) => child.once('close', resolve));
+    return JSON.parse(said.split('\n')[1] ?? '');
+  }
+
   async hold(namespace: string, listeners: number, sockets: number): Promise<ChildProcess> {
     const child = spawn('ip', ['netns', 'exec', namespace, this.load, 'hold', `${listeners}`, `${sockets}`], {
       stdio: ['pipe', 'pipe', 'inherit'],

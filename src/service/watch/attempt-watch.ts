@@ -1,13 +1,8 @@
 import { PacketHistory } from '../../collect/watch/packet-history.ts';
 import type { FrameBatch, FrameReader } from '../../formats/pcap/frames.ts';
-import { TCP_ACK } from '../../formats/wire/tcp.ts';
 import {
   type AttemptTable,
   EVENT,
-  EVENT_INFO,
-  EVENT_NEXT,
-  EVENT_SEQ,
-  KIND_RST,
   ROW,
   ROW_CLIENT,
   ROW_CLIENT_ISN,
@@ -16,21 +11,11 @@ import {
   ROW_PORTS,
   ROW_SEGMENTS,
   ROW_SERVER,
-  ROW_SERVER_ISN,
   ROW_STATE,
   STATE_ACKED,
-  STATE_ANSWERED,
-  STATE_CHALLENGED,
   STATE_DISPLACED,
-  STATE_ICMP,
   STATE_IPV6,
-  STATE_PROVED,
-  STATE_REFUSED,
-  STATE_REPEATED_AFTER_ACK,
-  STATE_RST_CLIENT,
-  STATE_RST_SERVER,
   STATE_SYN_MISSING,
-  STATE_WRONG_ACK,
 } from '../../handshake/attempt-table.ts';
 import { isOpen } from '../../handshake/attempt-timeouts.ts';
 import { flowAt, materialize } from '../../handshake/materialize.ts';
@@ -41,12 +26,10 @@ import { CapturePump } from '../../host/capture-pump.ts';
 import { isSampled } from '../../host/watch-filter.ts';
 import type { Flow } from '../../model/flow.ts';
 import type { Handshake } from '../../model/handshake.ts';
+import { type AttemptState, stateAt } from './attempt-state.ts';
 import { DueQueue } from './due-queue.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import { PortRates } from './port-rates.ts';
-
-/** How an attempt stands when it is looked at. */
-export type AttemptState = 'silent' | 'answered' | 'refused' | 'unreachable' | 'half-open' | 'rejected';
 
 /** Who is told of attempts. The row is good until the call returns. */
 export interface AttemptSink {
@@ -215,18 +198,53 @@ export class AttemptWatch {
 
   /** Forgets the attempts that a new filter no longer shows: their silence would mean nothing. */
   forgetUnsampled(): void {
-    const { rows, rowEnd } = this.table;
-    for (let row = 0; row < rowEnd; row++) {
-      if (!isOpen(rows, row) || this.failed[row] !== 0) continue;
+    const { rows } = this.table;
+    for (const row of this.openRows()) {
+      if (this.failed[row] !== 0) continue;
       const base = row * ROW;
       const shift = this.rates.shiftOf(rows[base + ROW_PORTS]! & 0xffff);
       if (!isSampled(rows[base + ROW_CLIENT_ISN]!, shift)) this.end(row);
     }
   }
 
+  /** Whether both ends of an attempt are this namespace: its packets go over loopback. */
+  isOnLoopback(row: number): boolean {
+    const { rows } = this.table;
+    const base = row * ROW;
+    const ipv6 = (rows[base + ROW_STATE]! & STATE_IPV6) !== 0;
+    return this.local.has(rows, base + ROW_SERVER, ipv6) && this.local.has(rows, base + ROW_CLIENT, ipv6);
+  }
+
+  /** Whether an attempt over loopback waits longer than one that is well, and nobody has been told of it. */
+  isLoopbackInDoubt(nowNs: bigint): boolean {
+    const now = Number(nowNs - this.baseNs);
+    return this.openRows().some((row) => {
+      if (this.failed[row] !== 0 || !this.isOnLoopback(row)) return false;
+      const stands = stateAt(this.table, row);
+      if (stands === 'answered') return synAckCount(this.table.rows, row * ROW) > 1;
+      return stands !== 'silent' || now - this.table.rowTimes[(row * ROW + ROW_LAST_TIME) / 2]! > PHASES[0]!;
+    });
+  }
+
+  /** No more packets of loopback will be seen: what was answered was answered, of the rest nothing is known. */
+  settleLoopback(): void {
+    for (const row of this.openRows()) {
+      if (this.failed[row] !== 0 || !this.isOnLoopback(row)) continue;
+      if (stateAt(this.table, row) === 'answered') this.sink.onAnswered(row, 'inbound', false);
+      this.end(row);
+    }
+  }
+
   /** Ends what is left without judging it. */
   stop(): void {
     this.closing = true;
+  }
+
+  private openRows(): number[] {
+    const { rows, rowEnd } = this.table;
+    const open: number[] = [];
+    for (let row = 0; row < rowEnd; row++) if (isOpen(rows, row)) open.push(row);
+    return open;
   }
 
   private take(reader: FrameReader, view: DataView, batch: FrameBatch, firstFrame: number): void {
@@ -330,43 +348,4 @@ export class AttemptWatch {
     this.fail(row, direction, stands, repeated);
     this.sink.onEnded(row, direction);
   }
-}
-
-/**
- * How an attempt stands. The final ACK is not captured as a rule: a SYN-ACK that is not repeated counts as acknowledged, and a RST after it
- * ends a connection unless it has the sequence numbers of one that refuses the handshake.
- */
-function stateAt(table: AttemptTable, row: number): AttemptState {
-  const { rows } = table;
-  const base = row * ROW;
-  const state = rows[base + ROW_STATE]!;
-  if ((state & STATE_PROVED) !== 0) return 'answered';
-  if ((state & STATE_ANSWERED) !== 0) {
-    if ((state & STATE_RST_SERVER) !== 0 && refusesHandshake(table, row)) return 'refused';
-    // The client took it back itself: a scan, a health check, a program that gave up. The server did its part.
-    if ((state & STATE_RST_CLIENT) !== 0) return 'answered';
-    const answers = synAckCount(rows, base);
-    const ignored = answers > 2 || (answers > 1 && (state & STATE_REPEATED_AFTER_ACK) !== 0);
-    return ignored && (state & STATE_RST_SERVER) === 0 ? 'half-open' : 'answered';
-  }
-  if ((state & STATE_REFUSED) !== 0) return 'refused';
-  if ((state & STATE_ICMP) !== 0) return 'unreachable';
-  if ((state & (STATE_WRONG_ACK | STATE_CHALLENGED)) !== 0) return 'rejected';
-  return 'silent';
-}
-
-/**
- * Whether a RST of the server after its SYN-ACK refuses the final ACK: without ACK, right behind the SYN-ACK (RFC 9293 section 3.10.7.4,
- * tcp_abort_on_overflow). A program that closes its connection sends one with ACK.
- */
-function refusesHandshake({ rows, events }: AttemptTable, row: number): boolean {
-  const base = row * ROW;
-  const next = (rows[base + ROW_SERVER_ISN]! + 1) | 0;
-  for (let event = rows[base + ROW_FIRST_EVENT]!; event !== 0; event = events[event * EVENT + EVENT_NEXT]!) {
-    const info = events[event * EVENT + EVENT_INFO]!;
-    if ((info & 15) !== KIND_RST || (info & 16) !== 0) continue;
-    const flags = (info >>> 16) & 0xff;
-    if ((flags & TCP_ACK) === 0 && (events[event * EVENT + EVENT_SEQ]! | 0) === next) return true;
-  }
-  return false;
 }

@@ -1,4 +1,4 @@
-import type { Host, HostCapture } from '../../host/host.ts';
+import type { CaptureSpec, Host, HostCapture } from '../../host/host.ts';
 
 /** How a {@link CaptureSet} captures. */
 export interface CaptureSetOptions {
@@ -19,19 +19,23 @@ interface Running {
   readonly pumped: Promise<void>;
 }
 
+/** A ring: of all interfaces, or of one. */
+type Ring = 'all' | number;
+
 /**
  * The packets of a network namespace. As a rule one ring takes those of all interfaces. The kernel then copies every packet that leaves, on
  * loopback as well, where each is seen coming in anyway: where loopback is busy that is most of the cost of a watch. So it can be
  * split: a ring for loopback that is not given what leaves, and one for each of the other interfaces. A handshake takes one
- * of these ways, so that its packets stay in order.
+ * of these ways, so that its packets stay in order. The ring of loopback can then be left out for a while.
  */
 export class CaptureSet {
   private readonly options: CaptureSetOptions;
-  private running: Running[] = [];
+  private readonly running: Map<Ring, Running> = new Map();
   private lostBefore = 0;
   private filter: Uint8Array = new Uint8Array();
   /** Interfaces with a ring of their own beside loopback; undefined while one ring takes all. */
   private devices: readonly number[] | undefined;
+  private isLoopbackPaused = false;
   private begun = false;
   private changing: Promise<void> = Promise.resolve();
   private stopped = false;
@@ -40,84 +44,103 @@ export class CaptureSet {
     this.options = options;
   }
 
-  get isRunning(): boolean {
-    return this.running.length > 0;
-  }
-
   get isSplit(): boolean {
     return this.devices !== undefined;
   }
 
   lost(): number {
-    return this.running.reduce((sum, { capture }) => sum + capture.lost(), this.lostBefore);
+    return [...this.running.values()].reduce((sum, { capture }) => sum + capture.lost(), this.lostBefore);
   }
 
   /** @throws HostError when packets cannot be captured. */
   async start(filter: Uint8Array): Promise<void> {
     this.filter = filter;
-    await this.replace(undefined);
+    await this.replace();
   }
 
   setFilter(filter: Uint8Array): void {
     this.filter = filter;
-    for (const { capture } of this.running) capture.setFilter?.(filter);
+    for (const { capture } of this.running.values()) capture.setFilter?.(filter);
   }
 
   /** Captures these interfaces and loopback, each with a ring of its own; undefined: all with one ring. */
-  use(devices: readonly number[] | undefined): void {
-    this.changing = this.changing.then(async () => {
-      if (this.stopped) return;
-      try {
-        await this.replace(devices);
-      } catch (error) {
-        this.options.onError(error);
-      }
+  use(devices: readonly number[] | undefined): Promise<void> {
+    return this.change(() => {
+      this.devices = devices;
+      if (devices === undefined) this.isLoopbackPaused = false;
+    });
+  }
+
+  /** Leaves the packets of loopback out, or takes them again; of no effect while one ring takes all. Resolves when it is so. */
+  pauseLoopback(isPaused: boolean): Promise<void> {
+    return this.change(() => {
+      this.isLoopbackPaused = isPaused && this.devices !== undefined;
     });
   }
 
   async stop(): Promise<void> {
     this.stopped = true;
     await this.changing;
-    await this.end(this.running);
-    this.running = [];
+    await this.end([...this.running.keys()]);
+  }
+
+  private change(how: () => void): Promise<void> {
+    this.changing = this.changing.then(async () => {
+      if (this.stopped) return;
+      how();
+      try {
+        await this.replace();
+      } catch (error) {
+        this.options.onError(error);
+      }
+    });
+    return this.changing;
+  }
+
+  /** The rings that are wanted now. */
+  private wanted(): Ring[] {
+    if (this.devices === undefined) return ['all'];
+    return this.isLoopbackPaused ? [...this.devices] : [LOOPBACK, ...this.devices];
   }
 
   /** The new rings run before the old ones end: a packet that both have is known by its copies. */
-  private async replace(devices: readonly number[] | undefined): Promise<void> {
-    const { host, bufferBytes, handOverMs } = this.options;
-    const before = this.running;
-    const bare = { filter: this.filter, handOverMs };
-    const specs =
-      devices === undefined
-        ? [{ ...bare, bufferBytes }]
-        : [
-            { ...bare, bufferBytes: MIB, interfaceIndex: LOOPBACK, ignoreOutgoing: true },
-            ...devices.map((interfaceIndex) => ({ ...bare, bufferBytes: Math.min(bufferBytes, MIB), interfaceIndex })),
-          ];
-    const opened: Running[] = [];
+  private async replace(): Promise<void> {
+    const { host } = this.options;
+    const wanted = this.wanted();
+    const opened: Ring[] = [];
     try {
-      for (const spec of specs) {
-        const capture = await host.capture(spec);
+      for (const ring of wanted) {
+        if (this.running.has(ring)) continue;
+        const capture = await host.capture(this.specOf(ring));
         await capture.ready;
-        opened.push({ capture, pumped: this.pump(capture) });
+        opened.push(ring);
+        this.running.set(ring, { capture, pumped: this.pump(capture) });
       }
     } catch (error) {
       await this.end(opened);
       throw error;
     }
-    this.running = opened;
-    this.devices = devices;
     // The filter may have changed meanwhile.
     this.setFilter(this.filter);
-    await this.end(before);
+    await this.end([...this.running.keys()].filter((ring) => !wanted.includes(ring)));
   }
 
-  private async end(running: readonly Running[]): Promise<void> {
-    for (const { capture } of running) {
-      this.lostBefore += capture.lost();
+  private specOf(ring: Ring): CaptureSpec {
+    const { bufferBytes, handOverMs } = this.options;
+    const bare = { filter: this.filter, handOverMs };
+    if (ring === 'all') return { ...bare, bufferBytes };
+    if (ring === LOOPBACK) return { ...bare, bufferBytes: MIB, interfaceIndex: LOOPBACK, ignoreOutgoing: true };
+    return { ...bare, bufferBytes: Math.min(bufferBytes, MIB), interfaceIndex: ring };
+  }
+
+  private async end(rings: readonly Ring[]): Promise<void> {
+    const ending = rings.flatMap((ring) => this.running.get(ring) ?? []);
+    for (const ring of rings) this.running.delete(ring);
+    for (const { capture } of ending) {
       capture.stop(true);
+      this.lostBefore += capture.lost();
     }
-    await Promise.all(running.map(({ pumped }) => pumped));
+    await Promise.all(ending.map(({ pumped }) => pumped));
   }
 
   private async pump(capture: HostCapture): Promise<void> {

@@ -2,7 +2,8 @@ import { SurroundingsLog } from '../../collect/watch/attempt-of.ts';
 import type { Handshake } from '../../model/handshake.ts';
 import type { IncidentService } from '../../model/incident.ts';
 import { prefixContains } from '../../model/prefix.ts';
-import type { AttemptSink, AttemptState } from './attempt-watch.ts';
+import type { AttemptState } from './attempt-state.ts';
+import type { AttemptSink } from './attempt-watch.ts';
 import type { DirectionConfig, WatchConfig } from './config-types.ts';
 import { includesPort } from './config-values.ts';
 import type { Flood } from './flood-check.ts';
@@ -157,6 +158,7 @@ export class FailureDesk {
     const weight = 2 ** attempts.rates.shiftOf(port);
     this.counts.add(namespace.spec, direction, port, 'answered', weight);
     namespace.answers.add(attempts.table, row, direction);
+    if (direction === 'inbound') namespace.loopback.onAnswered(row, port, weight);
     this.handler.onAnswered(namespace, direction, row, weight);
   }
 

@@ -8,6 +8,7 @@ import { type AttemptSink, AttemptWatch } from './attempt-watch.ts';
 import { CaptureSet } from './capture-set.ts';
 import { type Flood, FloodCheck } from './flood-check.ts';
 import { ListenerTable } from './listener-table.ts';
+import { LoopbackWatch } from './loopback-watch.ts';
 import type { NamespaceAccess } from './namespace-access.ts';
 import { NetworkState } from './network-state.ts';
 import { PortUseWatch } from './port-use.ts';
@@ -47,6 +48,9 @@ export interface NamespaceOwner {
   /** SYNs a second that are no flood. */
   floodLimit(): number;
   onFlood(namespace: NamespaceWatch, flood: Flood): void;
+  /** Connections of a port that the kernel counted while the packets of a busy loopback were not looked at. */
+  onCounted(namespace: NamespaceWatch, port: number, connections: number): void;
+  onBug(error: unknown): void;
 }
 
 /** Everything that is followed of one network namespace. */
@@ -59,8 +63,9 @@ export class NamespaceWatch {
   readonly portUse: PortUseWatch;
   readonly answers: RecentAnswers = new RecentAnswers();
   readonly floods: FloodCheck = new FloodCheck();
-  readonly notSeen: NotSeen[] = [];
+  readonly loopback: LoopbackWatch;
   snapshots: ProcSnapshots | undefined;
+  private readonly missing: NotSeen[] = [];
   private readonly owner: NamespaceOwner;
   private readonly capture: CaptureSet;
   private captureBegan = false;
@@ -95,6 +100,18 @@ export class NamespaceWatch {
     this.listeners = new ListenerTable(enter);
     this.portUse = new PortUseWatch(enter);
     this.attempts = new AttemptWatch(owner.sinkOf(this), this.network.local, room.attempts, room.historyBytes);
+    this.loopback = new LoopbackWatch({
+      capture: this.capture,
+      attempts: this.attempts,
+      snapshots: () => this.snapshots,
+      onCounted: (port, connections) => owner.onCounted(this, port, connections),
+      onBug: (error) => owner.onBug(error),
+    });
+  }
+
+  /** What is not watched, and why. */
+  get notSeen(): readonly NotSeen[] {
+    return [...this.missing, ...this.loopback.notSeen(this.where)];
   }
 
   get captures(): boolean {
@@ -106,7 +123,7 @@ export class NamespaceWatch {
     return this.capture.lost();
   }
 
-  /** Starts every part that can be had; those that cannot are named in {@link notSeen}. */
+  /** Starts every part that can be had; those that cannot are named in {@link NamespaceWatch.notSeen}. */
   async start(): Promise<void> {
     const enter = <T>(run: () => T): T => this.access.enter(run);
     this.tryPart(() => this.network.start());
@@ -130,6 +147,7 @@ export class NamespaceWatch {
     this.stopped = true;
     clearTimeout(this.looking);
     clearTimeout(this.snapshotTimer);
+    this.loopback.stop();
     this.attempts.stop();
     await this.capture.stop();
     this.network.stop();
@@ -193,18 +211,24 @@ export class NamespaceWatch {
     const { sampled, restShift } = this.attempts.rates.sampled;
     const isBusy = sampled.length > 0 || restShift > 0;
     if (this.capture.isSplit) {
-      if (!isBusy) this.capture.use(undefined);
+      if (!isBusy && !this.loopback.isResting) this.unsplit();
     } else if (isBusy && loopbackShare(this.attempts.history) > 0.5) this.split();
   }
 
   private split(): void {
     const devices = this.network.runningDevices.filter((index) => index !== LOOPBACK);
     if (devices.length > MAX_RINGS) {
-      this.capture.use(undefined);
+      this.unsplit();
       return;
     }
     this.splitDevices = devices.join(' ');
-    this.capture.use(devices);
+    void this.capture.use(devices);
+    this.loopback.start();
+  }
+
+  private unsplit(): void {
+    this.loopback.stop();
+    void this.capture.use(undefined);
   }
 
   /** A ring of one interface ends with it: others are made when interfaces come, go, or were down. */
@@ -238,8 +262,11 @@ export class NamespaceWatch {
   }
 
   private miss({ message, hint }: HostError): void {
-    const where = this.spec === 'local' ? '' : ` (${this.spec})`;
-    this.notSeen.push({ reason: `${message}${where}`, ...(hint === undefined ? {} : { hint }) });
+    this.missing.push({ reason: `${message}${this.where}`, ...(hint === undefined ? {} : { hint }) });
+  }
+
+  private get where(): string {
+    return this.spec === 'local' ? '' : ` (${this.spec})`;
   }
 }
 

@@ -59,6 +59,18 @@ export class ProcSnapshots {
     return this.kept.at(-1)?.texts.get(path)?.toString('latin1');
   }
 
+  /** The text of one of the files as it is now; nothing is kept of it. */
+  read(path: string): string | undefined {
+    const fd = this.files.get(path);
+    if (fd === undefined) return undefined;
+    try {
+      return readAll(fd).toString('latin1');
+    } catch (error) {
+      if (isSystemError(error)) return undefined;
+      throw error;
+    }
+  }
+
   /** The counters as they were before a time; undefined when nothing was read before it. */
   async before(atNs: bigint, scope: BaselineScope, host: Host): Promise<Baseline | undefined> {
     const snapshot = this.kept.findLast((one) => one.atNs <= atNs);

@@ -108,6 +108,8 @@ export class Watch implements WatchView {
       onFlood: (namespace, flood) => {
         if (this.config.listeners.enabled) this.incidentDesk.onFlood(namespace, flood);
       },
+      onCounted: ({ spec }, port, connections) => this.counts.add(spec, 'inbound', port, 'answered', connections),
+      onBug: options.onBug,
     };
   }
 

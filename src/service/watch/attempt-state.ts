@@ -1,0 +1,65 @@
+import { TCP_ACK } from '../../formats/wire/tcp.ts';
+import {
+  type AttemptTable,
+  EVENT,
+  EVENT_INFO,
+  EVENT_NEXT,
+  EVENT_SEQ,
+  KIND_RST,
+  ROW,
+  ROW_FIRST_EVENT,
+  ROW_SERVER_ISN,
+  ROW_STATE,
+  STATE_ANSWERED,
+  STATE_CHALLENGED,
+  STATE_ICMP,
+  STATE_PROVED,
+  STATE_REFUSED,
+  STATE_REPEATED_AFTER_ACK,
+  STATE_RST_CLIENT,
+  STATE_RST_SERVER,
+  STATE_WRONG_ACK,
+} from '../../handshake/attempt-table.ts';
+import { synAckCount } from '../../handshake/outcome.ts';
+
+/** How an attempt stands when it is looked at. */
+export type AttemptState = 'silent' | 'answered' | 'refused' | 'unreachable' | 'half-open' | 'rejected';
+
+/**
+ * How an attempt stands. The final ACK is not captured as a rule: a SYN-ACK that is not repeated counts as acknowledged, and a RST after it
+ * ends a connection unless it has the sequence numbers of one that refuses the handshake.
+ */
+export function stateAt(table: AttemptTable, row: number): AttemptState {
+  const { rows } = table;
+  const base = row * ROW;
+  const state = rows[base + ROW_STATE]!;
+  if ((state & STATE_PROVED) !== 0) return 'answered';
+  if ((state & STATE_ANSWERED) !== 0) {
+    if ((state & STATE_RST_SERVER) !== 0 && refusesHandshake(table, row)) return 'refused';
+    // The client took it back itself: a scan, a health check, a program that gave up. The server did its part.
+    if ((state & STATE_RST_CLIENT) !== 0) return 'answered';
+    const answers = synAckCount(rows, base);
+    const ignored = answers > 2 || (answers > 1 && (state & STATE_REPEATED_AFTER_ACK) !== 0);
+    return ignored && (state & STATE_RST_SERVER) === 0 ? 'half-open' : 'answered';
+  }
+  if ((state & STATE_REFUSED) !== 0) return 'refused';
+  if ((state & STATE_ICMP) !== 0) return 'unreachable';
+  if ((state & (STATE_WRONG_ACK | STATE_CHALLENGED)) !== 0) return 'rejected';
+  return 'silent';
+}
+
+/**
+ * Whether a RST of the server after its SYN-ACK refuses the final ACK: without ACK, right behind the SYN-ACK (RFC 9293 section 3.10.7.4,
+ * tcp_abort_on_overflow). A program that closes its connection sends one with ACK.
+ */
+function refusesHandshake({ rows, events }: AttemptTable, row: number): boolean {
+  const base = row * ROW;
+  const next = (rows[base + ROW_SERVER_ISN]! + 1) | 0;
+  for (let event = rows[base + ROW_FIRST_EVENT]!; event !== 0; event = events[event * EVENT + EVENT_NEXT]!) {
+    const info = events[event * EVENT + EVENT_INFO]!;
+    if ((info & 15) !== KIND_RST || (info & 16) !== 0) continue;
+    const flags = (info >>> 16) & 0xff;
+    if ((flags & TCP_ACK) === 0 && (events[event * EVENT + EVENT_SEQ]! | 0) === next) return true;
+  }
+  return false;
+}
