@@ -1,8 +1,11 @@
 /**
  * Runs scenarios with `trace` and counts right verdicts, beside those that each end gives by itself at the same time.
- *   node lab/trace-campaign.ts [SCENARIO...] [--family 4|6] [--variant NAME] [--seed N] [--jobs N] [--shard I/N] [--no-decoys] [--no-variants] [--verbose]
- * Needs root.
+ *   node lab/trace-campaign.ts [SCENARIO...] [--family 4|6] [--variant NAME] [--seed N] [--jobs N] [--shard I/N] [--no-decoys] [--no-variants]
+ *     [--verbose] [--results FILE [--minutes N]]
+ * With --results each outcome is kept in that file, as a line of JSON, and runs that it has are not made again: a long campaign can be made
+ * in parts. --minutes begins no run after so long. Needs root.
  */
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import type { CauseVerdict, Diagnosis } from '../src/model/diagnosis.ts';
@@ -24,6 +27,8 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     jobs: { type: 'string', default: '1' },
     shard: { type: 'string' },
+    results: { type: 'string' },
+    minutes: { type: 'string' },
     decoys: { type: 'boolean', default: true },
     variants: { type: 'boolean', default: true },
     verbose: { type: 'boolean', default: false },
@@ -43,20 +48,31 @@ async function main(): Promise<void> {
   const every = listJobs({ names: positionals, family, variant: values.variant });
   const all = values.variants ? every : every.filter(({ variant }) => variant === undefined);
   const [index, count] = (values.shard ?? '1/1').split('/').map(Number);
-  const jobs = shardOf(all, index ?? 1, count ?? 1);
-  const outcomes: TraceOutcome[] = [];
+  const outcomes = keptOutcomes();
+  const made = new Set(outcomes.map(({ name }) => name));
+  const jobs = shardOf(all, index ?? 1, count ?? 1).filter((job) => !made.has(runName(job)));
+  const untilMs = performance.now() + Number(values.minutes ?? Number.POSITIVE_INFINITY) * 60_000;
   let next = 0;
   const work = async (): Promise<void> => {
-    for (let job = jobs[next++]; job !== undefined && !signal.aborted; job = jobs[next++]) {
-      const outcome = await runOne(job, signal);
+    while (next < jobs.length && !signal.aborted && performance.now() < untilMs) {
+      const outcome = await runOne(jobs[next++] as LabJob, signal);
       if (outcome === undefined) continue;
       outcomes.push(outcome);
+      if (values.results !== undefined) appendFileSync(values.results, `${JSON.stringify(outcome)}\n`);
       console.log(lineOf(outcome));
     }
   };
   await Promise.all(Array.from({ length: Number(values.jobs) }, work));
+  if (next < jobs.length) console.log(`\n${jobs.length - next} runs are still to be made`);
   console.log(`\n${traceTotals(outcomes)}`);
   if (outcomes.some(({ verdict }) => verdict !== 'right')) process.exitCode = 1;
+}
+
+function keptOutcomes(): TraceOutcome[] {
+  const { results } = values;
+  if (results === undefined || !existsSync(results)) return [];
+  const lines = readFileSync(results, 'utf8').split('\n');
+  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as TraceOutcome);
 }
 
 async function runOne(job: LabJob, signal: AbortSignal): Promise<TraceOutcome | undefined> {
