@@ -35,13 +35,15 @@ export const cause: Cause = defineCause({
     const decisive = grown(counters, TSECR) > 0 && halfOpen && !proxied && !others;
     const evidence: CauseEvidence[] = [
       supports(
-        decisive ? 'conclusive' : 'strong',
+        decisive ? 'conclusive' : proxied ? 'weak' : 'strong',
         'counters',
         `${formatGrowths(counters, moved)}, and the ACK of the client arrived without effect`,
       ),
     ];
     if (halfOpen) {
-      evidence.push(supports('moderate', 'sockets', 'the connection is still half-open here (SYN-RECV)'));
+      evidence.push(
+        supports(proxied ? 'weak' : 'moderate', 'sockets', 'the connection is still half-open here (SYN-RECV)'),
+      );
     } else if (sockets?.exact?.state === 'ESTAB') {
       evidence.push(contradicts('strong', 'sockets', 'the connection is established here'));
     }

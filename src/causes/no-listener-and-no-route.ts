@@ -1,9 +1,19 @@
 import { type Cause, type CauseEvidence, contradicts, defineCause, supports } from '../model/cause.ts';
 import { formatGrowths, grown, watched } from '../model/cause-facts.ts';
+import type { Attempt } from '../model/facts/attempt.ts';
+import type { SocketTable } from '../model/facts/sockets.ts';
+import { formatHost } from '../model/flow.ts';
 import { EXAMPLE_ATTEMPT_V4, exampleCounters, NO_ROUTE_BACK, ROUTE_BACK } from './shared-examples.ts';
-import { FOUR_SYNS, listening, NOTHING_LISTENS, REFUSED, SUPPOSED } from './shared-examples-server.ts';
+import {
+  FOUR_SYNS,
+  listening,
+  listeningElsewhere,
+  NOTHING_LISTENS,
+  REFUSED,
+  SUPPOSED,
+} from './shared-examples-server.ts';
 import { addRoute, wayBack } from './shared-gateway.ts';
-import { sentElsewhere } from './shared-listener.ts';
+import { listenerName, sentElsewhere } from './shared-listener.ts';
 import { perSyn, settledOtherwise } from './shared-refusal.ts';
 import { lastReplyLookup, rpFilterMode } from './shared-reply.ts';
 import { expectedSyns, hasClient, stoodStill } from './shared-silence.ts';
@@ -38,7 +48,7 @@ export const cause: Cause = defineCause({
       supports(
         'conclusive',
         'outgoingRoute',
-        `nothing listens on port ${port}, and the route lookup of the RST (${outgoingRoute.question}) answers "${outgoingRoute.message}"`,
+        `${nobody(attempt, sockets)}, and the route lookup of the RST (${outgoingRoute.question}) answers "${outgoingRoute.message}"`,
       ),
     ];
     const elsewhere = sentElsewhere(packetFilter);
@@ -67,9 +77,10 @@ export const cause: Cause = defineCause({
     }
     return evidence;
   },
-  sentence({ attempt, outgoingRoute }) {
-    const { client, server } = attempt;
-    return `Nothing listens on port ${server.port}, and this host has no route back to ${client.address} ("${outgoingRoute.message}"), so even the RST is lost and the client times out`;
+  sentence({ attempt, sockets, outgoingRoute }) {
+    const { client } = attempt;
+    const who = nobody(attempt, sockets);
+    return `${who[0]?.toUpperCase()}${who.slice(1)}, and this host has no route back to ${client.address} ("${outgoingRoute.message}"), so even the RST is lost and the client times out`;
   },
   remedies(facts) {
     const way = wayBack(facts);
@@ -140,6 +151,15 @@ Linux 6.18: \`tcp_v4_send_reset()\` → \`ip_send_unicast_reply()\`, \`tcp_v6_se
       expect: 'confirmed',
     },
     {
+      name: 'the port has a listener, but on another address',
+      given: {
+        attempt: SUPPOSED,
+        outgoingRoute: NO_ROUTE_BACK,
+        sockets: listeningElsewhere('address', { address: '127.0.0.1' }),
+      },
+      expect: 'confirmed',
+    },
+    {
       name: 'IPv4 with rp_filter: the SYN dies earlier',
       given: {
         attempt: EXAMPLE_ATTEMPT_V4,
@@ -162,3 +182,10 @@ Linux 6.18: \`tcp_v4_send_reset()\` → \`ip_send_unicast_reply()\`, \`tcp_v6_se
   ],
   references: ['net/ipv4/ip_output.c: ip_send_unicast_reply()', 'net/ipv6/tcp_ipv6.c: tcp_v6_send_response()'],
 });
+
+/** Who does not listen: the port may have a listener that such a SYN does not concern. */
+function nobody({ server }: Attempt, { mismatched }: SocketTable): string {
+  const [other] = mismatched;
+  if (other === undefined) return `nothing listens on port ${server.port}`;
+  return `no listener of port ${server.port} takes a SYN to ${formatHost(server.address)} (${listenerName(other.listener)} does not)`;
+}

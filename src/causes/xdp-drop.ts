@@ -57,7 +57,9 @@ export const cause: Cause = defineCause({
     const busy = attached.filter(({ growth }) => (growth.rxPackets ?? 0) > 0);
     if (busy.length > 0) {
       const counts = formatList(busy.map(({ name, growth }) => `${name} +${growth.rxPackets}`));
-      evidence.push(supports('moderate', 'links', `packets did come in meanwhile (${counts} received)`));
+      // A client repeats its SYN; a single packet is more likely one of those that hosts send each other anyway.
+      const weight = busy.some((link) => unseen(link) > 1) ? 'moderate' : 'weak';
+      evidence.push(supports(weight, 'links', `packets did come in meanwhile (${counts} received)`));
     } else {
       evidence.push(contradicts('moderate', 'links', 'no packet at all came in on these interfaces during the watch'));
     }
@@ -157,6 +159,14 @@ Linux 6.18: the program runs in the NAPI poll of the driver; \`do_xdp_generic()\
       name: 'the SYN was captured: XDP let it pass',
       given: { attempt: EXAMPLE_ATTEMPT, links: [WITH_PROGRAM] },
       expect: 'ruled-out',
+    },
+    {
+      name: 'one packet came in that the capture did not see: hardly a SYN, which would have been repeated',
+      given: {
+        attempt: { ...EXAMPLE_ATTEMPT, syns: 0, sightings: [] },
+        links: [{ ...WITH_PROGRAM, growth: { rxPackets: 1 } }],
+      },
+      expect: 'possible',
     },
     {
       name: 'no program',
