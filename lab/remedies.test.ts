@@ -38,7 +38,7 @@ describe.skipIf(missing !== undefined)('remedies', () => {
   it.each(
     jobs.map((job) => [`${job.scenario} ${job.variant ?? ''} IPv${job.family}`, job] as const),
   )('%s: repaired, verified, undone exactly, fails again; or taken back', async (_, job) => {
-    const outcomes = await runRemedies(job, { seed: 7, kill: false });
+    const outcomes = await runRemedies(job, { seed: 7, kill: () => false });
     expect(outcomes.filter(({ result }) => result === 'wrong')).toEqual([]);
     if (!isFull) expect(outcomes.map(({ result }) => result)).toContain('verified');
   });
@@ -47,7 +47,7 @@ describe.skipIf(missing !== undefined)('remedies', () => {
     'leaves nothing half-done when it is killed after any entry of its journal',
     async () => {
       for (const job of FEW.flatMap(([name, family]) => listJobs({ names: [name], family }).slice(0, 1))) {
-        for (const { kills, cause, remedy } of await runRemedies(job, { seed: 8, kill: true })) {
+        for (const { kills, cause, remedy } of await runRemedies(job, { seed: 8, kill: () => true })) {
           expect(kills?.clean, `${cause} ${remedy}`).toBe(kills?.made);
           expect(kills?.made).toBeGreaterThan(0);
         }

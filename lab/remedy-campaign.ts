@@ -1,27 +1,30 @@
 /**
  * Tries every remedy for real: breaks a lab, diagnoses it, repairs it, verifies with a real connect from the client, undoes it, and sees
- * that it is broken again. With --kill each repair is also killed (SIGKILL) after every entry of its journal, with and without its timer.
- *   node lab/remedy-campaign.ts [CAUSE...] [--family 4|6] [--plain] [--kill] [--seed N] [--json FILE] [--write]
- * --plain leaves the variants of scenarios out; --write puts the table into docs/remedies.md. Needs root.
+ * that it is broken again. With --kill each repair is also killed (SIGKILL) between any two entries of its journal, with and without its
+ * timer: once for each remedy and kind of change.
+ *   node lab/remedy-campaign.ts [CAUSE...] [--family 4|6] [--plain] [--kill] [--seed N] [--jobs N] [--part I/N] [--json FILE] [--write]
+ * --plain leaves the variants of scenarios out; --part does the I-th of N parts; --write puts the table into docs/remedies.md. Needs root.
  *   node lab/remedy-campaign.ts --from FILE [--from FILE...] --write
- * runs nothing: puts the results of several campaigns together; of the same remedy the later file counts.
+ * runs nothing: puts the parts of one campaign together.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { listJobs } from './campaign.ts';
+import { type LabJob, listJobs, shardOf } from './campaign.ts';
 import { abortOnSignals } from './interrupt.ts';
 import { sweepLeftovers } from './leftovers.ts';
 import { type RemedyOutcome, runRemedies } from './remedy-run.ts';
-import { writeRemedyTable } from './remedy-table.ts';
+import { type RemedyResults, writeRemedyTable } from './remedy-table.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     family: { type: 'string' },
     seed: { type: 'string', default: '1' },
+    jobs: { type: 'string', default: '1' },
+    part: { type: 'string', default: '1/1' },
     kill: { type: 'boolean', default: false },
     json: { type: 'string' },
     write: { type: 'boolean', default: false },
@@ -43,44 +46,98 @@ async function campaign(): Promise<void> {
   const signal = abortOnSignals();
   const state = mkdtempSync(join(tmpdir(), 'synscope-remedies-'));
   process.env.SYNSCOPE_STATE_DIR = state;
+  // Each kill starts a process anew.
+  process.env.NODE_COMPILE_CACHE = join(state, 'compile-cache');
   await sweepLeftovers();
+  const startedAt = new Date().toISOString();
   const outcomes: RemedyOutcome[] = [];
-  try {
-    const family = values.family === undefined ? undefined : values.family === '6' ? 6 : 4;
-    for (const job of listJobs({ names: positionals, ...(family === undefined ? {} : { family }) })) {
-      if (signal.aborted) break;
-      if (values.plain && job.variant !== undefined) continue;
-      for (const outcome of await runRemedies(job, { seed: Number(values.seed), kill: values.kill, signal })) {
+  const done: string[] = [];
+  const results = (): RemedyResults => ({
+    v: 1,
+    startedAt,
+    seed: Number(values.seed),
+    part: values.part,
+    done,
+    outcomes,
+  });
+  const jobs = jobsOfPart();
+  const killed = new Set<string>();
+  const causes = [...new Set(jobs.map(({ scenario }) => scenario))];
+  const work = async (): Promise<void> => {
+    for (let job = jobs.shift(); job !== undefined && !signal.aborted; job = jobs.shift()) {
+      const { family } = job;
+      // Of one remedy that changes the same, one is killed; half of the causes in each family.
+      const own = job.runnable.families ?? [4, 6];
+      const wanted = own.length === 1 ? own[0] : causes.indexOf(job.scenario) % 2 === 0 ? 4 : 6;
+      const kill = ({ cause, remedy, changes }: Pick<RemedyOutcome, 'cause' | 'remedy' | 'changes'>): boolean => {
+        const key = [cause, remedy, changes].join(' ');
+        const isNext = values.kill && (family === wanted || values.family !== undefined) && !killed.has(key);
+        if (isNext) killed.add(key);
+        return isNext;
+      };
+      for (const outcome of await runRemedies(job, { seed: Number(values.seed), kill, signal })) {
         outcomes.push(outcome);
         console.log(lineOf(outcome));
-        if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(outcomes, undefined, 1)}\n`);
       }
+      if (!signal.aborted) done.push(nameOf(job));
+      if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results(), undefined, 1)}\n`);
     }
+  };
+  try {
+    await Promise.all(Array.from({ length: Number(values.jobs) }, work));
   } finally {
     rmSync(state, { recursive: true, force: true });
   }
-  if (values.write) writeRemedyTable(outcomes);
-  const wrong = outcomes.filter(
-    ({ result, kills }) => result === 'wrong' || (kills !== undefined && kills.clean < kills.made),
-  );
+  if (values.write) writeRemedyTable(results());
+  const wrong = outcomes.filter(({ result, kills }) => result === 'wrong' || (kills?.problems.length ?? 0) > 0);
   console.log(`${outcomes.length} remedies tried, ${wrong.length} wrong`);
   if (wrong.length > 0) process.exitCode = 1;
 }
 
-/** The results of several campaigns; what was killed in an earlier one stays known. */
-function together(files: readonly string[]): RemedyOutcome[] {
-  const outcomes = new Map<string, RemedyOutcome>();
-  for (const file of files) {
-    for (const outcome of JSON.parse(readFileSync(file, 'utf8')) as RemedyOutcome[]) {
-      const key = [outcome.cause, outcome.variant, outcome.family, outcome.remedy].join(' ');
-      const kills = outcome.kills ?? outcomes.get(key)?.kills;
-      outcomes.set(key, { ...outcome, ...(kills === undefined ? {} : { kills }) });
-    }
+/** Scenarios of causes that a host can have and repair. All runs of one cause are in one part, so that each remedy is killed once. */
+function jobsOfPart(): LabJob[] {
+  const [index, count] = values.part.split('/').map(Number);
+  if (index === undefined || count === undefined || !(index >= 1 && index <= count)) {
+    throw new Error(`--part takes I/N, for example 2/6, and not "${values.part}"`);
   }
-  return [...outcomes.values()].sort((a, b) => (a.cause < b.cause ? -1 : a.cause > b.cause ? 1 : 0));
+  const family = values.family === undefined ? undefined : values.family === '6' ? 6 : 4;
+  const all = listJobs({ names: positionals, ...(family === undefined ? {} : { family }) }).filter(
+    ({ cause, variant }) =>
+      cause?.remedies !== undefined && cause.place !== 'path' && !(values.plain && variant !== undefined),
+  );
+  const causes = shardOf([...new Set(all.map(({ scenario }) => scenario))], index, count);
+  return all.filter(({ scenario }) => causes.includes(scenario));
+}
+
+/** The results of the parts of one campaign. @throws Error when they are not all of one, or one is missing. */
+function together(files: readonly string[]): RemedyResults {
+  const parts = files.map((file) => JSON.parse(readFileSync(file, 'utf8')) as RemedyResults);
+  const [first] = parts;
+  const count = Number(first?.part.split('/')[1]);
+  const wanted = Array.from({ length: count }, (_, index) => `${index + 1}/${count}`);
+  const missing = wanted.filter((part) => !parts.some((one) => one.part === part));
+  if (first === undefined || missing.length > 0 || parts.length !== count) {
+    throw new Error(`a campaign of ${count} parts needs each of them once; missing: ${missing.join(', ') || 'none'}`);
+  }
+  if (parts.some(({ seed }) => seed !== first.seed)) throw new Error('the parts have different seeds');
+  return {
+    ...first,
+    part: '1/1',
+    startedAt: parts.map(({ startedAt }) => startedAt).sort()[0] ?? first.startedAt,
+    done: parts.flatMap(({ done }) => done),
+    outcomes: parts.flatMap(({ outcomes }) => outcomes),
+  };
+}
+
+function nameOf({ scenario, variant, family }: LabJob): string {
+  return `${scenario}${variant === undefined ? '' : `/${variant}`} v${family}`;
 }
 
 function lineOf({ cause, variant, family, remedy, result, statement, kills }: RemedyOutcome): string {
   const name = `${cause}${variant === undefined ? '' : `/${variant}`} v${family} ${remedy}`;
-  return `${result.padEnd(14)} ${name}${kills === undefined ? '' : ` [kills ${kills.clean}/${kills.made}]`}: ${statement}`;
+  const killed = kills === undefined ? '' : ` [kills ${kills.clean}/${kills.made}]`;
+  return [
+    `${result.padEnd(14)} ${name}${killed}: ${statement}`,
+    ...(kills?.problems ?? []).map((problem) => `    left: ${problem}`),
+  ].join('\n');
 }

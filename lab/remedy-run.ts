@@ -1,15 +1,10 @@
-import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import process from 'node:process';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Host } from '../src/host/host.ts';
 import { HostError } from '../src/host/host.ts';
 import { openHost } from '../src/host/open-host.ts';
 import type { ConnectResult } from '../src/model/facts/attempt.ts';
 import type { RepairPlan } from '../src/model/repair.ts';
 import { Journal } from '../src/remedy/journal/journal.ts';
-import { recoverRepairs } from '../src/remedy/recover.ts';
 import { newRepairId } from '../src/remedy/repair.ts';
 import { applyPlan, undoableRepair, undoRepair } from '../src/service/fix.ts';
 import { type Fault, faultsOf } from '../src/service/fix-fault.ts';
@@ -18,8 +13,9 @@ import { Verifier } from '../src/service/fix-verify.ts';
 import type { LabJob } from './campaign.ts';
 import { LabClientHost } from './client-host.ts';
 import { diagnoseClient, diagnoseServer } from './diagnose.ts';
+import { NamedRules } from './follow-rules.ts';
 import { prefixLength } from './plan-names.ts';
-import type { ApplyJob } from './remedy-apply.ts';
+import { type Kills, killEverywhere } from './remedy-kill.ts';
 import { difference, snapshot, stepStates } from './remedy-snapshot.ts';
 import { runScenario, ScenarioSkipped, type Setting } from './run-scenario.ts';
 
@@ -40,14 +36,14 @@ export interface RemedyOutcome {
   /** Whether a real connect failed again after it was undone; what was full may need time to fill again. */
   readonly failsAgain?: boolean;
   /** Ways in which it was killed, and how many of them left nothing half-done. */
-  readonly kills?: { readonly made: number; readonly clean: number };
+  readonly kills?: Kills;
 }
 
 /** How a scenario is run. */
 export interface RemedyRunOptions {
   readonly seed: number;
-  /** Kills the repair after each entry of its journal as well. */
-  readonly kill: boolean;
+  /** Whether a repair is to be killed between any two entries of its journal as well. */
+  readonly kill: (remedy: Pick<RemedyOutcome, 'cause' | 'remedy' | 'changes'>) => boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -68,11 +64,13 @@ export async function runRemedies(job: LabJob, options: RemedyRunOptions): Promi
         if (found === undefined) return [];
         // Where no SYN was seen, a person knows which address clients call.
         const fault = /^(0\.0\.0\.0|::)$/.test(found.server.address) ? { ...found, server: setting.target } : found;
+        const rules = await NamedRules.of(await openHost(setting.hosts[side]), fault);
         const outcomes: RemedyOutcome[] = [];
         for (const offer of fault.remedies.filter(isApplicable)) {
-          const kinds = [...new Set(offer.changes.map((change) => (change as { kind: string }).kind))];
-          const outcome = await new RemedyTrial(setting, fault, offer.id, options).run();
-          outcomes.push({ ...about, remedy: offer.id, changes: kinds, ...outcome });
+          const changes = [...new Set(offer.changes.map((change) => (change as { kind: string }).kind))];
+          const named = { ...about, remedy: offer.id, changes };
+          const trial = new RemedyTrial(setting, await rules.follow(fault), offer.id, rules, options);
+          outcomes.push({ ...named, ...(await trial.run(options.kill(named))) });
         }
         return outcomes;
       },
@@ -104,9 +102,6 @@ function configure({ lab, names }: Setting, node: 'client' | 'server'): void {
 
 type Outcome = Pick<RemedyOutcome, 'result' | 'statement' | 'kills' | 'failsAgain'>;
 
-/** Entries that a repair of one or two steps writes at most. */
-const MOST_ENTRIES = 12;
-
 class RemedyTrial {
   private readonly setting: Setting;
   private fault: Fault;
@@ -114,21 +109,23 @@ class RemedyTrial {
   private readonly options: RemedyRunOptions;
   private readonly node: 'client' | 'server';
   private readonly journal = new Journal();
+  private readonly rules: NamedRules;
 
-  constructor(setting: Setting, fault: Fault, remedyId: string, options: RemedyRunOptions) {
+  constructor(setting: Setting, fault: Fault, remedyId: string, rules: NamedRules, options: RemedyRunOptions) {
     this.setting = setting;
     this.fault = fault;
     this.remedyId = remedyId;
+    this.rules = rules;
     this.options = options;
     this.node = fault.side;
   }
 
-  async run(): Promise<Outcome> {
+  async run(isKilled: boolean): Promise<Outcome> {
     const host = await this.open();
     const peer = this.fault.side === 'server' ? await this.openClient() : undefined;
     try {
       const outcome = await this.repair(host, peer);
-      const kills = this.options.kill ? await this.killEverywhere(host) : undefined;
+      const kills = isKilled ? await this.kill(host) : undefined;
       return { ...outcome, ...(kills === undefined ? {} : { kills }) };
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
@@ -178,46 +175,17 @@ class RemedyTrial {
       : { result: 'verified', statement: result.statement, failsAgain: !worksStill };
   }
 
-  /** Kills the repair after each entry, with and without its timer, and lets the next start clean up. */
-  private async killEverywhere(host: Host): Promise<NonNullable<RemedyOutcome['kills']>> {
-    let made = 0;
-    let clean = 0;
-    for (const how of ['', ',timer']) {
-      for (let entry = 1; entry <= MOST_ENTRIES; entry += 1) {
-        const id = newRepairId();
-        let plan = await this.plan(host, id, '');
-        // A rule that was deleted and came back has another handle: only a new diagnosis knows it.
-        if (plan.blocked.length > 0) {
-          await this.diagnoseAnew();
-          plan = await this.plan(host, id, '');
-        }
-        if (plan.blocked.length > 0 || plan.steps.every(({ alreadySo }) => alreadySo)) return { made, clean };
-        const before = await this.state(host, plan);
-        const { spec } = host;
-        const peer = this.fault.side === 'server' ? this.setting.hosts.client : undefined;
-        const killed = await applyAndDie(
-          { spec, plan, fault: this.fault, id, ...(peer === undefined ? {} : { peer }) },
-          `${entry}${how}`,
-        );
-        // A timer that lives needs a moment to notice.
-        if (how === '') await sleep(700);
-        const recoveries = await recoverRepairs(host, this.journal);
-        const story = undoableRepairOrNot(this.journal, id);
-        if (story !== undefined) await undoRepair(host, this.journal, story);
-        if (!killed) break;
-        made += 1;
-        const isBack = difference(before, await this.state(host, plan)) === '';
-        if (isBack && recoveries.every(({ outcome }) => outcome !== 'failed')) clean += 1;
-      }
-    }
-    return { made, clean };
-  }
-
-  private async diagnoseAnew(): Promise<void> {
-    const { setting, fault } = this;
-    const diagnose = fault.side === 'client' ? diagnoseClient : diagnoseServer;
-    const [found] = faultsOf(await diagnose(setting, {}), fault.side, fault.cause.id);
-    if (found !== undefined) this.fault = found;
+  private kill(host: Host): Promise<Kills | undefined> {
+    return killEverywhere({
+      host,
+      fault: () => this.fault,
+      plan: async (id) => {
+        this.fault = await this.rules.follow(this.fault);
+        return this.plan(host, id, '');
+      },
+      state: (plan) => this.state(host, plan),
+      signal: this.options.signal,
+    });
   }
 
   private async plan(host: Host, id: string, verification: string): Promise<RepairPlan> {
@@ -260,14 +228,4 @@ function worked(results: readonly ConnectResult[], { cause }: Fault): boolean {
   const last = results.at(-1);
   if (cause.id === 'no-listener-and-no-route') return last?.errno === 'ECONNREFUSED';
   return last !== undefined && last.errno === undefined && last.afterwards !== 'reset';
-}
-
-/** @returns whether it was killed. */
-async function applyAndDie(job: ApplyJob, after: string): Promise<boolean> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'remedy-apply.ts')], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    env: { ...process.env, SYNSCOPE_TEST_KILL_AFTER: after },
-  });
-  child.stdin.end(JSON.stringify(job));
-  return new Promise((resolve) => child.on('close', (_, signal) => resolve(signal === 'SIGKILL')));
 }

@@ -1,6 +1,7 @@
 import type { Host } from '../src/host/host.ts';
 import type { RepairStep } from '../src/model/repair.ts';
 import type { LabNode } from '../src/model/scenario.ts';
+import { quoteCommand } from '../src/model/shell-quote.ts';
 import { kindOf } from '../src/remedy/kinds/index.ts';
 import type { Lab } from './lab.ts';
 
@@ -22,22 +23,25 @@ const LISTINGS: readonly (readonly [argv: readonly string[], momentary: RegExp |
   ],
 ];
 
+const MARK = '=== end of listing ===\n';
+/** One shell for all: a state is taken before and after each kill. */
+const ALL_LISTINGS: string = LISTINGS.map(([argv]) => `${quoteCommand(argv)} 2>/dev/null; printf '%s' '${MARK}'`).join(
+  '\n',
+);
+
 /** The state of a namespace as far as repairs change it; two are equal when nothing is left of one. */
 export async function snapshot(lab: Lab, node: LabNode): Promise<string> {
-  const texts: string[] = [];
-  for (const [argv, momentary] of LISTINGS) {
-    const { stdout } = await lab.run(node, argv);
-    const text = momentary === undefined ? stdout : stdout.replace(momentary, '');
-    texts.push(
-      `# ${argv.join(' ')}\n${text
-        .split('\n')
-        .map((line) => line.trim())
-        .filter(Boolean)
-        .sort()
-        .join('\n')}`,
-    );
-  }
-  return texts.join('\n');
+  const { stdout } = await lab.run(node, ['sh', '-c', ALL_LISTINGS]);
+  const texts = stdout.split(MARK);
+  return LISTINGS.map(([argv, momentary], index) => {
+    const text = texts[index] ?? '';
+    const lines = (momentary === undefined ? text : text.replace(momentary, ''))
+      .split('\n')
+      .map((line) => line.trim())
+      .filter(Boolean)
+      .sort();
+    return `# ${argv.join(' ')}\n${lines.join('\n')}`;
+  }).join('\n');
 }
 
 /** The state of what the steps are about, for what no namespace shows: limits of processes, whether they are stopped. */

@@ -1,10 +1,10 @@
 import { closeSync, constants, fstatSync, fsyncSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import process from 'node:process';
 import { isSystemError, systemReason } from '../../host/system-error.ts';
 import { InputError } from '../../model/errors.ts';
 import { makeStateDirectory, stateDirectory } from '../state-directory.ts';
 import type { JournalEntry, JournalEvent } from './entry.ts';
+import { stopForTest } from './stop-for-test.ts';
 
 const FILE_NAME = 'repairs.jsonl';
 /** The whole file is read; a repair takes a few kilobytes. */
@@ -24,6 +24,7 @@ export class Journal {
 
   /** Writes one entry, and waits until it is on the disk. @throws InputError when it cannot be written. */
   append(id: string, event: JournalEvent): void {
+    stopForTest(this.written, undefined, event);
     const entry: JournalEntry = { v: 1, at: new Date().toISOString(), id, ...event };
     try {
       makeStateDirectory(dirname(this.path));
@@ -91,18 +92,4 @@ function syncDirectory(path: string): void {
   } finally {
     closeSync(fd);
   }
-}
-
-let timer: number | undefined;
-
-/**
- * Only for tests: `SYNSCOPE_TEST_KILL_AFTER=3` ends this process by SIGKILL right after the third entry of its journal, and
- * `3,timer` the dead-man timer before that.
- */
-function stopForTest(written: number, event: JournalEvent): void {
-  if (event.entry === 'armed') timer = event.pid;
-  const [count, what] = process.env.SYNSCOPE_TEST_KILL_AFTER?.split(',') ?? [];
-  if (Number(count) !== written) return;
-  if (what === 'timer' && timer !== undefined) process.kill(timer, 'SIGKILL');
-  process.kill(process.pid, 'SIGKILL');
 }
