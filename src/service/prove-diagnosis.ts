@@ -46,7 +46,7 @@ function proven(diagnosis: Diagnosis, findings: TwinFindings, causes: readonly C
     guilty: proof.guilty,
     baseline: search.baseline,
     ...(search.explanation === undefined ? {} : { explanation: search.explanation }),
-    isLimit: search.burst !== undefined,
+    isLimit: search.burst !== undefined || search.spread !== undefined,
     role,
   });
   const { id, status = 'confirmed' } = causeOf(diagnosis, named) ?? {};
@@ -146,8 +146,9 @@ function flowText({ handshake: { client, server } }: Diagnosis, role: TwinRole):
   return `a ${role === 'client' ? 'connection' : 'SYN'}${from} to ${formatEndpoint(server)}`;
 }
 
-function replyWords({ search: { baseline, burst, explanation } }: TwinFindings): string {
+function replyWords({ search: { baseline, burst, spread, explanation } }: TwinFindings): string {
   if (burst !== undefined) return `SYN number ${burst.sent} of a burst`;
+  if (spread !== undefined) return `${spread.sent - spread.answered} of SYNs from ${spread.sent} source ports`;
   const words: Readonly<Record<string, string>> = {
     rst: 'it answers RST',
     icmp: `it answers with an ICMP error${baseline.detail === undefined ? '' : ` (${baseline.detail})`}`,

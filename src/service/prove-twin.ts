@@ -155,7 +155,7 @@ class TwinPool {
 /** The best set of changes that brings the answer on a fresh copy as well, made alone. */
 async function verified(
   { syn, onProgress }: ProveInTwinOptions,
-  { flips, burst }: SearchResult,
+  { flips, burst, spread }: SearchResult,
   twins: TwinPool,
   fresh: ReturnType<TwinPool['build']>,
 ): Promise<Flip | undefined> {
@@ -164,7 +164,12 @@ async function verified(
     onProgress?.('Verifying it on a fresh copy');
     const { twin } = await (next ?? twins.build());
     next = undefined;
-    const shown = await twin.ask('verify', { syn, elements: flip.elements, burst: burst === undefined ? 0 : BURST });
+    const shown = await twin.ask('verify', {
+      syn,
+      elements: flip.elements,
+      burst: burst === undefined ? 0 : BURST,
+      isSpread: spread !== undefined,
+    });
     twins.replays += 2;
     if (shown !== undefined && !shown.before.isAnswered && shown.after.isAnswered) return flip;
   }
@@ -192,7 +197,7 @@ function nearlyFull({ conntrack: { count, max } }: HostState): string[] {
 function assumptionsOf(
   { assumptions, role }: ProveInTwinOptions,
   ofTwin: readonly string[],
-  { baseline, isCut, isWorn, inGroups, refused, burst }: SearchResult,
+  { baseline, isCut, isWorn, inGroups, refused, burst, spread }: SearchResult,
   flip: Flip | undefined,
   fidelity: Fidelity | undefined,
   limits: readonly string[],
@@ -200,6 +205,11 @@ function assumptionsOf(
   const said = [...assumptions, ...ofTwin, ...(flip?.assumed ?? baseline.assumed)];
   if (burst !== undefined && flip !== undefined) {
     said.push(`the first SYN of a burst is answered; number ${burst.sent} is not`);
+  }
+  if (spread !== undefined) {
+    said.push(
+      `several listeners share the port, and chance decides which gets a SYN: of ${spread.sent} source ports ${spread.answered} are answered`,
+    );
   }
   if (inGroups > 0) said.push(`${inGroups} changes were tried only in groups, in which they made no difference`);
   if (refused.length > 0) said.push(`${refused.length} changes could not be made: ${refused.slice(0, 3).join('; ')}`);

@@ -3,7 +3,7 @@ import { type SystemCalls, systemCalls } from '../host/system.ts';
 import { isSystemError, systemReason } from '../host/system-error.ts';
 import { formatHost } from '../model/flow.ts';
 import type { Notes } from './notes.ts';
-import { DEFAULT_BACKLOG, setListenerOptions, setOption } from './socket-options.ts';
+import { DEFAULT_BACKLOG, releaseGroup, setListenerOptions, setOption, steerGroup } from './socket-options.ts';
 import type { HostState, SocketState } from './state.ts';
 
 const AF_INET = 2;
@@ -12,6 +12,8 @@ const SOCK_STREAM = 1;
 const SOCK_NONBLOCK = 0o4000;
 /** Connections that wait to be accepted: more than this are not made. */
 const MAX_WAITING = 4096;
+/** An address of the loopback interface to which nobody binds: what is connected to it comes to a listener of any address. */
+const LOOPBACK_V4 = '127.83.83.83';
 
 /** A socket that listens in the twin. */
 export interface TwinListener {
@@ -28,6 +30,8 @@ interface Listener extends TwinListener {
 /** The sockets that listen in the twin, and what waits in their queues. */
 export class Listeners {
   private open: Listener[] = [];
+  /** Sockets of the state that are made otherwise for now. */
+  private readonly replaced: Map<SocketState, SocketState> = new Map();
   private wantsSignatures = true;
   private readonly state: HostState;
   private readonly notes: Notes;
@@ -58,20 +62,38 @@ export class Listeners {
 
   /** Makes those of the state, of one port or all. */
   make(port?: number): void {
-    for (const socket of this.state.sockets) {
-      if (socket.state !== 'LISTEN' || (port !== undefined && socket.local.port !== port)) continue;
-      this.listen(socket);
-    }
+    const wanted = this.state.sockets.filter(
+      ({ state, local }) => state === 'LISTEN' && (port === undefined || local.port === port),
+    );
+    const made = inOrder(wanted).flatMap((socket) => this.openOne(this.replaced.get(socket) ?? socket) ?? []);
+    for (const listener of made) if (listener.socket.receiveQueue > 0) this.fill(listener);
   }
 
   /** Closes all of a port and makes those of the state anew: the order within a group of SO_REUSEPORT decides who gets what. */
   restore(port: number): void {
+    for (const socket of this.replaced.keys()) if (socket.local.port === port) this.replaced.delete(socket);
+    this.remake(port);
+  }
+
+  /** Makes all of a port anew, with one of the state as another. */
+  replace(socket: SocketState, changed: SocketState): void {
+    this.replaced.set(socket, changed);
+    this.remake(socket.local.port);
+  }
+
+  private remake(port: number): void {
     for (const listener of this.open.filter(({ socket }) => socket.local.port === port)) this.close(listener);
     this.make(port);
   }
 
   /** Undefined when the kernel refuses it. */
   listen(socket: SocketState): TwinListener | undefined {
+    const listener = this.openOne(socket);
+    if (listener !== undefined && socket.receiveQueue > 0) this.fill(listener);
+    return listener;
+  }
+
+  private openOne(socket: SocketState): Listener | undefined {
     const fd = this.create(socket);
     try {
       const { options: { md5Peers: _, ...unsigned } = {}, ...rest } = socket;
@@ -93,7 +115,6 @@ export class Listeners {
     this.open.push(listener);
     if (socket.options?.hasForeignFilter === true)
       this.notes.missing(`the eBPF filter of the listener ${nameOf(socket)}`);
-    if (socket.receiveQueue > 0) this.fill(listener);
     return listener;
   }
 
@@ -140,6 +161,17 @@ export class Listeners {
     return this.state.sockets.filter((one) => one.state === 'LISTEN' && nameOf(one) === key).length > 1;
   }
 
+  /** Has the whole group of a listener hand new connections to it alone while `run` makes them. */
+  private steered(listener: Listener, run: () => void): void {
+    const group = this.open.filter(({ socket }) => nameOf(socket) === nameOf(listener.socket));
+    const isSteered = group.length > 1 && steerGroup(this.calls, listener.fd, group.indexOf(listener));
+    try {
+      run();
+    } finally {
+      if (isSteered) releaseGroup(this.calls, listener.fd);
+    }
+  }
+
   private addressOf({ local, family, device }: SocketState): Uint8Array {
     const isMapped = family === 6 && !local.address.includes(':');
     const scope = this.state.links.find(({ name }) => name === device)?.index ?? 0;
@@ -158,17 +190,20 @@ export class Listeners {
     const { socket } = listener;
     const wanted = Math.min(socket.receiveQueue, MAX_WAITING);
     const target = this.loopbackOf(socket);
-    for (let count = 0; target !== undefined && count < wanted; count++) {
-      const fd = this.calls.socket(socket.family === 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
-      listener.waiting.push(fd);
-      try {
-        if (socket.device !== undefined) setOption(this.calls, fd, 'device', socket.device);
-        this.calls.connect(fd, target);
-      } catch (error) {
-        if (!isSystemError(error)) throw error;
-        if (error.code !== 'EINPROGRESS') break;
+    const connect = (): void => {
+      for (let count = 0; target !== undefined && count < wanted; count++) {
+        const fd = this.calls.socket(socket.family === 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        listener.waiting.push(fd);
+        try {
+          if (socket.device !== undefined) setOption(this.calls, fd, 'device', socket.device);
+          this.calls.connect(fd, target);
+        } catch (error) {
+          if (!isSystemError(error)) throw error;
+          if (error.code !== 'EINPROGRESS') break;
+        }
       }
-    }
+    };
+    this.steered(listener, connect);
     if (target === undefined || socket.receiveQueue > wanted) {
       this.notes.missing(
         `the accept queue of ${nameOf(socket)} (${socket.receiveQueue} of ${socket.sendQueue ?? '?'})`,
@@ -178,9 +213,17 @@ export class Listeners {
 
   private loopbackOf(socket: SocketState): Uint8Array | undefined {
     const { address, port } = socket.local;
-    if (address === '0.0.0.0') return encodeSocketAddress('127.0.0.1', port, 0);
+    if (address === '0.0.0.0') return encodeSocketAddress(LOOPBACK_V4, port, 0);
     return address === '::' ? encodeSocketAddress('::1', port, 0) : this.addressOf(socket);
   }
+}
+
+/**
+ * In the order in which they were opened: of a group of SO_REUSEPORT the kernel lists those of IPv4 newest first, and those of IPv6 oldest first
+ * (`__inet_hash()`).
+ */
+function inOrder(listed: readonly SocketState[]): readonly SocketState[] {
+  return [...listed.filter(({ family }) => family === 4).reverse(), ...listed.filter(({ family }) => family === 6)];
 }
 
 /** What a report calls a listener. */

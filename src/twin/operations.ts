@@ -26,6 +26,8 @@ export interface VerifyQuestion {
   readonly elements: readonly ProofElement[];
   /** As in {@link SearchQuestion}, when only a burst showed the drop; else 0. */
   readonly burst: number;
+  /** One of several listeners does not answer: SYNs from several ports are needed to meet it. */
+  readonly isSpread: boolean;
 }
 
 /** What the process of a twin does for each operation. */
@@ -35,7 +37,7 @@ export const OPERATIONS: Operations = {
   fidelity: (twin) => twin.fidelity(),
   search: (twin, question) => search(twin, question),
   try: (twin, question) => tryCommands(twin, question),
-  verify: (twin, { syn, elements, burst }) => verify(twin, syn, elements, burst),
+  verify: (twin, { syn, elements, burst, isSpread }) => verify(twin, syn, elements, burst, isSpread),
 };
 
 /** What an operation is asked. */

@@ -2,6 +2,7 @@ import type { ProofElement } from '../model/proof.ts';
 import { Bench } from './interventions/bench.ts';
 import { type Intervention, keyOf, RANKS, type Rank } from './interventions/intervention.ts';
 import { listInterventions } from './interventions/list.ts';
+import type { TwinListener } from './listeners.ts';
 import { findAlone } from './search-minimal.ts';
 import { searchTogether } from './search-together.ts';
 import type { Explanation, Replay, SynSpec } from './syn.ts';
@@ -47,10 +48,14 @@ export interface SearchResult {
   readonly replays: number;
   /** Only when the SYN was answered at first: how many of a burst were. */
   readonly burst?: { readonly sent: number; readonly answered: number };
+  /** Chance decides, by the source port, which of several listeners gets a SYN, and not all of them answer: how many of several ports did. */
+  readonly spread?: { readonly sent: number; readonly answered: number };
 }
 
 /** Groups of kinds of which a host can have thousands are tried together first. */
 const MANY = 48;
+/** So many source ports show what one of several listeners does: each of 8 is missed by all of them in one of 5000 cases. */
+const SPREAD = 64;
 const GROUPED: ReadonlySet<string> = new Set(['nft-rule', 'iptables-rule', 'nft-element']);
 
 /** Finds what has to be different in a twin for its host to answer a SYN. */
@@ -59,6 +64,13 @@ export function search(twin: Twin, { syn, timeoutMs, burst }: SearchQuestion): S
   const baseline = twin.replay(syn);
   const bench = new Bench(twin, syn);
   try {
+    const ports = isShared(twin, syn) ? twin.spread(syn, SPREAD) : [];
+    const miss = ports.find(({ isAnswered }) => !isAnswered);
+    if (miss !== undefined && ports.some(({ isAnswered }) => isAnswered)) {
+      const spread = { sent: ports.length, answered: ports.filter(({ isAnswered }) => isAnswered).length };
+      const ofAll = (changes: readonly Intervention[]): Replay => bench.trial(changes, () => worst(twin, bench.syn));
+      return { ...new Search(bench, deadline, ofAll, isOfLimits).run(miss), baseline: miss, spread };
+    }
     if (!baseline.isAnswered) return new Search(bench, deadline, (changes) => bench.try(changes)).run(baseline);
     if (burst === 0) return unsearched(twin, baseline);
     const replays = twin.burst(syn, burst);
@@ -71,6 +83,22 @@ export function search(twin: Twin, { syn, timeoutMs, burst }: SearchQuestion): S
   } finally {
     bench.close();
   }
+}
+
+/** Several sockets listen on the same address and port (SO_REUSEPORT): the kernel chooses by a hash that every namespace has its own of. */
+function isShared({ listeners }: Twin, { destinationPort }: SynSpec): boolean {
+  const names = listeners.filter(({ socket: { local } }) => local.port === destinationPort).map(groupOf);
+  return new Set(names).size < names.length;
+}
+
+function groupOf({ socket: { local, family, device = '' } }: TwinListener): string {
+  return `${family} ${local.address} ${device}`;
+}
+
+/** One that is not answered, if there is any. */
+function worst(twin: Twin, syn: SynSpec): Replay {
+  const replays = twin.spread(syn, SPREAD);
+  return replays.find(({ isAnswered }) => !isAnswered) ?? replays[0]!;
 }
 
 /** One SYN before and after some changes. */
@@ -88,8 +116,10 @@ export function verify(
   syn: SynSpec,
   elements: readonly ProofElement[],
   burst: number,
+  isSpread: boolean,
 ): Verification | undefined {
-  const ask = (one: SynSpec): Replay => (burst === 0 ? twin.replay(one) : twin.burst(one, burst).at(-1)!);
+  const ask = (one: SynSpec): Replay =>
+    isSpread ? worst(twin, one) : burst === 0 ? twin.replay(one) : twin.burst(one, burst).at(-1)!;
   const before = ask(syn);
   const bench = new Bench(twin, syn);
   try {

@@ -1,4 +1,5 @@
 import type { SystemCalls } from '../host/system.ts';
+import { isSystemError } from '../host/system-error.ts';
 import { bytesOf } from './frames.ts';
 import type { SocketState } from './state.ts';
 
@@ -34,6 +35,10 @@ type NumberOption =
 const SO_BINDTODEVICE = 25;
 const SO_ATTACH_FILTER = 26;
 const SO_LINGER = 13;
+const SO_ATTACH_REUSEPORT_CBPF = 51;
+const SO_DETACH_REUSEPORT_BPF = 68;
+/** linux/filter.h: return a constant. */
+const BPF_RET_K = 0x06;
 const TCP_MD5SIG_EXT = 32;
 const TCP_MD5SIG_FLAG_PREFIX = 1;
 /** `struct tcp_md5sig`: address (128 bytes), flags, prefix length, key length, interface, key (80 bytes). */
@@ -87,11 +92,33 @@ export function closeHard(calls: SystemCalls, fd: number): void {
 
 /** `struct sock_fprog`: the number of instructions, and where they are. */
 function attachFilter(calls: SystemCalls, fd: number, hex: string): void {
-  const program = Buffer.from(hex, 'hex');
+  attach(calls, fd, SO_ATTACH_FILTER, Buffer.from(hex, 'hex'));
+}
+
+/** The group of SO_REUSEPORT of a socket hands everything to its member `index`; false when the kernel refuses that. */
+export function steerGroup(calls: SystemCalls, fd: number, index: number): boolean {
+  const program = Buffer.alloc(8);
+  program.writeUInt16LE(BPF_RET_K, 0);
+  program.writeUInt32LE(index, 4);
+  try {
+    attach(calls, fd, SO_ATTACH_REUSEPORT_CBPF, program);
+    return true;
+  } catch (error) {
+    if (isSystemError(error)) return false;
+    throw error;
+  }
+}
+
+/** Undoes {@link steerGroup}. */
+export function releaseGroup(calls: SystemCalls, fd: number): void {
+  calls.setsockopt(fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, new Uint8Array(4));
+}
+
+function attach(calls: SystemCalls, fd: number, option: number, program: Buffer): void {
   const head = Buffer.alloc(16);
   head.writeUInt16LE(program.length / 8, 0);
   head.writeBigUInt64LE(calls.addressOf(program), 8);
-  calls.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, head);
+  calls.setsockopt(fd, SOL_SOCKET, option, head);
 }
 
 function setMd5(calls: SystemCalls, fd: number, peer: string, family: 4 | 6): void {

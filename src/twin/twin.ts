@@ -21,7 +21,7 @@ import { type HostState, type LinkState, type SocketState, STATE_VERSION } from 
 import type { Explanation, Fidelity, Replay, SynSpec, TwinRole } from './syn.ts';
 import { Taps } from './tap.ts';
 import { TrafficFilters } from './traffic-filters.ts';
-import { withSourcePort } from './vary-syn.ts';
+import { variedPort, withSourcePort } from './vary-syn.ts';
 import { World } from './world.ts';
 
 /** How a twin is built. */
@@ -179,7 +179,7 @@ export class Twin {
     const replays: Replay[] = [];
     const ports: number[] = [];
     for (let number = 0; number < count; number++) {
-      const one = number === 0 ? first : withSourcePort(first, 1024 + ((first.sourcePort + number * 7) % 60_000));
+      const one = number === 0 ? first : withSourcePort(first, variedPort(first.sourcePort, number));
       ports.push(one.sourcePort);
       const replay = this.sendAndJudge(one);
       replays.push(replay);
@@ -187,6 +187,17 @@ export class Twin {
     }
     this.cleanAfter(first.source, ports, undefined);
     return replays;
+  }
+
+  /** Sends it from `count` different source ports, one after the other with everything removed in between. */
+  spread(syn: SynSpec, count: number): readonly Replay[] {
+    const first = this.complete(syn);
+    return Array.from({ length: count }, (_, number) => {
+      const one = number === 0 ? first : withSourcePort(first, variedPort(first.sourcePort, number));
+      const replay = this.sendAndJudge(one);
+      this.cleanAfter(one.source, [one.sourcePort], replay);
+      return replay;
+    });
   }
 
   /** Replays once with counters, drop reasons, route look-ups and the trace of nftables. */
@@ -226,6 +237,12 @@ export class Twin {
 
   close(listener: TwinListener): void {
     this.sockets.close(listener);
+  }
+
+  /** Makes all listeners of a port anew with one of the state as another; half-open connections as well. */
+  replaceListener(socket: SocketState, changed: SocketState): void {
+    this.sockets.replace(socket, changed);
+    this.half?.make(socket.local.port);
   }
 
   /** Makes all listeners of a port anew, in their order, as the state has them; half-open connections as well. */

@@ -13,3 +13,8 @@ export function withSourcePort(syn: CompleteSyn, sourcePort: number): CompleteSy
   }
   return { ...syn, sourcePort, frame };
 }
+
+/** The `number`-th of several source ports that differ from each other. */
+export function variedPort(port: number, number: number): number {
+  return 1024 + ((port + number * 7) % 60_000);
+}

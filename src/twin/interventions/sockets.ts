@@ -43,12 +43,7 @@ function ofListener(bench: Bench, { socket }: TwinListener, count: number): Inte
       element: { kind: 'listener', element: name, change: words },
       rank,
       breadth,
-      apply({ twin }) {
-        const listener = twin.listeners.find((one) => one.socket === socket);
-        if (listener === undefined) return;
-        twin.close(listener);
-        twin.listen(changed);
-      },
+      apply: ({ twin }) => twin.replaceListener(socket, changed),
       revert: ({ twin }) => twin.restoreListeners(port),
     });
   };
