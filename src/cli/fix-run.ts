@@ -13,7 +13,7 @@ import { planRepair } from '../service/fix-plan.ts';
 import { withTwin } from '../service/fix-twin.ts';
 import { Verifier } from '../service/fix-verify.ts';
 import { EXIT_CAUSE_FOUND, EXIT_NOTHING_WRONG, EXIT_UNDECIDED } from './command.ts';
-import { parseConnectTarget } from './connect.ts';
+import { parseConnectTarget } from './connect-options.ts';
 import type { FixCommandOptions, FixWish } from './fix.ts';
 import { type FixReport, renderFixJson } from './fix-json.ts';
 import { renderFixScreen } from './fix-screen.ts';

@@ -1,6 +1,6 @@
 import { parseAddress } from '../formats/wire/address.ts';
 import { type Command, UsageError } from './command.ts';
-import { parseConnectTarget } from './connect.ts';
+import { parseConnectTarget } from './connect-options.ts';
 import { HOST_OPTIONS, parseDuration } from './host-options.ts';
 import { interruptSignal } from './interrupt.ts';
 import { parseListenTarget } from './listen.ts';

@@ -9,15 +9,14 @@ export interface HostCommandOptions {
   readonly verbose: number;
 }
 
-/** Options shared by the commands that look at a host. */
-export const HOST_OPTIONS: readonly CommandOption[] = [
-  {
-    flags: '--on <host>',
-    description: 'local, netns:, pid:, docker:, pod:, ssh:[user@]host[:port] or bundle:FILE (docs/hosts.md)',
-    initial: 'local',
-    parse: (text) => text,
-  },
-  { flags: '--sudo', description: 'with ssh: run the commands there through sudo -n' },
+/** Of the commands that may look at a host over ssh. */
+export const SUDO: CommandOption = {
+  flags: '--sudo',
+  description: 'with ssh: run the commands there through sudo -n, as far as it allows (docs/hosts.md)',
+};
+
+/** Options shared by the commands that print a report. */
+export const REPORT_OPTIONS: readonly CommandOption[] = [
   { flags: '--json', description: 'print everything as one JSON object (docs/json.md)' },
   { flags: '--html <file>', description: 'also write a page that shows everything, in one file' },
   {
@@ -26,6 +25,18 @@ export const HOST_OPTIONS: readonly CommandOption[] = [
     parse: (_, previous) => Number(previous ?? 0) + 1,
     initial: 0,
   },
+];
+
+/** Options shared by the commands that look at a host. */
+export const HOST_OPTIONS: readonly CommandOption[] = [
+  {
+    flags: '--on <host>',
+    description: 'local, netns:, pid:, docker:, pod:, ssh:[user@]host[:port] or bundle:FILE (docs/hosts.md)',
+    initial: 'local',
+    parse: (text) => text,
+  },
+  SUDO,
+  ...REPORT_OPTIONS,
 ];
 
 /** Of the commands that watch packets: what they may do to see more. */
@@ -42,4 +53,13 @@ export function parseDuration(option: string, text: string): number {
     throw new UsageError(`${option} takes a time such as 30s, 2m or 500ms, and "${text}" is none`);
   }
   return Number(amount) * factor;
+}
+
+/** The number of a port. @throws UsageError */
+export function parsePort(option: string, text: string): number {
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65_535) {
+    throw new UsageError(`${option} takes a number from 1 to 65535, and "${text}" is none`);
+  }
+  return port;
 }

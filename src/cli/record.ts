@@ -1,6 +1,6 @@
 import { parseAddress } from '../formats/wire/address.ts';
 import { type Command, EXIT_NOTHING_WRONG, EXIT_UNDECIDED, UsageError } from './command.ts';
-import { parseDuration } from './host-options.ts';
+import { parseDuration, parsePort, SUDO } from './host-options.ts';
 import { interruptSignal } from './interrupt.ts';
 
 /** What the options of `record` were set to. */
@@ -40,11 +40,11 @@ export const command: Command = {
       initial: 'local',
       parse: (text) => text,
     },
-    { flags: '--sudo', description: 'with ssh: run the commands there through sudo -n' },
+    SUDO,
     {
       flags: '--port <number>',
       description: 'the port that clients cannot reach (every listening one)',
-      parse: parsePort,
+      parse: (text) => parsePort('--port', text),
     },
     { flags: '--from <address>', description: 'also what a SYN from this address would meet', parse: parseFrom },
     {
@@ -70,14 +70,6 @@ export const command: Command = {
     return isComplete ? EXIT_NOTHING_WRONG : EXIT_UNDECIDED;
   },
 };
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (!/^\d+$/.test(text) || port < 1 || port > 65535) {
-    throw new UsageError(`--port takes a number from 1 to 65535, and "${text}" is none`);
-  }
-  return port;
-}
 
 function parseFrom(text: string): string {
   if (parseAddress(text.replace(/%.+$/, '')) === undefined) {

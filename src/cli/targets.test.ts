@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { UsageError } from './command.ts';
-import { parseConnectTarget } from './connect.ts';
+import { parseConnectTarget } from './connect-options.ts';
 import { parseDuration } from './host-options.ts';
 import { parseListenTarget } from './listen.ts';
 

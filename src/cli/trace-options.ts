@@ -1,21 +1,16 @@
+import type { ConnectingOptions } from './connect-options.ts';
+import type { HostCommandOptions } from './host-options.ts';
+
 /** What the options of `trace` were set to. */
-export interface TraceCommandOptions {
+export interface TraceCommandOptions extends ConnectingOptions, Omit<HostCommandOptions, 'on'> {
   readonly server?: string;
   readonly client: string;
   readonly via?: readonly string[];
   readonly wait?: number | true;
   readonly attempts: number;
   readonly serverPort?: number;
-  readonly ipv4?: boolean;
-  readonly ipv6?: boolean;
-  readonly for: number;
-  readonly hold: number;
   readonly pcap?: string;
   readonly from?: string;
-  readonly sudo?: boolean;
-  readonly json?: boolean;
-  readonly html?: string;
-  readonly verbose: number;
 }
 
 /** `--wait` without a time. */

@@ -18,6 +18,7 @@ import {
 } from '../service/trace/trace-folder.ts';
 import type { TraceManifest } from '../service/trace/trace-manifest.ts';
 import type { TraceHost, TraceOptions } from '../service/trace/trace-target.ts';
+import { familyOf } from './connect-options.ts';
 import { OutputBuffer } from './output.ts';
 import { packageVersion } from './package-version.ts';
 import { statusLine } from './status-line.ts';
@@ -143,7 +144,7 @@ function howOf(
   options: TraceCommandOptions,
   target: ConnectTarget,
 ): Omit<TraceManifest, 'format' | 'version' | 'synscope' | 'recordedAt' | 'points'> {
-  const { wait, serverPort, ipv4, ipv6 } = options;
+  const { wait, serverPort } = options;
   return {
     target,
     attempts: options.attempts,
@@ -151,7 +152,7 @@ function howOf(
     holdMs: options.hold,
     ...(wait === undefined ? {} : { waitMs: wait === true ? DEFAULT_WAIT_MS : wait }),
     ...(serverPort === undefined ? {} : { serverPort }),
-    ...(ipv4 ? { family: 4 as const } : ipv6 ? { family: 6 as const } : {}),
+    ...familyOf(options),
   };
 }
 

@@ -1,15 +1,15 @@
 import type { CaptureReport, Diagnosis } from '../model/diagnosis.ts';
 import { type Command, EXIT_CAUSE_FOUND, EXIT_NOTHING_WRONG, EXIT_UNDECIDED, UsageError } from './command.ts';
-import { parseConnectTarget } from './connect.ts';
-import { parseDuration } from './host-options.ts';
+import { connectingOptions, familyOf, parseConnectTarget } from './connect-options.ts';
+import { parseDuration, parsePort, REPORT_OPTIONS, SUDO } from './host-options.ts';
 import { interruptSignal } from './interrupt.ts';
 import { checkOutputFiles } from './output-files.ts';
 import type { TraceCommandOptions } from './trace-options.ts';
 
-const DEFAULT_FOR_MS = 10_000;
 const DEFAULT_HOLD_MS = 100;
 const DEFAULT_ATTEMPTS = 3;
 const MAX_ATTEMPTS = 20;
+
 export const command: Command = {
   name: 'trace',
   argument: '[host:port | url]',
@@ -56,39 +56,19 @@ export const command: Command = {
     {
       flags: '--server-port <port>',
       description: 'the port on the server, when something translates it',
-      parse: parsePort,
+      parse: (text) => parsePort('--server-port', text),
     },
-    { flags: '-4, --ipv4', description: 'only IPv4 addresses' },
-    { flags: '-6, --ipv6', description: 'only IPv6 addresses' },
-    {
-      flags: '--for <time>',
-      description: 'a connection gives up after so long: 10s unless given',
-      parse: (text) => parseDuration('--for', text),
-      initial: DEFAULT_FOR_MS,
-    },
-    {
-      flags: '--hold <time>',
-      description: 'keep a connection for so long once it is there, and watch: 100ms unless given',
-      parse: (text) => parseDuration('--hold', text),
-      initial: DEFAULT_HOLD_MS,
-    },
+    ...connectingOptions(DEFAULT_HOLD_MS),
     { flags: '--pcap <dir>', description: 'keep the captures and a recording of every host in a new folder' },
     { flags: '--from <dir>', description: 'diagnose from such a folder; nothing is captured or connected' },
-    { flags: '--sudo', description: 'with ssh: run the commands there through sudo -n' },
-    { flags: '--json', description: 'print everything as one JSON object (docs/json.md)' },
-    { flags: '--html <file>', description: 'also write a page that shows everything, in one file' },
-    {
-      flags: '-v, --verbose',
-      description: 'show every group in full; twice: every attempt',
-      parse: (_, previous) => Number(previous ?? 0) + 1,
-      initial: 0,
-    },
+    SUDO,
+    ...REPORT_OPTIONS,
   ],
   async run(targets, given) {
     const options = given as unknown as TraceCommandOptions;
     const [text, ...more] = targets;
     if (more.length > 0) throw new UsageError('trace takes one target; start it once for each');
-    if (options.ipv4 && options.ipv6) throw new UsageError('-4 and -6 leave no address to try; give one of them');
+    familyOf(options);
     checkOutputFiles(options, []);
     if (options.from !== undefined) {
       const live =
@@ -131,12 +111,4 @@ function parseAttempts(text: string): number {
     throw new UsageError(`--attempts takes a whole number from 1 to ${MAX_ATTEMPTS}, and "${text}" is none`);
   }
   return count;
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (!/^\d+$/.test(text) || port < 1 || port > 65_535) {
-    throw new UsageError(`--server-port takes a port from 1 to 65535, and "${text}" is none`);
-  }
-  return port;
 }

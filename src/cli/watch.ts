@@ -1,4 +1,5 @@
 import { type Command, EXIT_NOTHING_WRONG, UsageError } from './command.ts';
+import { parsePort } from './host-options.ts';
 import { interruptSignal } from './interrupt.ts';
 
 /** What the options of `watch` were set to. */
@@ -35,7 +36,7 @@ export const command: Command = {
     {
       flags: '--port <number>',
       description: 'only this port of servers; may be given again',
-      parse: (text, previous) => [...((previous as readonly number[] | undefined) ?? []), parsePort(text)],
+      parse: (text, previous) => [...((previous as readonly number[] | undefined) ?? []), parsePort('--port', text)],
       initial: [],
     },
     {
@@ -52,14 +53,6 @@ export const command: Command = {
     return EXIT_NOTHING_WRONG;
   },
 };
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65535) {
-    throw new UsageError(`--port takes a number from 1 to 65535, and "${text}" is none`);
-  }
-  return port;
-}
 
 function parseNamespace(text: string): string {
   if (/^(local|netns:.+|pid:[1-9]\d*)$/.test(text)) return text;
