@@ -1,16 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Diagnosis, NotSeen } from '../../model/diagnosis.ts';
 import { formatEndpoint } from '../../model/flow.ts';
-import type { Handshake } from '../../model/handshake.ts';
-import type { IncidentChange, IncidentService } from '../../model/incident.ts';
-import { formatCount, formatQuantity } from '../../model/text.ts';
+import type { IncidentService } from '../../model/incident.ts';
+import { formatQuantity } from '../../model/text.ts';
 import type { WatchConfig } from './config-types.ts';
-import { type CloserLook, type ExplainedFailure, explainFailure, lookCloser } from './diagnose-failure.ts';
+import type { ExplainedFailure } from './diagnose-failure.ts';
 import { classOf, type Failure, type FailureDesk, type FailureHandler, serviceOf } from './failure-desk.ts';
 import type { Flood } from './flood-check.ts';
 import type { IncidentBook } from './incident-book.ts';
+import { attemptKey, changesBefore, incidentService, isSameService, keyOf } from './incident-keys.ts';
+import { investigate } from './investigate.ts';
 import type { Investigations } from './investigations.ts';
 import type { NamespaceWatch } from './namespace-watch.ts';
+import { NoiseDesk } from './noise-desk.ts';
 import { causeOf, type OpenIncident } from './open-incident.ts';
 import type { IncidentRepairer } from './repair-hook.ts';
 import { completed, isSampleOf } from './sample-values.ts';
@@ -33,12 +34,6 @@ export interface IncidentDeskParts {
   readonly onBug: (error: unknown) => void;
 }
 
-/** A client repeats its SYN after 1 s, and then after 2 s more: a closer look waits for one of them. */
-const CLOSER_LOOK_MS = 3600;
-const CLOSER_STEP_MS = 50;
-/** What changed so long before the first failure is told with it. */
-const CHANGES_NS = 300_000_000_000n;
-const MAX_CHANGES = 12;
 /** An open incident is not looked at again more often, whatever happens. */
 const LOOK_AGAIN_MS = 15_000;
 /** Failures that came while their service was looked at. */
@@ -50,16 +45,18 @@ export class IncidentDesk implements FailureHandler {
   private readonly pending: Map<string, Failure[]> = new Map();
   private readonly early: Map<string, number> = new Map();
   private readonly repairs: Set<Promise<void>> = new Set();
+  private readonly noise: NoiseDesk;
 
   constructor(parts: IncidentDeskParts) {
     this.parts = parts;
+    this.noise = new NoiseDesk(parts.book);
   }
 
   onDoubt(failure: Failure): void {
     const key = keyOf(failure);
     if (this.find(failure) !== undefined || this.parts.investigations.isBusy(key)) return;
     failure.namespace.widen(failure.handshake.server.port);
-    this.parts.investigations.add(key, () => this.investigate(failure, true));
+    this.parts.investigations.add(key, () => this.look(failure, true));
   }
 
   onFailure(failure: Failure): void {
@@ -68,7 +65,7 @@ export class IncidentDesk implements FailureHandler {
     if (known !== undefined) {
       this.count(known, failure);
       if (this.wantsAnotherLook(known, failure)) {
-        this.parts.investigations.add(keyOf(failure), () => this.investigate(failure, false));
+        this.parts.investigations.add(keyOf(failure), () => this.look(failure, false));
       }
       return;
     }
@@ -78,51 +75,24 @@ export class IncidentDesk implements FailureHandler {
     this.pending.set(key, waiting);
     namespace.widen(handshake.server.port);
     if (waiting.length < this.parts.config().incidents.openAfter) return;
-    const isPlanned = this.parts.investigations.add(key, () => this.investigate(failure, false));
+    const isPlanned = this.parts.investigations.add(key, () => this.look(failure, false));
     // Nobody will look: it is told without a cause.
     if (!isPlanned && !this.parts.investigations.isBusy(key)) this.openUnexplained(failure);
   }
 
-  onFlood(namespace: NamespaceWatch, { port, attempts, rate }: Flood): void {
-    const mark = `flood ${port ?? ''} ${namespace.spec}`;
-    const service: IncidentService = {
-      direction: 'inbound',
-      namespace: namespace.spec,
-      ...(port === undefined ? {} : { port }),
-    };
-    const sentence = `A flood of SYNs${port === undefined ? '' : ` at port ${port}`}: about ${formatCount(Math.round(rate))} a second, of which nearly none becomes a connection.`;
-    const noise = this.noise(mark, service, sentence, { id: 'syn-flood', title: 'A flood of SYNs' });
-    if (noise === undefined) return;
-    const isNew = noise.attempts === 0;
-    noise.attempts += attempts;
-    noise.lastNs = wallNs();
-    noise.isDirty = true;
-    this.parts.book.changed(isNew);
+  onFlood(namespace: NamespaceWatch, flood: Flood): void {
+    this.noise.onFlood(namespace, flood);
   }
 
   onScan(failure: Failure, isNew: boolean): void {
-    const { namespace, handshake, weight } = failure;
-    const mark = `scan ${namespace.spec}`;
-    const sentence = `A scan of ports: ${handshake.client.address} and others like it try port after port.`;
-    const service: IncidentService = { direction: 'inbound', namespace: namespace.spec };
-    const noise = this.noise(mark, service, sentence, { id: 'port-scan', title: 'A scan of ports' });
-    if (noise === undefined) return;
-    const isFirst = noise.attempts === 0;
-    noise.count(handshake.client.address, handshake.startedAtNs, weight);
-    this.parts.book.changed(isFirst);
+    this.noise.onScan(failure, isNew);
     if (!isNew) return;
     // What it did until it was known.
+    const { address } = failure.handshake.client;
     for (const [key, waiting] of this.pending) {
-      const others = waiting.filter((one) => one.handshake.client.address !== handshake.client.address);
+      const others = waiting.filter((one) => one.handshake.client.address !== address);
       if (others.length === 0) this.pending.delete(key);
       else this.pending.set(key, others);
-    }
-    for (const open of this.parts.book.open) {
-      const isItsOwn =
-        open.kind === 'failure' && open.networks.clients === 1 && open.networks.hasClient(handshake.client.address);
-      if (isItsOwn && open.service.direction === 'inbound') {
-        this.parts.book.close(open, `it was part of the scan in incident ${noise.id}`);
-      }
     }
   }
 
@@ -217,64 +187,17 @@ export class IncidentDesk implements FailureHandler {
     return open.cause?.status !== 'confirmed' && open.diagnoses < samples;
   }
 
-  /** Looks at one failure: quickly first, and when that explains nothing, closely at what comes next. */
-  private async investigate(failure: Failure, isDoubt: boolean): Promise<void> {
-    const { namespace, direction, handshake, row, mark } = failure;
-    const port = handshake.server.port;
-    const first = await this.explain(failure, handshake, undefined);
-    if (first.diagnosis.cause?.status === 'confirmed') {
-      this.settle(failure, first, isDoubt);
-      return;
-    }
-    const mayComeAgain = namespace.attempts.isStill(row, mark) && failure.state !== 'refused';
-    if (!mayComeAgain) {
-      this.settleAnyway(failure, first, isDoubt);
-      return;
-    }
-    let closer: CloserLook | undefined;
-    try {
-      closer = await lookCloser(namespace, direction, port);
-      const segments = namespace.attempts.isStill(row, mark) ? namespace.attempts.segmentsOf(row) : 0;
-      const latest = await this.waitForMore(failure, segments);
-      // It was answered in the end, or nobody knows how it ended.
-      if (latest === undefined) {
-        this.settleAnyway(failure, first, isDoubt);
-        return;
-      }
-      const second = await this.explain(failure, latest, closer);
-      this.settle({ ...failure, handshake: latest }, clearer(first, second), isDoubt);
-    } finally {
-      await closer?.end();
-    }
+  /** Looks at a failure, and puts what was found on an incident. */
+  private async look(failure: Failure, isDoubt: boolean): Promise<void> {
+    const finding = await investigate(failure, this.parts.desk());
+    if (finding.hasFailed) this.settle(finding.failure, finding.explained, isDoubt);
+    else this.settleAnyway(finding.failure, finding.explained, isDoubt);
   }
 
   /** A doubt that came to nothing is dropped, unless an attempt failed meanwhile. */
   private settleAnyway(failure: Failure, explained: ExplainedFailure, isDoubt: boolean): void {
     const failed = isDoubt ? this.pending.get(keyOf(failure))?.[0] : failure;
     if (failed !== undefined) this.settle(failed, explained, false);
-  }
-
-  /** Waits until the client has sent another packet of the attempt; undefined when the attempt has not failed. */
-  private async waitForMore({ namespace, row, mark }: Failure, segments: number): Promise<Handshake | undefined> {
-    const { attempts } = namespace;
-    const endMs = Date.now() + CLOSER_LOOK_MS;
-    while (Date.now() < endMs) {
-      await sleep(CLOSER_STEP_MS);
-      if (!attempts.isStill(row, mark)) return undefined;
-      if (attempts.segmentsOf(row) > segments) {
-        // Answers and counters of it settle.
-        await sleep(2 * CLOSER_STEP_MS);
-        break;
-      }
-    }
-    if (!attempts.isStill(row, mark) || attempts.stateOf(row) === 'answered') return undefined;
-    return attempts.handshakeAt(row);
-  }
-
-  private explain(failure: Failure, handshake: Handshake, closer: CloserLook | undefined): Promise<ExplainedFailure> {
-    const { namespace, direction } = failure;
-    const { log, syns } = this.parts.desk().surroundingsOf(namespace, direction, handshake.server.port);
-    return explainFailure({ namespace, direction, handshake, surroundings: log, syns, closer });
   }
 
   /** Puts a diagnosis on the incident of its cause; opens it when there is none. */
@@ -354,29 +277,6 @@ export class IncidentDesk implements FailureHandler {
     this.parts.book.changed(true);
   }
 
-  private noise(
-    mark: string,
-    service: IncidentService,
-    sentence: string,
-    cause: { readonly id: string; readonly title: string },
-  ): OpenIncident | undefined {
-    const known = this.parts.book.open.find((open) => open.kind === 'noise' && open.mark === mark);
-    if (known !== undefined) return known;
-    const resumed = this.parts.book.open.find(
-      (open) => open.kind === 'noise' && open.cause?.id === cause.id && isSameService(open.service, service),
-    );
-    if (resumed !== undefined) return resumed;
-    return this.parts.book.begin({
-      kind: 'noise',
-      service,
-      cause: { ...cause, status: 'likely' },
-      sentence,
-      firstNs: wallNs(),
-      changes: [],
-      mark,
-    });
-  }
-
   /** Lets the policy decide; a repair takes as long as its verification. */
   private repair(open: OpenIncident, diagnosis: Diagnosis, namespace: NamespaceWatch): void {
     const { repairer, book, config, onBug } = this.parts;
@@ -424,38 +324,6 @@ export class IncidentDesk implements FailureHandler {
       incidentId: open.id,
     });
   }
-}
-
-function keyOf({ namespace, direction, handshake }: Failure): string {
-  const { address, port } = handshake.server;
-  return `${direction} ${port} ${direction === 'outbound' ? address : ''} ${namespace.spec}`;
-}
-
-function attemptKey({ namespace, row, mark }: Failure): string {
-  return `${row} ${mark} ${namespace.spec}`;
-}
-
-/** An outbound attempt that fails because of this host fails to whomever it goes: it is one incident for all servers. */
-function incidentService(failure: Failure, { cause, place }: Diagnosis): IncidentService {
-  const service = serviceOf(failure);
-  if (failure.direction === 'inbound' || place !== 'client' || cause === null) return service;
-  return { direction: 'outbound', namespace: service.namespace };
-}
-
-function isSameService(a: IncidentService, b: IncidentService): boolean {
-  return a.direction === b.direction && a.namespace === b.namespace && a.port === b.port && a.address === b.address;
-}
-
-function changesBefore({ network }: NamespaceWatch, firstNs: bigint): IncidentChange[] {
-  return network.changes
-    .filter(({ atNs }) => atNs <= firstNs + 1_000_000_000n && atNs >= firstNs - CHANGES_NS)
-    .slice(-MAX_CHANGES)
-    .map(({ atNs, text }) => ({ atNs, text }));
-}
-
-function clearer(first: ExplainedFailure, second: ExplainedFailure): ExplainedFailure {
-  if (second.diagnosis.cause === null && first.diagnosis.cause !== null) return first;
-  return second;
 }
 
 function minutes(ms: number): string {
