@@ -3,6 +3,7 @@ import { changeCommands } from '../model/change-commands.ts';
 import type { Diagnosis, NextStep, RemedyOffer } from '../model/diagnosis.ts';
 import type { Attempt } from '../model/facts/attempt.ts';
 import { type Fact, isUnavailable } from '../model/facts/fact.ts';
+import { FACT_WORDS } from '../model/facts/fact-words.ts';
 import type { FactName } from '../model/facts/facts.ts';
 import { formatEndpoint } from '../model/flow.ts';
 import type { Handshake } from '../model/handshake.ts';
@@ -20,13 +21,6 @@ const AFTER_SUCCESS: ReadonlySet<string> = new Set(['resolve', 'proxy', 'final-a
 const ESSENTIAL: Readonly<Record<Attempt['side'], readonly FactName[]>> = {
   server: ['sockets', 'outgoingRoute', 'packetFilter', 'sysctls'],
   client: ['outgoingRoute', 'packetFilter'],
-};
-
-const FACT_NAMES: Readonly<Partial<Record<FactName, string>>> = {
-  sockets: 'the sockets',
-  outgoingRoute: 'the route lookup',
-  packetFilter: 'the packet filter',
-  sysctls: 'the settings of the kernel',
 };
 
 /** One attempt to be judged by the facts of one host. */
@@ -137,7 +131,7 @@ function sentenceOf(
     const to = `${client.address} from connecting to ${formatEndpoint(server)}`;
     return unread.length === 0
       ? `Nothing on this host would stop ${to}.`
-      : `Nothing was found that would stop ${to}, but not everything could be read: ${unread.map((name) => FACT_NAMES[name] ?? name).join(', ')}.`;
+      : `Nothing was found that would stop ${to}, but not everything could be read: ${unread.map((name) => FACT_WORDS[name]).join(', ')}.`;
   }
   if (where !== '') return where;
   const took = attempt.connect?.errno === undefined ? attempt.connect?.elapsedMs : undefined;
@@ -201,6 +195,7 @@ function nextSteps(
   on: string | undefined,
   untraced: boolean,
 ): NextStep[] {
+  if (place === 'none') return [];
   const steps: NextStep[] = [];
   const { server, client, side } = attempt;
   if (lead?.status === 'confirmed') {

@@ -2,6 +2,7 @@ import type { Cause, CauseEvidence, FactsFor } from '../model/cause.ts';
 import { PATH_STEPS } from '../model/cause.ts';
 import type { CauseVerdict, Evidence, VerdictStatus } from '../model/diagnosis.ts';
 import { type Fact, isUnavailable } from '../model/facts/fact.ts';
+import { FACT_WORDS, notLookedAt } from '../model/facts/fact-words.ts';
 import type { FactMap, FactName } from '../model/facts/facts.ts';
 import { weigh } from './weigh.ts';
 
@@ -60,7 +61,10 @@ export function judgeCause(cause: Cause, facts: FactSet): JudgedCause {
   const given: Partial<Record<FactName, unknown>> = {};
   for (const name of cause.needs) {
     const fact = factOf(facts, name);
-    if (fact === undefined) return undetermined(`${name} was not collected`);
+    if (fact === undefined) {
+      const { reason, hint } = notLookedAt(name);
+      return undetermined(reason, hint);
+    }
     if (isUnavailable(fact)) return undetermined(fact.reason, fact.hint);
     given[name] = fact.value;
   }
@@ -93,5 +97,5 @@ function stepOf({ cause }: JudgedCause): number {
 
 function located({ from, ...evidence }: CauseEvidence, facts: FactSet): Evidence {
   const fact = factOf(facts, from);
-  return { ...evidence, source: fact === undefined || isUnavailable(fact) ? from : fact.source };
+  return { ...evidence, source: fact === undefined || isUnavailable(fact) ? FACT_WORDS[from] : fact.source };
 }

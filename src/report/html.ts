@@ -3,45 +3,23 @@ import { OUTCOMES } from '../model/handshake.ts';
 import { formatCount } from '../model/text.ts';
 import { formatOutcome } from './format.ts';
 import { renderGroupCards } from './html-groups.ts';
-import { SCRIPT, SCRIPT_HASH } from './html-script.ts';
-import { STYLE, STYLE_HASH } from './html-style.ts';
+import { renderHtmlList, renderHtmlPage } from './html-page.ts';
 import { renderAttemptTable } from './html-table.ts';
-import { html, SafeHtml } from './html-template.ts';
+import { html, type SafeHtml } from './html-template.ts';
 import { captureSentences, reportNotes } from './notes.ts';
 
-const POLICY = `default-src 'none'; style-src '${STYLE_HASH}'; script-src '${SCRIPT_HASH}'; base-uri 'none'; form-action 'none'`;
-
-/**
- * Renders a report as one HTML file that needs nothing else: no network, no other file, and no script to be read. Its
- * content security policy allows the style sheet and the script of this file by their hashes, and nothing more.
- */
+/** Renders a report as one HTML file, see {@link renderHtmlPage}. */
 export function renderHtml(report: CaptureReport): string {
-  const state = report.summary.failed > 0 ? 'failed' : report.summary.handshakes > 0 ? 'fine' : 'empty';
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${new SafeHtml(POLICY)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<meta name="color-scheme" content="light dark">
-<title>${report.headline}</title>
-<style>${new SafeHtml(STYLE)}</style>
-</head>
-<body>
-<main class="${state}">
-<p class="over">synscope ${report.command} ${report.captures.map(({ name }) => name).join(' ')}</p>
-<h1>${report.headline}</h1>
-${numbers(report)}
+  return renderHtmlPage({
+    headline: report.headline,
+    over: `synscope ${report.command} ${report.captures.map(({ name }) => name).join(' ')}`,
+    state: report.summary.failed > 0 ? 'failed' : report.summary.handshakes > 0 ? 'fine' : 'empty',
+    content: html`${numbers(report)}
 ${renderGroupCards(report)}
 ${limits(report)}
 ${renderAttemptTable(report)}
-${footer(report)}
-</main>
-<script>${new SafeHtml(SCRIPT)}</script>
-</body>
-</html>
-`.text;
+${footer(report)}`,
+  });
 }
 
 function numbers({ summary }: CaptureReport): SafeHtml {
@@ -62,17 +40,11 @@ function number(count: number, name: string, tone: string = ''): SafeHtml {
 }
 
 function limits(report: CaptureReport): SafeHtml | undefined {
-  const notes = reportNotes(report);
-  if (notes.length === 0) return undefined;
-  const items = notes.map(
+  const items = reportNotes(report).map(
     ({ statement, hint }) =>
       html`<li>${statement}${hint === undefined ? '' : html` <span class="muted">→ ${hint}</span>`}</li>\n`,
   );
-  return html`<section aria-labelledby="not-seen">
-<h2 class="part" id="not-seen">Not seen</h2>
-<ul class="steps">
-${items}</ul>
-</section>`;
+  return renderHtmlList('Not seen', items);
 }
 
 function footer(report: CaptureReport): SafeHtml {

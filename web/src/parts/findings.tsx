@@ -1,4 +1,4 @@
-import type { JSX } from 'preact';
+import { Fragment, type JSX } from 'preact';
 import type { Diagnosis, Evidence as EvidenceItem } from '../../../src/model/diagnosis.ts';
 import { quoteCommand } from '../../../src/model/shell-quote.ts';
 import { formatCount, formatQuantity } from '../../../src/model/text.ts';
@@ -106,10 +106,15 @@ export function Undetermined({ undetermined }: Pick<Diagnosis, 'undetermined'>):
     <section aria-labelledby="undetermined">
       <h2 id="undetermined">Could not be told</h2>
       <dl class="pairs">
-        {undetermined.map(({ id, reason, hint }) => (
-          <div key={id}>
+        {byReason(undetermined).map(({ ids, reason, hint }) => (
+          <div key={reason}>
             <dt>
-              <a href={`/causes/${encodeURIComponent(id)}`}>{idWords(id)}</a>
+              {ids.map((id, at) => (
+                <Fragment key={id}>
+                  {at > 0 && ', '}
+                  <a href={`/causes/${encodeURIComponent(id)}`}>{idWords(id)}</a>
+                </Fragment>
+              ))}
             </dt>
             <dd>
               {reason}
@@ -120,6 +125,19 @@ export function Undetermined({ undetermined }: Pick<Diagnosis, 'undetermined'>):
       </dl>
     </section>
   );
+}
+
+/** What is missing is often missing for several causes: it is said once. */
+function byReason(
+  undetermined: Diagnosis['undetermined'],
+): { readonly ids: string[]; readonly reason: string; readonly hint?: string }[] {
+  const rows = new Map<string, { ids: string[]; reason: string; hint?: string }>();
+  for (const { id, ...why } of undetermined) {
+    const row = rows.get(why.reason);
+    if (row === undefined) rows.set(why.reason, { ids: [id], ...why });
+    else row.ids.push(id);
+  }
+  return [...rows.values()];
 }
 
 /** What changed on the host just before the first failure, newest last. */
