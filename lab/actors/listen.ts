@@ -41,8 +41,9 @@ export function limitOpenFiles(more: number): void {
   // Holes below the highest number would be room as well.
   while (check('open', C.open('/dev/null', 0)) <= highest);
   const limit = Buffer.alloc(16);
+  check('prlimit', C.prlimit(0, 7, null, limit));
+  // The hard limit stays, as of programs that a service manager has started.
   limit.writeBigUInt64LE(BigInt(highest + 2 + more));
-  limit.writeBigUInt64LE(BigInt(highest + 2 + more), 8);
   check('prlimit', C.prlimit(0, 7, limit, null));
 }
 

@@ -5,6 +5,7 @@ import {
   fullListeners,
   hindranceOf,
   isFull,
+  longerQueue,
   overflowEvidence,
   ownerState,
   stuckMembers,
@@ -74,7 +75,6 @@ export const cause: Cause = defineCause({
     const who = listener?.owners[0]?.name ?? 'the program';
     const backlog = listener?.backlog ?? 128;
     const somaxconn = sysctlNumber(sysctls, 'net.core.somaxconn') ?? 4096;
-    const wanted = Math.max(4096, backlog * 4);
     const accept: Remedy = {
       id: 'accept-faster',
       title: `Find out why ${who} does not accept: it is slow, blocked, or has too few workers`,
@@ -87,20 +87,7 @@ export const cause: Cause = defineCause({
         },
       ],
     };
-    if (somaxconn >= wanted) return [accept];
-    return [
-      accept,
-      {
-        id: 'raise-somaxconn',
-        title: `Allow longer queues; ${who} gets one only after it asks for it with a new listen()`,
-        risk: 'low',
-        auto: 'safe',
-        changes: [
-          { kind: 'sysctl', key: 'net.core.somaxconn', value: String(wanted) },
-          { kind: 'advice', text: `Then raise the backlog in the configuration of ${who} and restart it.` },
-        ],
-      },
-    ];
+    return [accept, longerQueue(listener, somaxconn)];
   },
   explanation: `
 Connections whose handshake is complete wait in the accept queue until the program calls \`accept()\`. The queue takes backlog + 1 of them (\`sk_acceptq_is_full()\`); the backlog

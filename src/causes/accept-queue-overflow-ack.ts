@@ -1,8 +1,8 @@
 import { type Cause, type CauseEvidence, contradicts, defineCause, supports } from '../model/cause.ts';
 import { grown, sysctlNumber, watched } from '../model/cause-facts.ts';
-import type { Listener } from '../model/facts/sockets.ts';
 import { formatEndpoint } from '../model/flow.ts';
 import { formatQuantity } from '../model/text.ts';
+import { isFull, longerQueue } from './shared-accept-queue.ts';
 import { clientSaw, serverSaw, waiting } from './shared-example-handshakes.ts';
 import { exampleCounters, HEALTHY_LISTENER } from './shared-examples.ts';
 import { afterSynAck, answeredHere, serverMissesAck } from './shared-final-ack.ts';
@@ -91,14 +91,7 @@ export const cause: Cause = defineCause({
           },
         ],
       },
-      {
-        id: 'raise-somaxconn',
-        title:
-          'Let more connections wait (takes effect when the application calls listen() again, with a larger backlog)',
-        risk: 'low',
-        auto: 'safe',
-        changes: [{ kind: 'sysctl', key: 'net.core.somaxconn', value: String(Math.max(somaxconn, 4096) * 2) }],
-      },
+      longerQueue(listener, somaxconn),
     ];
   },
   explanation: `
@@ -198,8 +191,3 @@ TCP_LISTEN_OVERFLOW (about 6.15, NOT_SPECIFIED before).
     'man 2 listen',
   ],
 });
-
-/** As sk_acceptq_is_full() of include/net/sock.h has it: one more than the backlog fits. */
-function isFull({ acceptQueue, backlog }: Listener): boolean {
-  return acceptQueue > backlog;
-}

@@ -1,4 +1,4 @@
-import { type Cause, type CauseEvidence, contradicts, defineCause, supports } from '../model/cause.ts';
+import { type Cause, type CauseEvidence, contradicts, defineCause, type Remedy, supports } from '../model/cause.ts';
 import { grown, watched } from '../model/cause-facts.ts';
 import { formatQuantity } from '../model/text.ts';
 import { countedHit, DROP_HIT, filterWith } from './shared-example-hits.ts';
@@ -46,39 +46,38 @@ export const cause: Cause = defineCause({
     const number = formatQuantity(grown(counters, 'nf_conntrack.invalid'), 'packet');
     return `Connection tracking of the server calls ${theSyns(attempt)} from ${clientName(attempt)} invalid (${number}), and ${rule} drops it`;
   },
-  remedies({ attempt }) {
+  remedies({ attempt, conntrack }) {
+    const { client, server } = attempt;
+    const log: Remedy = {
+      id: 'log-invalid',
+      title:
+        'Let the kernel log why it calls them invalid: a wrong checksum or odd flags are mended where they come from',
+      risk: 'low',
+      auto: 'never',
+      changes: [
+        {
+          kind: 'advice',
+          text: 'net.netfilter.nf_conntrack_log_invalid=6 writes the reason into the kernel log; 0 ends it.',
+        },
+      ],
+    };
+    const isStale = conntrack?.entries.some(({ state }) => state !== undefined && state !== 'SYN_SENT') === true;
+    if (!isStale || client.port === 0) return [log];
+    const tuple = ['-s', client.address, '-d', server.address, '-p', 'tcp'];
     return [
       {
-        id: 'log-invalid',
-        title: 'Let the kernel log why it calls packets invalid',
-        risk: 'low',
-        auto: 'never',
-        changes: [
-          {
-            kind: 'advice',
-            text: 'net.netfilter.nf_conntrack_log_invalid=6 writes the reason into the kernel log; 0 ends it.',
-          },
-        ],
-      },
-      {
         id: 'forget-the-tuple',
-        title: `Delete a stale entry of ${clientName(attempt)}, when there is one`,
+        title: `Delete the stale entry of ${clientName(attempt)} port ${client.port}`,
         risk: 'medium',
         auto: 'never',
         changes: [
           {
             kind: 'command',
-            argv: ['conntrack', '-D', '-s', attempt.client.address, '-d', attempt.server.address, '-p', 'tcp'],
+            argv: ['conntrack', '-D', ...tuple, '--sport', String(client.port), '--dport', String(server.port)],
           },
         ],
       },
-      {
-        id: 'be-liberal',
-        title: 'Let connection tracking accept what is out of window',
-        risk: 'medium',
-        auto: 'never',
-        changes: [{ kind: 'sysctl', key: 'net.netfilter.nf_conntrack_tcp_be_liberal', value: '1' }],
-      },
+      log,
     ];
   },
   explanation: `

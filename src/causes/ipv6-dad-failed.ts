@@ -90,8 +90,7 @@ export const cause: Cause = defineCause({
             kind: 'advice',
             text: `Find the other host: "ip -6 neigh" on a third host of the link shows its MAC for ${address.address}`,
           },
-          { kind: 'address', action: 'delete', address: address.address, prefixLength, device },
-          { kind: 'address', action: 'add', address: address.address, prefixLength, device },
+          { kind: 'address', action: 'renew', address: address.address, prefixLength, device },
         ],
       },
     ];

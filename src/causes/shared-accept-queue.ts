@@ -1,4 +1,4 @@
-import { type CauseEvidence, contradicts, supports } from '../model/cause.ts';
+import { type CauseEvidence, contradicts, type Remedy, supports } from '../model/cause.ts';
 import { formatGrowths, grown, watched } from '../model/cause-facts.ts';
 import type { Listener, SocketOwner, SocketTable } from '../model/facts/sockets.ts';
 import { processName } from './shared-listener.ts';
@@ -8,6 +8,52 @@ import { expectedSyns, listenerRefusals, stoodStill } from './shared-silence.ts'
 /** Whether the accept queue of a listener is full: `sk_acceptq_is_full()`, so that backlog + 1 connections fit. */
 export function isFull({ acceptQueue, backlog }: Listener): boolean {
   return acceptQueue > backlog;
+}
+
+/**
+ * A longer accept queue, for bursts: only a new listen() gets it (`inet_csk_listen_start()` copies the smaller of backlog and somaxconn),
+ * so somaxconn alone never helps a listener that is there.
+ */
+export function longerQueue(listener: Listener | undefined, somaxconn: number): Remedy {
+  const [owner] = listener?.owners ?? [];
+  const who = owner?.name ?? 'the program';
+  const backlog = listener?.backlog ?? 128;
+  const wanted = Math.max(4096, backlog * 4);
+  const base = { risk: 'low', auto: 'never' } as const;
+  if (backlog < somaxconn) {
+    return {
+      ...base,
+      id: 'raise-backlog',
+      title: `Let ${who} ask for a longer queue, for bursts`,
+      changes: [
+        {
+          kind: 'advice',
+          text: `${who} gives listen() a backlog of ${backlog}, and net.core.somaxconn allows ${somaxconn}: raise it in the configuration of ${who}, and restart it.`,
+        },
+      ],
+    };
+  }
+  const setting = { kind: 'sysctl', key: 'net.core.somaxconn', value: String(wanted) } as const;
+  if (owner?.unit === undefined) {
+    return {
+      ...base,
+      id: 'raise-somaxconn',
+      title: `Allow longer queues, for bursts, and restart ${who}`,
+      changes: [
+        {
+          kind: 'advice',
+          text: `sysctl -w net.core.somaxconn=${wanted}, then restart ${who}: a listener keeps the queue that it got from listen(), so the setting alone changes nothing.`,
+        },
+      ],
+    };
+  }
+  return {
+    id: 'raise-somaxconn',
+    title: `Allow longer queues, for bursts, and restart ${owner.unit}, which gets one only with a new listen()`,
+    risk: 'medium',
+    auto: 'with-consent',
+    changes: [setting, { kind: 'service', unit: owner.unit, action: 'restart' }],
+  };
 }
 
 /** The listeners that take the SYN and whose accept queue is full now. */

@@ -97,7 +97,8 @@ export type Change =
   | { readonly kind: 'link'; readonly device: string; readonly setting: readonly string[] }
   | {
       readonly kind: 'address';
-      readonly action: 'add' | 'delete';
+      /** `renew` takes it off and gives it again, so that duplicate address detection runs anew. */
+      readonly action: 'add' | 'delete' | 'renew';
       readonly address: string;
       readonly prefixLength: number;
       readonly device: string;

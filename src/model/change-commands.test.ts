@@ -22,6 +22,10 @@ it.each([
   ],
   [{ kind: 'rule', action: 'delete', family: 4, priority: 50, selector: [] }, ['ip rule del pref 50']],
   [
+    { kind: 'address', action: 'renew', address: '2001:db8::7', prefixLength: 64, device: 'eth0' },
+    ['ip -6 addr del 2001:db8::7/64 dev eth0', 'ip -6 addr add 2001:db8::7/64 dev eth0'],
+  ],
+  [
     { kind: 'nft-rule', action: 'delete', family: 'inet', table: 'filter', chain: 'input', handle: 5 },
     ['nft delete rule inet filter input handle 5'],
   ],

@@ -59,17 +59,12 @@ export function changeCommands(change: Change): (readonly string[])[] {
     }
     case 'link':
       return [['ip', 'link', 'set', 'dev', change.device, ...change.setting]];
-    case 'address':
-      return [
-        [
-          ...ip(change.address.includes(':') ? 6 : 4),
-          'addr',
-          change.action === 'add' ? 'add' : 'del',
-          `${change.address}/${change.prefixLength}`,
-          'dev',
-          change.device,
-        ],
-      ];
+    case 'address': {
+      const verbs = { add: ['add'], delete: ['del'], renew: ['del', 'add'] }[change.action];
+      const { address, prefixLength, device } = change;
+      const words = [`${address}/${prefixLength}`, 'dev', device];
+      return verbs.map((verb) => [...ip(address.includes(':') ? 6 : 4), 'addr', verb, ...words]);
+    }
     case 'service':
       return [['systemctl', change.action, change.unit]];
     case 'command':

@@ -10,6 +10,8 @@ export interface RepairStep {
   readonly do: readonly string[];
   /** The commands that bring back what was there, in their order. */
   readonly undo: readonly (readonly string[])[];
+  /** The command that makes it again once it was undone, where that is another one. */
+  readonly redo?: readonly string[];
   /** What is there now; equal text means equal state. */
   readonly before: string;
   /** What can go wrong, one sentence each. */

@@ -45,7 +45,7 @@ export function cutsOwnPath(change: Change, path: OwnPath): string | undefined {
   if (change.kind === 'link' && change.setting[0] === 'down' && change.device === path.device) {
     return `you are connected through ${change.device}`;
   }
-  if (change.kind === 'address' && change.action === 'delete' && change.address === path.source) {
+  if (change.kind === 'address' && change.action !== 'add' && change.address === path.source) {
     return `you are connected to ${change.address}`;
   }
   if (

@@ -107,15 +107,19 @@ export async function undoRepair(
     const state = after.get(index);
     return step.alreadySo || step.undo.length === 0 || state === undefined ? [] : [{ step, state }];
   });
+  const standing: typeof done = [];
   for (const { step, state } of done) {
     const now = await kindOf(step.change).read(host, step.change);
-    if (now !== state && now !== step.before) {
+    // What is as it was before needs no hand.
+    if (now === step.before) continue;
+    standing.push({ step, state });
+    if (now !== state) {
       throw new HostError('failed', `"${step.text}" cannot be undone: somebody has changed it since (it is "${now}")`, {
         hint: 'look at it, and decide by hand',
       });
     }
   }
-  const steps = done.toReversed().map(({ step, state }) => inverse(step, state));
+  const steps = standing.toReversed().map(({ step, state }) => inverse(step, state));
   const result = await makeRepair({
     host,
     journal,
@@ -157,7 +161,7 @@ function inverse(step: RepairStep, state: string): RepairStep {
     change: step.change,
     text: `undo: ${step.text}`,
     do: inOne(step.undo),
-    undo: [step.do],
+    undo: [step.redo ?? step.do],
     before: state,
     dangers: [],
   };

@@ -8,6 +8,8 @@ type CommandChange = Extract<Change, { kind: 'command' }>;
 
 /** A command that synscope may run: it knows what it changes and how to take that back. */
 interface KnownCommand {
+  /** The command as it can be run here. @throws HostError when it cannot. */
+  fit?(host: Host, argv: readonly string[]): Promise<readonly string[]>;
   readonly matches: (argv: readonly string[]) => boolean;
   readonly text: (argv: readonly string[]) => string;
   readonly dangers: readonly string[];
@@ -23,13 +25,14 @@ export const command: Kind = defineKind<'command'>({
   kind: 'command',
   async prepare(host, change) {
     const known = knownCommand(change);
-    const before = await known.read(host, change.argv);
-    const undo = known.undo(change.argv, before);
-    const isDone = known.isDone?.(change.argv, before) === true;
+    const argv = (await known.fit?.(host, change.argv)) ?? change.argv;
+    const before = await known.read(host, argv);
+    const undo = known.undo(argv, before);
+    const isDone = known.isDone?.(argv, before) === true;
     const step: RepairStep = {
-      change,
-      text: known.text(change.argv),
-      do: change.argv,
+      change: { ...change, argv },
+      text: known.text(argv),
+      do: argv,
       undo: typeof undo === 'string' ? [] : undo,
       before,
       dangers: known.dangers,
@@ -49,10 +52,9 @@ const KNOWN: readonly KnownCommand[] = [
       argv.length === 4 && argv[0] === 'prlimit' && argv[1] === '--pid' && isPid(argv[2]) && LIMITS.test(argv[3] ?? ''),
     text: (argv) => `let process ${argv[2]} open ${LIMITS.exec(argv[3] ?? '')?.[1]} files`,
     dangers: [],
+    fit: fitLimits,
     async read(host, argv) {
-      const limits = await host.readFile(`/proc/${argv[2]}/limits`);
-      const [, soft, hard] = /^Max open files\s+(\S+)\s+(\S+)/m.exec(limits) ?? [];
-      if (soft === undefined || hard === undefined) throw cannot(`the limits of process ${argv[2]} cannot be read`);
+      const { soft, hard } = await readLimits(host, argv[2] ?? '');
       return `--nofile=${soft}:${hard}`;
     },
     undo: (argv, before) => [['prlimit', '--pid', argv[2] ?? '', before]],
@@ -127,4 +129,34 @@ function knownCommand({ argv }: CommandChange): KnownCommand {
 
 function isPid(word: string | undefined): boolean {
   return /^[1-9]\d{0,9}$/.test(word ?? '');
+}
+
+/** Soft and hard RLIMIT_NOFILE of a process, as proc(5) prints them. @throws HostError */
+async function readLimits(host: Host, pid: string): Promise<{ readonly soft: string; readonly hard: string }> {
+  const limits = await host.readFile(`/proc/${pid}/limits`);
+  const [, soft, hard] = /^Max open files\s+(\S+)\s+(\S+)/m.exec(limits) ?? [];
+  if (soft === undefined || hard === undefined) throw cannot(`the limits of process ${pid} cannot be read`);
+  return { soft, hard };
+}
+
+/** CAP_SYS_RESOURCE (linux/capability.h). */
+const CAP_SYS_RESOURCE = 24n;
+
+/** The hard limit stays where it is high enough; raising it takes a privilege that root of a container often lacks (setrlimit(2)). */
+async function fitLimits(host: Host, argv: readonly string[]): Promise<readonly string[]> {
+  const [prlimit = '', flag = '', pid = '', wish = ''] = argv;
+  const { soft, hard } = await readLimits(host, pid);
+  const wanted = Number(LIMITS.exec(wish)?.[1]);
+  const highest = hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard);
+  const to = (limits: string): readonly string[] => [prlimit, flag, pid, `--nofile=${limits}`];
+  if (wanted <= highest) return to(`${wanted}:${hard}`);
+  const status = await host.run(['cat', '/proc/self/status']);
+  const capabilities = /^CapEff:\s*([\da-f]+)$/m.exec(status.stdout)?.[1];
+  const mayRaise = capabilities === undefined || ((BigInt(`0x${capabilities}`) >> CAP_SYS_RESOURCE) & 1n) === 1n;
+  if (mayRaise) return argv;
+  if (Number(soft) < highest) return to(`${hard}:${hard}`);
+  throw cannot(
+    `process ${pid} may have ${hard} files open at most, and to raise that limit needs CAP_SYS_RESOURCE, which is missing here`,
+    'raise it where the process is started (LimitNOFILE= of its unit, ulimit -Hn), or on the machine outside of the container',
+  );
 }

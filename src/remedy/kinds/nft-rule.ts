@@ -13,6 +13,16 @@ const DELETE_MARKED = [
   '  while read -r handle; do nft delete rule "$1" "$2" "$3" handle "$handle" || exit 1; done',
 ].join('\n');
 
+/** Deletes the first rule of a chain that reads so, whatever it has counted: it has another handle after it was brought back. */
+const DELETE_READING = [
+  'handle=$(nft -a list chain "$1" "$2" "$3" | WANTED=$4 awk \'match($0, / # handle [0-9]+$/) {',
+  '  number = substr($0, RSTART + 10); text = substr($0, 1, RSTART - 1); sub(/^[ \\t]+/, "", text)',
+  '  gsub(/packets [0-9]+ bytes [0-9]+/, "packets N bytes N", text)',
+  '  if (text == ENVIRON["WANTED"]) { print number; exit }',
+  "}')",
+  '[ -n "$handle" ] && nft delete rule "$1" "$2" "$3" handle "$handle"',
+].join('\n');
+
 /** A rule of nftables. */
 export const nftRule: Kind = defineKind<'nft-rule'>({
   kind: 'nft-rule',
@@ -63,6 +73,7 @@ function prepareDelete(change: NftChange, rules: readonly ListedRule[]): RepairS
     text: `delete the rule "${found.text}" from ${family} ${table} ${chain}`,
     do: command,
     undo: [['nft', `${where} ${found.text}`]],
+    redo: ['sh', '-c', DELETE_READING, 'sh', family, table, chain, stateOf([found])],
     before: stateOf(rules),
     dangers: ['Everything that only this rule kept out comes in', 'Undoing it gives the rule a new handle'],
     policy: `it takes away "${found.text}", for all traffic`,

@@ -23,6 +23,7 @@ export const sysctl: Kind = defineKind<'sysctl'>({
     const { key, value } = change;
     const before = await readSysctl(host, key);
     const isSame = normal(before) === normal(value);
+    if (!isSame) await refuseIfReadOnly(host, key);
     const [command = []] = changeCommands(change);
     const [back = []] = changeCommands({ ...change, value: normal(before) });
     const policy = isSame ? undefined : POLICY.find(([pattern]) => pattern.test(key));
@@ -40,6 +41,19 @@ export const sysctl: Kind = defineKind<'sysctl'>({
   },
   read: async (host, { key }) => normal(await readSysctl(host, key)),
 });
+
+/** Root can write every setting but those that are not its network namespace's own; others are told that they are not root. */
+const IS_WRITABLE = '[ "$(id -u)" != 0 ] || [ -w "$1" ]';
+
+/** @throws HostError when even root can only read the setting here. */
+async function refuseIfReadOnly(host: Host, key: string): Promise<void> {
+  const { exitCode } = await host.run(['sh', '-c', IS_WRITABLE, 'sh', `/proc/sys/${sysctlPath(key)}`]);
+  if (exitCode === 0) return;
+  throw cannot(
+    `${key} can only be read here: one value counts for the whole machine, and this is a network namespace or a container of it`,
+    'set it on the machine itself',
+  );
+}
 
 /** Value of a setting as the kernel prints it. @throws HostError */
 async function readSysctl(host: Host, key: string): Promise<string> {
