@@ -1,5 +1,6 @@
 import { chmodSync, renameSync, rmSync, statSync } from 'node:fs';
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
+import { rollUpCounts } from './duckdb-roll-up.ts';
 
 /** A file is written anew when so much of it is empty: deleting alone never makes it smaller. */
 const WORTH_COMPACTING_BYTES = 4_194_304;
@@ -9,7 +10,7 @@ const FILL_SHARE = 0.8;
 const MAX_ROUNDS = 5;
 
 /**
- * Removes what is too old, then the oldest until the file is small enough. Open incidents stay.
+ * Removes what is too old, sums up counts that are old, then removes the oldest until the file is small enough. Open incidents stay.
  * @param reopen closes the database and opens what is then under its name
  */
 export async function retainRows(
@@ -20,6 +21,7 @@ export async function retainRows(
 ): Promise<{ readonly incidents: number }> {
   const oldestNs = BigInt(Math.round(Date.now() - limits.maxAgeMs)) * 1_000_000n;
   let incidents = await removeBefore(connection, oldestNs, oldestNs);
+  await rollUpCounts(connection, Date.now());
   await connection.run('CHECKPOINT');
   let current = connection;
   if (await isWorthCompacting(current)) current = await compact(current, path, reopen);

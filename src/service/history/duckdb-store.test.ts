@@ -127,6 +127,47 @@ describe('the file of a history', () => {
     await again.close();
   });
 
+  it('sums up old counts, by the minute and then by the hour', async () => {
+    const store = new DuckDbStore(path);
+    const dayNs = 86_400_000_000_000n;
+    const nowNs = BigInt(Date.now()) * 1_000_000n;
+    const dayStart = (days: number): bigint => ((nowNs - BigInt(days) * dayNs) / dayNs) * dayNs;
+    // Two hours of two services, in steps of 10 s, on four days.
+    const counts = [0.1, 5, 20, 25].flatMap((days) => {
+      const startNs = days < 1 ? nowNs - dayNs / 10n : dayStart(days);
+      return Array.from({ length: 720 }, (_, index) => index).flatMap((index) => {
+        const atNs = startNs + BigInt(index) * 10_000_000_000n;
+        return [
+          sampleCounts(0, { atNs }),
+          sampleCounts(0, { atNs, service: { direction: 'outbound', namespace: 'local' } }),
+        ];
+      });
+    });
+    await store.addCounts(counts);
+    const sums = async (): Promise<unknown> =>
+      (await store.timeline(nowNs - 30n * dayNs, nowNs, 3_600_000)).map(({ answered, refused, failed }) => [
+        answered,
+        refused,
+        failed,
+      ]);
+    const before = await sums();
+    await store.retain({ maxAgeMs: 1e12, maxBytes: 1e9 });
+    await store.retain({ maxAgeMs: 1e12, maxBytes: 1e9 });
+    expect(await sums()).toEqual(before);
+    expect((await store.timeline(dayStart(5), dayStart(5) + 120_000_000_000n, 60_000, { port: 443 }))[1]).toMatchObject(
+      {
+        answered: 60,
+        failed: 12,
+      },
+    );
+    await store.close();
+    expect(await run('SELECT interval_ms, count(*) FROM counts GROUP BY 1 ORDER BY 1')).toEqual([
+      [10_000, 1440n],
+      [60_000, 240n],
+      [3_600_000, 8n],
+    ]);
+  });
+
   it('takes over a segment of the journal once', async () => {
     const store = new DuckDbStore(path);
     const entries = [

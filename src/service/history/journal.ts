@@ -85,6 +85,26 @@ export class Journal {
     );
   }
 
+  /**
+   * Removes the oldest segments until the others hold no more than so many bytes; the one that is being written stays.
+   * @returns how many were removed.
+   */
+  shrink(maxBytes: number): number {
+    const sized = listSegments(this.#folder).map((segment) => ({
+      ...segment,
+      bytes: statSync(segment.path, { throwIfNoEntry: false })?.size ?? 0,
+    }));
+    let left = sized.reduce((sum, { bytes }) => sum + bytes, 0);
+    let removed = 0;
+    for (const { id, bytes } of sized) {
+      if (left <= maxBytes || id === this.#current?.id) break;
+      this.remove(id);
+      left -= bytes;
+      removed++;
+    }
+    return removed;
+  }
+
   /** Removes a segment that the database has taken over. */
   remove(id: string): void {
     rmSync(join(this.#folder, `journal-${id}.jsonl`), { force: true });

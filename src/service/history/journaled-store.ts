@@ -15,6 +15,9 @@ import { type HistoryReader, OverlayStore } from './overlay-store.ts';
 /** The database takes over the journal when it is so large, or so old. */
 const ABSORB_BYTES = 4_194_304;
 const ABSORB_EVERY_MS = 3_600_000;
+/** While the database cannot take it over, the journal may fill what the retention leaves for both, and so much in any case. */
+const LEAST_JOURNAL_BYTES = 8 * ABSORB_BYTES;
+const DEFAULT_MAX_BYTES = 1_000_000_000;
 /** While the disk takes nothing, it is tried again after so long. */
 const RETRY_MS = 5000;
 /** Samples of so many incidents are remembered as written. */
@@ -42,6 +45,8 @@ export class JournaledStore implements HistoryStore {
   #flushing: Promise<void> | undefined;
   #retry: NodeJS.Timeout | undefined;
   #lastId = 0;
+  #maxBytes: number = DEFAULT_MAX_BYTES;
+  #shrunk: NotSeen | undefined;
   #writeTrouble: HistoryError | undefined;
   #databaseState: HistoryState | undefined;
   #closed = false;
@@ -90,6 +95,7 @@ export class JournaledStore implements HistoryStore {
   }
 
   retain(limits: { readonly maxAgeMs: number; readonly maxBytes: number }): Promise<{ readonly incidents: number }> {
+    this.#maxBytes = limits.maxBytes;
     return this.#ask({ method: 'retain', ...limits });
   }
 
@@ -99,8 +105,8 @@ export class JournaledStore implements HistoryStore {
     return {
       kind: 'duckdb',
       path: this.#path,
-      bytes: (statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0) + this.#journal.bytes(),
-      notes: this.#databaseState?.notes ?? [],
+      bytes: this.#databaseBytes() + this.#journal.bytes(),
+      notes: [...(this.#databaseState?.notes ?? []), ...(this.#shrunk === undefined ? [] : [this.#shrunk])],
       ...(trouble === undefined ? {} : { trouble }),
     };
   }
@@ -234,7 +240,24 @@ export class JournaledStore implements HistoryStore {
       const problem = historyError(error, this.#path);
       const { trouble: _, ...state } = this.#databaseState ?? { kind: 'duckdb', path: this.#path, notes: [] };
       this.#databaseState = { ...state, trouble: troubleOf(problem) };
+      this.#shrink();
       throw problem;
     }
+  }
+
+  /** What nobody takes over must not fill the disk: the oldest goes, and that is said. */
+  #shrink(): void {
+    const room = Math.max(LEAST_JOURNAL_BYTES, this.#maxBytes - this.#databaseBytes());
+    if (this.#journal.shrink(room) === 0) return;
+    // Later entries may rely on samples that were in what is gone.
+    this.#samples.clear();
+    this.#shrunk = {
+      reason: `the oldest of what was seen was removed, as the database did not take it over (latest on ${new Date().toISOString().slice(0, 16)}Z)`,
+      hint: `see why ${this.#path} cannot be written`,
+    };
+  }
+
+  #databaseBytes(): number {
+    return statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
   }
 }
