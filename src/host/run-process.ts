@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { type CommandResult, HostError, type HostStream, type RunOptions } from './host.ts';
 import { hostFailure } from './host-failure.ts';
 import { liveGroups } from './process-groups.ts';
+import { canRunQuickly, runQuickly } from './quick-process.ts';
 
 /** A command that runs to its end gets so long unless told otherwise. */
 export const DEFAULT_TIMEOUT_MS = 10_000;
@@ -33,8 +34,18 @@ export function runProcess(
   { input, timeoutMs = DEFAULT_TIMEOUT_MS, maxBytes = DEFAULT_MAX_BYTES }: RunOptions = {},
   settings: ProcessSettings = {},
 ): Promise<CommandResult> {
+  const name = settings.name ?? argv[0] ?? '';
+  if (settings.onTerminal !== true && canRunQuickly()) {
+    const environment = { ...commandEnvironment(), ...settings.environment };
+    const { enter } = settings;
+    const limits = { timeoutMs, maxBytes, maxStderrBytes: MAX_STDERR_BYTES };
+    return runQuickly({
+      ...{ argv, name, environment, ...limits },
+      ...(input === undefined ? {} : { input }),
+      ...(enter === undefined ? {} : { enter }),
+    });
+  }
   const child = startProcess(argv, input === undefined ? 'ignore' : 'pipe', settings);
-  const name = settings.name ?? argv[0];
   return new Promise((resolve, reject) => {
     let failure: unknown;
     const fail = (error: unknown): void => {

@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { type CommandResult, type Host, HostError } from '../host/host.ts';
+import { canRunQuickly, runQuicklySync } from '../host/quick-process.ts';
 import { hasState, isUntrusted, type NftInput, nftInput } from './filter-text.ts';
 import type { Notes } from './notes.ts';
 import type { HostState, SavedRules } from './state.ts';
 
 const TIMEOUT_MS = 60_000;
+const MAX_BYTES = 64 << 20;
 /** Without privileges on the machine its own lock cannot be opened; nobody else changes these rules. */
 const OWN_LOCK = ['env', 'XTABLES_LOCKFILE=/dev/null'];
 
@@ -84,14 +86,27 @@ export class Filters {
 
 /** Runs a program while the process waits. */
 export function runSync(argv: readonly string[], input?: string): CommandResult {
+  const environment = { ...process.env, LC_ALL: 'C' };
+  if (!canRunQuickly()) return spawnAndWait(argv, environment, input);
+  const limits = { timeoutMs: TIMEOUT_MS, maxBytes: MAX_BYTES, maxStderrBytes: MAX_BYTES };
+  try {
+    const name = argv[0] ?? '';
+    return runQuicklySync({ argv, name, environment, ...limits, ...(input === undefined ? {} : { input }) });
+  } catch (error) {
+    if (error instanceof HostError) return { exitCode: 127, stdout: '', stderr: error.message };
+    throw error;
+  }
+}
+
+function spawnAndWait(argv: readonly string[], env: NodeJS.ProcessEnv, input?: string): CommandResult {
   const [program = '', ...rest] = argv;
   const { status, stdout, stderr, error } = spawnSync(program, rest, {
     ...(input === undefined ? {} : { input }),
     encoding: 'utf8',
     timeout: TIMEOUT_MS,
     killSignal: 'SIGKILL',
-    maxBuffer: 64 << 20,
-    env: { ...process.env, LC_ALL: 'C' },
+    maxBuffer: MAX_BYTES,
+    env,
   });
   if (error !== undefined) return { exitCode: 127, stdout: '', stderr: error.message };
   return { exitCode: status ?? 128, stdout, stderr };
