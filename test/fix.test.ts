@@ -245,6 +245,13 @@ describe.skipIf(missing !== undefined)('fix, for real', () => {
     const killed = fix(['443', '--from', CLIENT, '--apply'], { SYNSCOPE_TEST_KILL_AFTER: when });
     expect(killed.status).toBeNull();
     appendFileSync(join(state, 'repairs.jsonl'), '{"v":1,"at":"2026-11-21T0');
+    if (when === '4,timer') {
+      // A plan says what is there, and lets it be.
+      const { interrupted, recovered } = json(['443', '--from', CLIENT]);
+      expect(recovered).toEqual([]);
+      expect(interrupted).toMatchObject([{ statement: expect.stringContaining('what it did stands still') }]);
+      expect(defaultRoute()).not.toBe('');
+    }
     const { recovered } = json(['443', '--from', CLIENT, '--apply', '--gateway', '2001:db8:2::99']);
     const stays = when === '6,timer';
     expect(recovered).toMatchObject([{ outcome: stays ? 'verified' : 'rolled-back' }]);
@@ -255,6 +262,7 @@ describe.skipIf(missing !== undefined)('fix, for real', () => {
 
 interface FixOutput {
   readonly recovered: readonly { readonly outcome: string }[];
+  readonly interrupted?: readonly object[];
   readonly nothingWrong?: string;
   readonly cannot?: { readonly reason: string };
   readonly plan?: {

@@ -4,12 +4,15 @@ import type { Recovery } from '../remedy/recover.ts';
 import type { RepairResult } from '../remedy/repair.ts';
 import { encodeJson } from '../report/json.ts';
 import type { JsonValue } from '../report/json-values.ts';
+import type { InterruptedRepair } from '../service/fix-recover.ts';
 
 /** What one run of `fix` has to tell. */
 export interface FixReport {
   readonly host: string;
   /** Repairs that had been interrupted, and are at an end now. */
   readonly recovered: readonly Recovery[];
+  /** Repairs that were interrupted, and are brought to an end by the next one: a plan changes nothing. */
+  readonly interrupted?: readonly InterruptedRepair[];
   /** Why nothing can be done. */
   readonly cannot?: { readonly reason: string; readonly hint?: string };
   /** Nothing is wrong; says with what that was seen. */
@@ -20,12 +23,14 @@ export interface FixReport {
 }
 
 /** Renders it as one JSON object; docs/schema/fix.schema.json describes it. */
-export function renderFixJson({ host, recovered, cannot, nothingWrong, plan, result, journal }: FixReport): string {
+export function renderFixJson(report: FixReport): string {
+  const { host, recovered, interrupted, cannot, nothingWrong, plan, result, journal } = report;
   const fields: [name: string, value: JsonValue | undefined][] = [
     ['schemaVersion', 1],
     ['command', 'fix'],
     ['host', host],
     ['recovered', recovered.map(({ id, title, outcome, statement }) => ({ id, title, outcome, statement }))],
+    ['interrupted', interrupted?.map(({ id, title, startedAt, statement }) => ({ id, title, startedAt, statement }))],
     ['cannot', cannot === undefined ? undefined : { reason: cannot.reason, hint: cannot.hint }],
     ['nothingWrong', nothingWrong],
     ['plan', plan === undefined ? undefined : planValue(plan)],

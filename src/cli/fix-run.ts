@@ -4,12 +4,13 @@ import { type Host, HostError } from '../host/host.ts';
 import { openHost } from '../host/open-host.ts';
 import type { RepairPlan } from '../model/repair.ts';
 import { Journal } from '../remedy/journal/journal.ts';
-import { type Recovery, recoverRepairs } from '../remedy/recover.ts';
+import { recoverRepairs } from '../remedy/recover.ts';
 import { newRepairId } from '../remedy/repair.ts';
 import { applyPlan, listRepairs, undoableRepair, undoRepair } from '../service/fix.ts';
 import { diagnoseFault, type Fault, type FaultTarget, faultsOf } from '../service/fix-fault.ts';
 import { lastFaults } from '../service/fix-memory.ts';
 import { planRepair } from '../service/fix-plan.ts';
+import { interruptedRepairs } from '../service/fix-recover.ts';
 import { withTwin } from '../service/fix-twin.ts';
 import { Verifier } from '../service/fix-verify.ts';
 import { EXIT_CAUSE_FOUND, EXIT_NOTHING_WRONG, EXIT_UNDECIDED } from './command.ts';
@@ -39,21 +40,28 @@ export async function runFix(wish: FixWish, options: FixCommandOptions, signal: 
   const status = statusLine();
   try {
     const changes = options.apply === true || options.undo !== undefined;
-    const recovered = changes ? await recoverRepairs(host, journal) : [];
-    if (options.undo !== undefined) return await undo(host, journal, options.undo, options, recovered, status);
-    return await new FixRun(host, journal, wish, options, recovered, status, signal).run();
+    // A recording has no repairs.
+    const isLive = !host.spec.startsWith('bundle:');
+    const before: Before = changes
+      ? { recovered: await recoverRepairs(host, journal) }
+      : { recovered: [], interrupted: isLive ? await interruptedRepairs(host, journal) : [] };
+    if (options.undo !== undefined) return await undo(host, journal, options.undo, options, before, status);
+    return await new FixRun(host, journal, wish, options, before, status, signal).run();
   } finally {
     status.clear();
     await host.close();
   }
 }
 
+/** What became of repairs that had been interrupted. */
+type Before = Pick<FixReport, 'recovered' | 'interrupted'>;
+
 async function undo(
   host: Host,
   journal: Journal,
   id: string,
   options: FixCommandOptions,
-  recovered: readonly Recovery[],
+  before: Before,
   status: StatusLine,
 ): Promise<number> {
   const story = undoableRepair(journal, id);
@@ -64,7 +72,7 @@ async function undo(
   }
   const result = await undoRepair(host, journal, story, { onProgress: (text) => status.draw(text) });
   status.clear();
-  await print({ host: host.spec, recovered, result }, options);
+  await print({ host: host.spec, ...before, result }, options);
   return result.outcome === 'verified' ? EXIT_NOTHING_WRONG : EXIT_CAUSE_FOUND;
 }
 
@@ -74,7 +82,7 @@ class FixRun {
   private readonly journal: Journal;
   private readonly wish: FixWish;
   private readonly options: FixCommandOptions;
-  private readonly recovered: readonly Recovery[];
+  private readonly before: Before;
   private readonly status: StatusLine;
   private readonly signal: AbortSignal;
   private readonly id: string = newRepairId();
@@ -84,7 +92,7 @@ class FixRun {
     journal: Journal,
     wish: FixWish,
     options: FixCommandOptions,
-    recovered: readonly Recovery[],
+    before: Before,
     status: StatusLine,
     signal: AbortSignal,
   ) {
@@ -92,7 +100,7 @@ class FixRun {
     this.journal = journal;
     this.wish = wish;
     this.options = options;
-    this.recovered = recovered;
+    this.before = before;
     this.status = status;
     this.signal = signal;
   }
@@ -227,9 +235,9 @@ class FixRun {
     }
   }
 
-  private async say(report: Omit<FixReport, 'host' | 'recovered'>, code: number): Promise<number> {
+  private async say(report: Omit<FixReport, 'host' | keyof Before>, code: number): Promise<number> {
     this.status.clear();
-    await print({ host: this.host.spec, recovered: this.recovered, ...report }, this.options, this.applyCommand());
+    await print({ host: this.host.spec, ...this.before, ...report }, this.options, this.applyCommand());
     return code;
   }
 

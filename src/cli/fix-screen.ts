@@ -24,7 +24,7 @@ export function renderFixScreen(
   const theme = createTheme(style);
   const page: Page = { theme, columns: Math.max(MIN_COLUMNS, Math.min(MAX_COLUMNS, style.columns)) };
   const { glyphs } = theme;
-  const { recovered, cannot, nothingWrong, plan, result, journal } = report;
+  const { recovered, interrupted = [], cannot, nothingWrong, plan, result, journal } = report;
   const blocks: Span[][][] = [
     recovered.flatMap(({ id, title, outcome, statement }) =>
       line(
@@ -32,6 +32,14 @@ export function renderFixScreen(
         glyphs.hint,
         'warn',
         `Repair ${id} (${title}): ${statement}${outcome === 'failed' ? '. It needs your hand.' : '.'}`,
+      ),
+    ),
+    interrupted.flatMap(({ id, title, startedAt, statement }) =>
+      line(
+        page,
+        glyphs.hint,
+        'warn',
+        `Repair ${id} (${title}) of ${when(startedAt)}: ${statement}. The next --apply or --undo on this host brings it to an end first.`,
       ),
     ),
     ...(journal === undefined ? [] : [renderJournal(journal, page)]),
@@ -193,9 +201,8 @@ function renderJournal(records: readonly RepairRecord[], page: Page): Span[][] {
     const { id, host, by, causeId, title, startedAt, outcome, statement, undoable } = record;
     const good = outcome === 'verified' || outcome === 'undone';
     const mark = good ? page.theme.glyphs.check : page.theme.glyphs.cross;
-    const when = startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC');
     return [
-      ...line(page, mark, good ? 'good' : 'bad', `${id}  ${when}  ${host}  ${causeId}  ${outcome}`),
+      ...line(page, mark, good ? 'good' : 'bad', `${id}  ${when(startedAt)}  ${host}  ${causeId}  ${outcome}`),
       ...line(
         page,
         ' ',
@@ -214,6 +221,11 @@ function line(
 ): Span[][] {
   const textStyle = style === 'good-strong' || style === 'bad-strong' ? style : 'plain';
   return wrapHanging([theme.span(`${mark} `, style)], [theme.span(text, textStyle)], columns);
+}
+
+/** `2026-11-21 08:12:45 UTC`. */
+function when(at: string): string {
+  return at.replace('T', ' ').replace(/\.\d+Z$/, ' UTC');
 }
 
 function onHost(host: string): string {

@@ -55,6 +55,7 @@ export async function runWatch(options: WatchCommandOptions, signal: AbortSignal
   let page: WatchPage | undefined;
   let alerts: Alerts | undefined;
   try {
+    for (const told of await repairer.start()) process.stderr.write(`synscope: ${forTerminal(told)}\n`);
     // Who is told of incidents must know those that were told before, and miss none of those that begin now.
     await watch.resume();
     alerts = new Alerts(watch, config.alerts, sayTrouble);

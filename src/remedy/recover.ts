@@ -4,6 +4,7 @@ import type { Journal } from './journal/journal.ts';
 import { type RepairStory, storiesOf } from './journal/records.ts';
 import { TargetLock } from './lock.ts';
 import { identityOf, isAlive, thisOwner } from './owner.ts';
+import { readIfAny } from './persist/write.ts';
 import { type Leftover, leftoversOf, leftoverText, undoSteps } from './undo-steps.ts';
 
 /** What became of a repair that was interrupted. */
@@ -16,16 +17,16 @@ export interface Recovery {
 
 const HOLD_SECONDS = 120;
 
-/** Repairs of a host that nobody brought to an end. */
-function unfinishedRepairs(journal: Journal, host: string): RepairStory[] {
+/** Repairs that nobody brought to an end, and whose process does not run any more, as far as that can be known from here. */
+export function unfinishedRepairs(journal: Journal): RepairStory[] {
   return storiesOf(journal.read()).filter(
-    ({ beginning, end }) => end === undefined && beginning.host === host && isAlive(beginning.owner) !== true,
+    ({ beginning, end }) => end === undefined && isAlive(beginning.owner) !== true,
   );
 }
 
 /** Brings interrupted repairs of a host to an end: what was verified stays, everything else is undone. @throws HostError */
 export async function recoverRepairs(host: Host, journal: Journal): Promise<Recovery[]> {
-  const unfinished = unfinishedRepairs(journal, host.spec);
+  const unfinished = unfinishedRepairs(journal).filter(({ beginning }) => beginning.host === host.spec);
   if (unfinished.length === 0) return [];
   const { namespace, bootId } = await identityOf(host);
   const lock = await TargetLock.take(host, namespace, 'recovery', thisOwner(), HOLD_SECONDS);
@@ -33,9 +34,8 @@ export async function recoverRepairs(host: Host, journal: Journal): Promise<Reco
     const recovered: Recovery[] = [];
     for (const story of unfinished) {
       const isGone = story.beginning.targetBootId !== bootId || story.beginning.namespace !== namespace;
-      const recovery = isGone ? restarted(story) : await recover(host, story);
-      journal.append(story.id, { entry: 'end', outcome: recovery.outcome, statement: recovery.statement });
-      await removeTimer(host, DeadManTimer.directoryOf(story.id));
+      const recovery = isGone ? nothingLeft(story, 'the host has been restarted since') : await recover(host, story);
+      await endRepair(host, journal, recovery);
       recovered.push(recovery);
     }
     return recovered;
@@ -44,14 +44,28 @@ export async function recoverRepairs(host: Host, journal: Journal): Promise<Reco
   }
 }
 
-function restarted({ id, beginning: { title }, persisting }: RepairStory): Recovery {
+/** Writes down how an interrupted repair ended, and removes what is left of its timer. @throws HostError */
+export async function endRepair(host: Host, journal: Journal, { id, outcome, statement }: Recovery): Promise<void> {
+  journal.append(id, { entry: 'end', outcome, statement });
+  await removeTimer(host, DeadManTimer.directoryOf(id));
+}
+
+/** Of a repair whose kernel, or whose network namespace, is there no more. @param why as it stands behind "and". */
+export function nothingLeft({ id, beginning: { title }, persisting }: RepairStory, why: string): Recovery {
   const file = persisting === undefined ? '' : `; ${persisting.file.path} may have been written`;
   return {
     id,
     title,
     outcome: 'rolled-back',
-    statement: `it was interrupted, and the host has been restarted since: nothing of it is left in the kernel${file}`,
+    statement: `it was interrupted, and ${why}: nothing of it is left in the kernel${file}`,
   };
+}
+
+/** Whether the lasting form of a repair that was interrupted afterwards is there, as the end of a sentence. @throws HostError */
+async function lasting(host: Host, { beginning: { persist }, persisting }: RepairStory): Promise<string> {
+  if (persist === undefined) return '';
+  const isThere = persisting !== undefined && (await readIfAny(host, persist)) === persisting.file.content;
+  return isThere ? `; ${persist} is written` : `; ${persist} was not written any more, so it will not last`;
 }
 
 async function recover(host: Host, story: RepairStory): Promise<Recovery> {
@@ -74,7 +88,7 @@ async function recover(host: Host, story: RepairStory): Promise<Recovery> {
         id,
         title,
         outcome: 'verified',
-        statement: `it was interrupted after it had been verified, and stays: ${verified}`,
+        statement: `it was interrupted after it had been verified, and stays: ${verified}${await lasting(host, story)}`,
       };
     }
   }
@@ -104,7 +118,7 @@ async function claim(host: Host, directory: string): Promise<boolean> {
 
 async function timerEnds(host: Host, directory: string): Promise<void> {
   const script =
-    'i=0; while [ ! -e "$1/rolled-back" ] && [ "$i" -lt 60 ]; do i=$((i + 1)); sleep 1; done; [ -e "$1/rolled-back" ]';
+    'i=0; while [ ! -e "$1/rolled-back" ] && [ "$i" -lt 300 ]; do i=$((i + 1)); sleep 0.2 2>/dev/null || sleep 1; done; [ -e "$1/rolled-back" ]';
   const { exitCode } = await host.run(['sh', '-c', script, 'sh', directory], { timeoutMs: 70_000 });
   if (exitCode !== 0)
     throw new HostError('timed-out', 'the timer that undoes an interrupted repair does not come to an end');

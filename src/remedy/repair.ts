@@ -91,6 +91,7 @@ export async function makeRepair(request: RepairRequest): Promise<RepairResult> 
       ...{ by, owner, causeId, remedyId, title },
       ...(undoes === undefined ? {} : { undoes }),
       ...{ target, steps },
+      ...(request.persist === undefined ? {} : { persist: request.persist.path }),
     });
     timer = await DeadManTimer.start(host, id, steps, seconds, isHere(host) ? process.pid : undefined);
     journal.append(id, { entry: 'armed', directory: timer.directory, pid: timer.pid, seconds });

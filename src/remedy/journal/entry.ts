@@ -31,6 +31,8 @@ export interface RepairBeginning {
     readonly client?: string;
   };
   readonly steps: readonly RepairStep[];
+  /** The file into which its lasting form is to be written once it is verified. */
+  readonly persist?: string;
 }
 
 /** What an entry tells, by its name. Each is written before that which it announces is done. */

@@ -6,6 +6,8 @@ const WRITE = [
   'umask 022',
   'mkdir -p "$(dirname "$1")" || exit 1',
   'cat > "$1.synscope-new" || exit 1',
+  // When whoever writes is killed, the end of what it sent looks like the end of the file.
+  '[ "$(wc -c < "$1.synscope-new")" -eq "$3" ] || { rm -f "$1.synscope-new"; echo "it was cut off" >&2; exit 1; }',
   // Who may read it stays as it was; a new one is as readable as its kind must be.
   'if [ -e "$1" ]; then chmod --reference="$1" "$1.synscope-new" 2>/dev/null; chown --reference="$1" "$1.synscope-new" 2>/dev/null; else chmod "$2" "$1.synscope-new"; fi',
   'sync "$1.synscope-new" 2>/dev/null || sync',
@@ -35,7 +37,7 @@ export async function writePersistent(
     await must(host, ['sh', '-c', BACK_UP, 'sh', path, backup]);
   }
   onReady(backup);
-  await must(host, ['sh', '-c', WRITE, 'sh', path, /netplan|NetworkManager/.test(path) ? '600' : '644'], content);
+  await write(host, path, /netplan|NetworkManager/.test(path) ? '600' : '644', content);
   return backup;
 }
 
@@ -51,7 +53,7 @@ export async function takeBackPersistent(
   if (now === current) return undefined;
   if (now !== content) return `${path} has been changed by somebody else since; it is left as it is`;
   if (current === undefined) await must(host, ['rm', '--', path]);
-  else await must(host, ['sh', '-c', WRITE, 'sh', path, '644'], current);
+  else await write(host, path, '644', current);
   return undefined;
 }
 
@@ -63,6 +65,10 @@ export async function readIfAny(host: Host, path: string): Promise<string | unde
     if (error instanceof HostError && error.code === 'not-found') return undefined;
     throw error;
   }
+}
+
+function write(host: Host, path: string, mode: string, text: string): Promise<void> {
+  return must(host, ['sh', '-c', WRITE, 'sh', path, mode, String(Buffer.byteLength(text))], text);
 }
 
 async function must(host: Host, argv: readonly string[], input?: string): Promise<void> {

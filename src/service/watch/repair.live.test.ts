@@ -10,7 +10,11 @@ import { makeNamespacePair, type NamespacePair, namespacesMissing, SERVER_V4 } f
 import type { Diagnosis } from '../../model/diagnosis.ts';
 import type { Incident, IncidentRepair } from '../../model/incident.ts';
 import { Journal } from '../../remedy/journal/journal.ts';
+import { identityOf, thisOwner } from '../../remedy/owner.ts';
 import { diagnoseListen } from '../diagnose-listen.ts';
+import { faultOf } from '../fix-fault.ts';
+import { planRepair } from '../fix-plan.ts';
+import { interruptedRepairs } from '../fix-recover.ts';
 import { PlanChangedError } from '../http/repairer.ts';
 import { defaultConfig } from './config.ts';
 import type { WatchConfig } from './config-types.ts';
@@ -30,7 +34,9 @@ describe.skipIf(missing !== undefined)('repairs of a watch', () => {
   let diagnosis: Diagnosis;
   let incidents = 0;
 
-  const ip = (...argv: string[]): string => execFileSync('ip', ['-n', pair.server, ...argv], { encoding: 'utf8' });
+  // Not by `ip -n`, which would look for an /etc/netplan to put that of the namespace over.
+  const inside = (...argv: string[]): string[] => [`--net=/run/netns/${pair.server}`, ...argv];
+  const ip = (...argv: string[]): string => execFileSync('nsenter', inside('ip', ...argv), { encoding: 'utf8' });
   const route = (): string => ip('route', 'show', 'default').trim();
   const incident = (): Incident => {
     incidents += 1;
@@ -54,22 +60,13 @@ describe.skipIf(missing !== undefined)('repairs of a watch', () => {
     vi.stubEnv('SYNSCOPE_STATE_DIR', state);
     pair = makeNamespacePair('rp');
     host = new NetnsHost(pair.server);
-    execFileSync('ip', [
-      'netns',
-      'exec',
-      pair.server,
-      'sysctl',
-      '-qw',
-      'net.ipv4.conf.all.rp_filter=0',
-      'net.ipv4.conf.eth0.rp_filter=0',
-    ]);
+    const settings = ['net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.eth0.rp_filter=0'];
+    execFileSync('nsenter', inside('sysctl', '-qw', ...settings));
     execFileSync('ip', ['-n', pair.client, 'addr', 'add', `${FAR}/32`, 'dev', 'eth0']);
     mkdirSync(`/etc/netns/${pair.server}/netplan`, { recursive: true });
     writeFileSync(`/etc/netns/${pair.server}/netplan/a.yaml`, 'network: {ethernets: {eth0: {gateway4: 10.77.0.2}}}');
     const program = "require('net').createServer((s) => s.end()).listen(443, '::', () => console.log('ready'))";
-    listener = spawn('ip', ['netns', 'exec', pair.server, process.execPath, '-e', program], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
+    listener = spawn('nsenter', inside(process.execPath, '-e', program), { stdio: ['ignore', 'pipe', 'ignore'] });
     await new Promise<void>((resolve) => listener.stdout?.once('data', () => resolve()));
     const report = await diagnoseListen({ host, port: 443, address: SERVER_V4, from: FAR, forMs: 0 });
     diagnosis = report.diagnoses[0]!;
@@ -156,5 +153,40 @@ describe.skipIf(missing !== undefined)('repairs of a watch', () => {
     expect(await policy.apply(one, again!)).toMatchObject({ outcome: 'verified', by: 'person' });
     expect(told).toMatchObject([{ outcome: 'verified', by: 'person' }]);
     expect(route()).toContain('via 10.77.0.2');
+  });
+
+  it('that were interrupted are brought to an end when the watch starts, also of a namespace that is gone', async () => {
+    const journal = new Journal();
+    const verification = '';
+    const fault = faultOf(diagnosis, 'server')!;
+    const plan = await planRepair(host, fault, { id: '20261121-aaaaaa', verification });
+    const owner = { ...thisOwner(), pidStart: 'another' };
+    const { namespace, bootId: targetBootId } = await identityOf(host);
+    const begin = (id: string, spec: string, inode: string): void =>
+      journal.append(id, {
+        ...{ entry: 'begin', host: spec, namespace: inode, targetBootId, by: 'policy', owner },
+        ...{ causeId: fault.cause.id, remedyId: 'add-default-route', title: 'Give it its route' },
+        target: { side: 'server', port: 443 },
+        steps: plan?.steps ?? [],
+      });
+    begin('20261121-aaaaaa', host.spec, namespace);
+    begin('20261121-bbbbbb', 'netns:none-such-is-there', 'net:[1]');
+    journal.append('20261121-aaaaaa', { entry: 'step', step: 0 });
+    await host.run(plan?.steps[0]?.do ?? []);
+    expect(route()).toContain('via 10.77.0.2');
+    expect(await interruptedRepairs(host, journal)).toMatchObject([
+      {
+        id: '20261121-aaaaaa',
+        statement: expect.stringContaining('what it did stands still, not verified: add the route'),
+      },
+    ]);
+
+    expect(await repairer({}).start()).toEqual([
+      expect.stringMatching(/^repair 20261121-aaaaaa of netns:\S+ .* is undone now$/),
+      expect.stringContaining('its network namespace is gone: nothing of it is left'),
+    ]);
+    expect(route()).toBe('');
+    expect(await interruptedRepairs(host, journal)).toEqual([]);
+    expect(await repairer({}).start()).toEqual([]);
   });
 });

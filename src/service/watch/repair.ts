@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Host, HostError } from '../../host/host.ts';
 import type { Change } from '../../model/cause.ts';
 import type { RemedyOffer } from '../../model/diagnosis.ts';
+import { InputError } from '../../model/errors.ts';
 import type { Incident, IncidentRepair } from '../../model/incident.ts';
 import type { RepairPlan } from '../../model/repair.ts';
 import { quoteCommand } from '../../model/shell-quote.ts';
@@ -11,6 +12,7 @@ import { newRepairId } from '../../remedy/repair.ts';
 import { applyPlan } from '../fix.ts';
 import { type Fault, faultOf } from '../fix-fault.ts';
 import { isApplicable, planRepair } from '../fix-plan.ts';
+import { type HostRecovery, recoverHere } from '../fix-recover.ts';
 import { withTwin } from '../fix-twin.ts';
 import { Verifier } from '../fix-verify.ts';
 import { PlanChangedError, type Repairer, type RepairPlan as ShownPlan } from '../http/repairer.ts';
@@ -98,11 +100,31 @@ export class PolicyRepairer implements IncidentRepairer, Repairer {
     });
   }
 
-  /** Brings repairs to an end that were interrupted on a host, once. @throws HostError */
-  async recover(host: Host): Promise<void> {
+  /**
+   * Brings all repairs to an end that were interrupted on this machine; to be called before the watch begins.
+   * @returns what became of them, one sentence each.
+   */
+  async start(): Promise<readonly string[]> {
+    let found: readonly HostRecovery[];
+    try {
+      found = await recoverHere(this.options.journal);
+    } catch (error) {
+      // A watch that cannot repair can still watch.
+      if (!(error instanceof InputError)) throw error;
+      return [error.message];
+    }
+    for (const { host, problem } of found) if (problem === undefined) this.recovered.add(host);
+    return found.flatMap(({ host, recoveries, problem }) => [
+      ...recoveries.map(({ id, title, statement }) => `repair ${id} of ${host} (${title}): ${statement}`),
+      ...(problem === undefined ? [] : [`interrupted repairs of ${host} could not be brought to an end: ${problem}`]),
+    ]);
+  }
+
+  /** What could not be brought to an end at the start, or of a host that came later. @throws HostError */
+  private async recover(host: Host): Promise<void> {
     if (this.recovered.has(host.spec)) return;
-    this.recovered.add(host.spec);
     await recoverRepairs(host, this.options.journal);
+    this.recovered.add(host.spec);
   }
 
   /** What the policy of the cause says: nothing, a suggestion, or a repair. */
