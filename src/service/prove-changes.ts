@@ -20,6 +20,13 @@ export interface TwinTrial {
   readonly assumptions: readonly string[];
 }
 
+/** How commands are tried. */
+export interface TrialOptions {
+  /** Processes for copies that were started before, to save time; one is taken. */
+  readonly spares?: Promise<TwinProcess>[];
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Runs commands on a copy of a host and replays a SYN before and after, and SYNs from elsewhere to every listener. The host itself is not
  * touched: a command that could reach beyond the copy (services, files) is not run, and said so.
@@ -30,10 +37,10 @@ export async function tryInTwin(
   state: HostState,
   syn: SynSpec,
   commands: readonly (readonly string[])[],
-  options: { readonly signal?: AbortSignal } = {},
+  options: TrialOptions = {},
 ): Promise<TwinTrial> {
   options.signal?.throwIfAborted();
-  const twin = await TwinProcess.start();
+  const twin = await (options.spares?.shift() ?? TwinProcess.start());
   const stop = (): void => void twin.close();
   options.signal?.addEventListener('abort', stop, { once: true });
   try {

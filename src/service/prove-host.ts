@@ -43,6 +43,8 @@ export async function proveHost(options: ProveOptions): Promise<CaptureReport> {
   const captured = options.pcap === undefined ? undefined : await findCapturedSyn({ ...options, file: options.pcap });
   // Both copies start while the host is asked.
   const twins = [TwinProcess.start(), TwinProcess.start()];
+  const spares: Promise<TwinProcess>[] = [];
+  const withSignal = signal === undefined ? {} : { signal };
   for (const twin of twins) twin.catch(() => undefined);
   try {
     onProgress?.('Reading the host');
@@ -64,7 +66,14 @@ export async function proveHost(options: ProveOptions): Promise<CaptureReport> {
           timeoutMs: options.timeoutMs,
           twins,
           ...(onProgress === undefined ? {} : { onProgress }),
-          ...(signal === undefined ? {} : { signal }),
+          // The repair will be tried on one more.
+          onFound: () => {
+            if (options.role !== 'server') return;
+            const spare = TwinProcess.start();
+            spare.catch(() => undefined);
+            spares.push(spare);
+          },
+          ...withSignal,
         }),
         import('../causes/index.ts'),
       ]);
@@ -74,16 +83,14 @@ export async function proveHost(options: ProveOptions): Promise<CaptureReport> {
       const shown = proveDiagnosis(attempt, findings, CAUSES, options.role);
       onProgress?.('Trying the repair on a copy');
       const joined =
-        options.role === 'server'
-          ? await withTriedRemedies(shown, state, syn, signal === undefined ? {} : { signal })
-          : shown;
+        options.role === 'server' ? await withTriedRemedies(shown, state, syn, { spares, ...withSignal }) : shown;
       return reportOf(host.spec, withAttempt(joined, captured !== undefined), report);
     } catch (error) {
       if (signal?.aborted) return stopped(report);
       throw error;
     }
   } finally {
-    await Promise.all(twins.map((twin) => twin.then((one) => one.close()).catch(() => undefined)));
+    await Promise.all([...twins, ...spares].map((twin) => twin.then((one) => one.close()).catch(() => undefined)));
   }
 }
 

@@ -6,7 +6,7 @@ import type { TriedRemedy } from '../model/proof.ts';
 import { quoteCommand } from '../model/shell-quote.ts';
 import type { HostState } from '../twin/state.ts';
 import type { SynSpec } from '../twin/syn.ts';
-import { tryInTwin } from './prove-changes.ts';
+import { type TrialOptions, tryInTwin } from './prove-changes.ts';
 
 /** Each is tried on a copy of its own. */
 const MAX_TRIED = 2;
@@ -16,7 +16,7 @@ export async function withTriedRemedies(
   diagnosis: Diagnosis,
   state: HostState,
   syn: SynSpec,
-  options: { readonly signal?: AbortSignal },
+  options: TrialOptions,
 ): Promise<Diagnosis> {
   const { proof, remedies } = diagnosis;
   if (proof?.outcome !== 'proven') return diagnosis;

@@ -21,6 +21,8 @@ export interface ProveInTwinOptions {
   /** Started before, to save time. */
   readonly twins?: readonly Promise<TwinProcess>[];
   readonly onProgress?: (text: string) => void;
+  /** Something that brings the answer was found; it is still to be verified. */
+  readonly onFound?: () => void;
   readonly signal?: AbortSignal;
 }
 
@@ -67,6 +69,7 @@ export async function proveInTwin(options: ProveInTwinOptions): Promise<TwinFind
       timeoutMs: options.timeoutMs,
       burst: options.isObserved && options.role === 'server' ? BURST : 0,
     });
+    if (search.flips.length > 0) options.onFound?.();
     const fidelity = await comparing;
     // A copy that refuses what the host leaves unanswered shows another fault.
     const isAlike =
@@ -130,9 +133,9 @@ class TwinPool {
     for (const twin of this.ready) twin.catch(() => undefined);
   }
 
-  /** Resolves when the first process runs. */
+  /** Resolves when the processes run. */
   async started(): Promise<void> {
-    await this.ready[0];
+    await Promise.all(this.ready);
   }
 
   async build(): Promise<{ twin: TwinProcess; summary: Awaited<ReturnType<TwinProcess['build']>> }> {

@@ -47,12 +47,20 @@ export async function reconcileRoutes(state: HostState, host: Host, notes: Notes
     const failed = await batch.run(host);
     for (const { name, said } of failed) if (name.startsWith('next hop ')) notes.missing(`${name}: ${said}`);
     failures = failed.filter(({ name, said }) => !/^(route del|next hop) /.test(name) && !/File exists/.test(said));
+    // What is taken away may take something along; what comes does not.
+    if (failures.length === 0 && extra.length === 0) return;
     // Without a change the next round would be the same.
     if (failures.length === missing.length && extra.length === 0) break;
   }
   for (const { name, said } of failures.slice(0, 20)) notes.missing(`route ${name}: ${said}`);
   if (failures.length > 20) notes.missing(`${failures.length - 20} more routes`);
 }
+
+/** What a fresh namespace has. */
+const FRESH_RULES: Readonly<Record<4 | 6, readonly string[]>> = {
+  4: ['0: from all lookup local', '32766: from all lookup main', '32767: from all lookup default'],
+  6: ['0: from all lookup local', '32766: from all lookup main'],
+};
 
 /** Makes the rules of the twin those of the host. */
 export async function reconcileRules(state: HostState, host: Host, notes: Notes): Promise<void> {
@@ -61,6 +69,8 @@ export async function reconcileRules(state: HostState, host: Host, notes: Notes)
       const wanted = state.rules.filter((rule) => rule.family === family);
       // A host without IPv6 lists none; a twin without its rules would drop everything.
       if (wanted.length === 0) return;
+      const lines = wanted.map(({ priority, line }) => `${priority}: ${line}`);
+      if (lines.join('\n') === FRESH_RULES[family].join('\n')) return;
       const own = await ownRules(host, family);
       const batch = new IpBatch();
       const wantedKeys = new Set(wanted.map(ruleKey));

@@ -10,7 +10,7 @@ const OWN =
   /\/(addr_gen_mode|mtu|dad_transmits|accept_dad|router_solicit\w*|use_tempaddr|regen_max_retry|temp_\w+|nf_conntrack_count|nf_conntrack_max|tcp_ehash_entries|udp_hash_entries)$/;
 
 /** All settings that this namespace has, by path below /proc/sys/net. */
-function readOwnSysctls(): Record<string, string> {
+export function readOwnSysctls(): Record<string, string> {
   const settings: Record<string, string> = {};
   walk('', settings);
   return settings;

@@ -2,7 +2,7 @@ import type { Host } from '../host/host.ts';
 import { keyOf, ruleKey, wantedRoutes } from './build-routes.ts';
 import { nftInput } from './filter-text.ts';
 import { tablesOf } from './read-filters.ts';
-import { snapshotHost } from './snapshot.ts';
+import { snapshotCopy } from './snapshot.ts';
 import type { HostState } from './state.ts';
 import type { Fidelity } from './syn.ts';
 
@@ -13,7 +13,7 @@ const OWN_SETTINGS =
 
 /** Takes the state of the twin as that of the host was taken, and compares them element by element. */
 export async function compareStates(original: HostState, twin: Host): Promise<Fidelity> {
-  const copy = await snapshotHost(twin);
+  const copy = await snapshotCopy(twin, original);
   const compared = KINDS.map(({ kind, elements }) => {
     const wanted = elements(original, copy);
     const has = new Set(elements(copy, original));

@@ -3,6 +3,7 @@ import { parseTableNames, TABLE_NAME_FILES } from '../formats/iproute/table-name
 import { BundleHost } from '../host/bundle/bundle-host.ts';
 import { type Host, HostError } from '../host/host.ts';
 import { Asker } from './ask.ts';
+import { readOwnSysctls } from './build-sysctls.ts';
 import { readBpf } from './read-bpf.ts';
 import { readFilters } from './read-filters.ts';
 import { ADDR_COMMAND, linksOf } from './read-links.ts';
@@ -23,20 +24,30 @@ const XFRM_COUNT_COMMAND: readonly string[] = ['ip', 'xfrm', 'state', 'count'];
  * @throws HostError when the host cannot be asked at all, or its interfaces are not known: then there is nothing to copy.
  */
 export async function snapshotHost(host: Host, scope: SocketScope = {}): Promise<HostState> {
+  return snapshot(host, scope);
+}
+
+/** The state of the copy in this namespace, for comparison: what the original has none of is not asked for. */
+export async function snapshotCopy(copy: Host, original: HostState): Promise<HostState> {
+  return snapshot(copy, {}, original);
+}
+
+async function snapshot(host: Host, scope: SocketScope, original?: HostState): Promise<HostState> {
   if (host instanceof BundleHost) host.beginWatch();
   const ask = new Asker(host);
+  const isHost = original === undefined;
   const [addresses, routing, neighbours, nexthops, filters, sockets, sysctls, xfrm, xfrmCount, qdiscs, kernel] =
     await Promise.all([
       ask.list('interfaces and addresses', ADDR_COMMAND),
       readRouting(ask),
-      ask.list('neighbours', NEIGHBOUR_COMMAND),
-      ask.maybe(['ip', 'nexthop', 'show']),
-      readFilters(ask),
+      isHost ? ask.list('neighbours', NEIGHBOUR_COMMAND) : undefined,
+      isHost || original.nexthops.length > 0 ? ask.maybe(['ip', 'nexthop', 'show']) : undefined,
+      isHost || original.nft !== undefined || original.iptables.length > 0 ? readFilters(ask) : { iptables: [] },
       readSockets(ask, scope),
-      readSysctls(ask),
-      ask.maybe(XFRM_COMMAND),
-      ask.maybe(XFRM_COUNT_COMMAND),
-      ask.maybe(QDISC_COMMAND),
+      isHost ? readSysctls(ask) : readOwnSysctls(),
+      isHost || original.xfrmPolicies.length > 0 ? ask.maybe(XFRM_COMMAND) : undefined,
+      isHost ? ask.maybe(XFRM_COUNT_COMMAND) : undefined,
+      isHost ? ask.maybe(QDISC_COMMAND) : undefined,
       ask.file('/proc/sys/kernel/osrelease'),
     ]);
   const interfaces = addresses === undefined ? undefined : linksOf(addresses);
@@ -61,7 +72,7 @@ export async function snapshotHost(host: Host, scope: SocketScope = {}): Promise
     ...numberIn('xfrmStates', /\bSAD count (\d+)/.exec(xfrmCount ?? '')?.[1]),
     ...shapes,
     ...(await readTrafficFilters(ask, shapes.filterHooks, interfaces.links)),
-    bpfPrograms: await readBpf(ask, sockets, scope.port),
+    bpfPrograms: isHost ? await readBpf(ask, sockets, scope.port) : [],
     conntrack: {
       ...numberIn('count', sysctls['netfilter/nf_conntrack_count']),
       ...numberIn('max', sysctls['netfilter/nf_conntrack_max']),
