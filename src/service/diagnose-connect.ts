@@ -144,11 +144,11 @@ class Trial {
     const startedMs = performance.now();
     const within = (ms: number): Promise<void> => this.settle(candidates, startedMs + ms);
     await within(FIRST_LOOK_MS);
+    // What connect() says while the first look is taken is not in it yet.
+    const wasOpen = candidates.some(({ outcome }) => outcome === undefined);
     let diagnoses = await this.judgeAll(candidates, resolution, proxies);
-    const undecided = (): boolean =>
-      candidates.some(({ outcome }) => outcome === undefined) &&
-      !diagnoses.some(({ cause }) => cause?.status === 'confirmed');
-    if (undecided() && (await options.isEnough?.()) !== true) {
+    const isCertain = diagnoses.some(({ cause }) => cause?.status === 'confirmed');
+    if (wasOpen && !isCertain && (await options.isEnough?.()) !== true) {
       await within(Math.min(PATIENCE_MS, options.timeoutMs));
       diagnoses = await this.judgeAll(candidates, resolution, proxies, true);
     }
