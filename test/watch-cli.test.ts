@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -10,6 +12,9 @@ import { until, WatchNetwork } from './support/watch-namespaces.ts';
 
 const missing = namespacesMissing();
 if (missing !== undefined) console.log(`skipped: watch on the command line in network namespaces: ${missing}`);
+
+const noPage = !existsSync(join(root, 'dist/web/index.html'));
+if (noPage) console.log('skipped: the page of a watch from the command line: it is not built (npm run build)');
 
 const PORT = 8444;
 let folder: string;
@@ -115,6 +120,7 @@ describe.skipIf(missing !== undefined)('a watch from the command line', { timeou
     writeFileSync(config, `namespaces: {include: ['netns:${network.pair.server}']}\npage: {enabled: false}\n`);
     running.child.kill('SIGHUP');
     await until('it was read', () => running?.stderr.includes('was read anew'));
+    expect(running.stderr).not.toContain('page on');
 
     running.child.kill('SIGINT');
     expect(await running.ended).toBe(0);
@@ -125,6 +131,53 @@ describe.skipIf(missing !== undefined)('a watch from the command line', { timeou
 
     const { status, stdout } = runCli(['incidents', '--json', '--state', state]);
     if (status !== 2) expect(stdout).toContain('netfilter-drop-in');
+  });
+
+  it.skipIf(noPage)('serves its page and metrics as a configuration that is read anew says', async () => {
+    const config = join(folder, 'page.yaml');
+    const namespaces = `namespaces: {include: ['netns:${network.pair.server}']}\n`;
+    const state = join(folder, 'page-state');
+    let read = 0;
+    const reload = async (text: string, says: string): Promise<void> => {
+      writeFileSync(config, namespaces + text);
+      running?.child.kill('SIGHUP');
+      read++;
+      await until(says, () => (running?.stderr.split(says).length ?? 0) > read);
+    };
+    const url = (): string =>
+      /page on (\S+)/.exec(running?.stderr.split('\n').findLast((line) => line.includes('page on')) ?? '')?.[1] ?? '';
+    const status = async (path: string): Promise<number> => (await fetch(new URL(path, url()))).status;
+
+    writeFileSync(config, `${namespaces}page: {enabled: false}\n`);
+    running = new RunningWatch(['--config', config, '--state', state]);
+    await until('it begins', () => readdirIfAny(state).includes('control.sock'));
+    await until('it is ready', () => running?.stderr.includes('Ctrl-C'));
+    await reload('page: {listen: "127.0.0.1:0"}\n', 'was read anew');
+    expect(await status('/metrics')).toBe(200);
+    const first = url();
+    await reload('page: {listen: "127.0.0.1:0"}\nincidents: {samples: 2}\n', 'was read anew');
+    expect(url()).toBe(first);
+    await reload('page: {listen: "127.0.0.1:0"}\nmetrics: {enabled: false}\n', 'was read anew');
+    expect([await status('/'), await status('/metrics')]).toEqual([200, 404]);
+    expect(await fetch(first).catch(() => 'gone')).toBe('gone');
+
+    read = 0;
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    await reload(`page: {listen: "127.0.0.1:${port}"}\n`, 'stays as it was');
+    taken.close();
+    expect(running.stderr).toContain(`The page cannot listen on 127.0.0.1 port ${port}`);
+    await until('the page is back', () => url() !== first && running?.stderr.trimEnd().endsWith(url()));
+    expect(await status('/')).toBe(200);
+    expect(await status('/metrics')).toBe(404);
+    read = 3;
+    await reload('page: {enabled: false}\n', 'was read anew');
+    await until('it says so', () => running?.stderr.includes('no page is served'));
+    expect(readdirIfAny(state)).toContain('control.sock');
+    running.child.kill('SIGINT');
+    expect(await running.ended).toBe(0);
+    expect(running.stderr).not.toContain('bug');
   });
 
   it('says what it cannot see without privileges', async () => {

@@ -2,12 +2,15 @@ import process from 'node:process';
 import { forTerminal } from '../report/escape.ts';
 import type { WatchStatus, WatchView } from '../service/watch/view.ts';
 import { IncidentEvents, incidentJson, incidentLine } from './watch-lines.ts';
+import type { PagePlace } from './watch-page.ts';
 import { WatchScreen } from './watch-screen.ts';
 
 /** What a running watch shows. */
 export interface WatchOutput {
   /** The watch has begun. */
-  begin(page: { readonly url?: string; readonly tokenFile?: string }): void;
+  begin(page: PagePlace): void;
+  /** The page is elsewhere now, or gone. */
+  move(page: PagePlace): void;
   end(): void;
 }
 
@@ -23,12 +26,13 @@ export function watchOutput(view: WatchView, json: boolean): WatchOutput {
     else process.stdout.write(`${json ? incidentJson(what, event.incident) : incidentLine(what, event.incident)}\n`);
   });
   return {
-    begin({ url, tokenFile }) {
+    begin(page) {
+      const { url } = page;
       const { notSeen } = view.status();
-      if (screen !== undefined) screen.begin(url, tokenFile);
+      if (screen !== undefined) screen.begin(page);
       else if (!json) {
         process.stderr.write(`synscope: ${forTerminal(whatIsWatched(view.status()))}; Ctrl-C ends it\n`);
-        if (url !== undefined) process.stderr.write(`synscope: page on ${url}${tokenText(tokenFile)}\n`);
+        if (url !== undefined) sayPlace(page);
       }
       if (screen === undefined) {
         for (const { reason, hint } of notSeen) {
@@ -37,6 +41,10 @@ export function watchOutput(view: WatchView, json: boolean): WatchOutput {
           );
         }
       }
+    },
+    move(page) {
+      if (screen !== undefined) screen.place(page);
+      else if (!json) sayPlace(page);
     },
     end() {
       stop();
@@ -52,6 +60,7 @@ function whatIsWatched({ namespaces, capture }: WatchStatus): string {
   return `watching every handshake of ${namespaces.length === 1 ? namespaces[0] : `${namespaces.length} network namespaces`}`;
 }
 
-function tokenText(tokenFile: string | undefined): string {
-  return tokenFile === undefined ? '' : `; the token for it is in ${forTerminal(tokenFile)}`;
+function sayPlace({ url, tokenFile }: PagePlace): void {
+  const token = tokenFile === undefined ? '' : `; the token for it is in ${forTerminal(tokenFile)}`;
+  process.stderr.write(url === undefined ? 'synscope: no page is served\n' : `synscope: page on ${url}${token}\n`);
 }

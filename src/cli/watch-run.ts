@@ -17,7 +17,7 @@ import { UsageError } from './command.ts';
 import { packageVersion } from './package-version.ts';
 import type { WatchCommandOptions } from './watch.ts';
 import { watchOutput } from './watch-output.ts';
-import { servePage, type WatchPage } from './watch-page.ts';
+import { WatchPage } from './watch-page.ts';
 
 /** Watches until the signal ends it. */
 export async function runWatch(options: WatchCommandOptions, signal: AbortSignal): Promise<void> {
@@ -37,9 +37,11 @@ export async function runWatch(options: WatchCommandOptions, signal: AbortSignal
     version: packageVersion(),
     onBug: (error) => sayBug(error),
   });
-  const reload = (): void => {
+  const takeAnew = async (): Promise<void> => {
+    const place = page?.place;
     try {
       const next = configOf(options);
+      await page?.reload(next);
       const receivers = new Alerts(watch, next.alerts, sayTrouble);
       void alerts?.close();
       alerts = receivers;
@@ -50,6 +52,11 @@ export async function runWatch(options: WatchCommandOptions, signal: AbortSignal
       if (!(error instanceof InputError)) throw error;
       process.stderr.write(`synscope: the configuration stays as it was: ${forTerminal(error.message)}\n`);
     }
+    if (page !== undefined && page.place !== place) output.move(page.place);
+  };
+  let reloading: Promise<void> = Promise.resolve();
+  const reload = (): void => {
+    reloading = reloading.then(takeAnew).catch(sayBug);
   };
   const output = watchOutput(watch, options.json === true);
   let page: WatchPage | undefined;
@@ -60,13 +67,14 @@ export async function runWatch(options: WatchCommandOptions, signal: AbortSignal
     await watch.resume();
     alerts = new Alerts(watch, config.alerts, sayTrouble);
     await watch.start();
-    page = await servePage({ view: watch, store, config, state, repairer, alerts: () => alerts?.numbers() });
+    page = await WatchPage.start({ view: watch, store, config, state, repairer, alerts: () => alerts?.numbers() });
     process.on('SIGHUP', reload);
-    output.begin(page);
+    output.begin(page.place);
     await untilAborted(signal);
   } finally {
     process.off('SIGHUP', reload);
     output.end();
+    await reloading;
     await page?.close();
     await watch.stop();
     await alerts?.close();

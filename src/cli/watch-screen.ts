@@ -6,6 +6,7 @@ import { displayWidth, takeColumns } from '../report/width.ts';
 import type { WatchView } from '../service/watch/view.ts';
 import { outputStyle } from './output.ts';
 import { serviceText } from './watch-lines.ts';
+import type { PagePlace } from './watch-page.ts';
 
 const REDRAW_MS = 1000;
 const LISTENERS = 8;
@@ -33,10 +34,15 @@ export class WatchScreen {
     });
   }
 
-  begin(url: string | undefined, tokenFile: string | undefined): void {
-    if (url !== undefined) this.page = `page on ${url}${tokenFile === undefined ? '' : `, token in ${tokenFile}`}`;
+  begin(page: PagePlace): void {
+    this.place(page);
     this.draw();
     this.timer = setInterval(() => this.draw(), REDRAW_MS);
+  }
+
+  /** Says where the page is from now on. */
+  place({ url, tokenFile }: PagePlace): void {
+    this.page = url === undefined ? '' : `page on ${url}${tokenFile === undefined ? '' : `, token in ${tokenFile}`}`;
   }
 
   /** Leaves what was drawn last. */
