@@ -1,6 +1,6 @@
 /**
  * Breaks hosts for real, lets a client try, and proves on a copy of the server what stops it.
- *   node lab/prove-campaign.ts [NAME...] [--full] [--shard 2/8] [--family 4|6] [--variant NAME] [--seed N] [--decoys] [--json FILE]
+ *   node lab/prove-campaign.ts [NAME...] [--full] [--shard 2/8] [--jobs N] [--family 4|6] [--variant NAME] [--seed N] [--decoys] [--json FILE]
  *   node lab/prove-campaign.ts --table FILE...
  * A handful of scenarios unless named; all with --full, or a part of them with --shard. --table prints what was written to files by --json.
  * Needs root and tcpdump.
@@ -44,6 +44,7 @@ const { values, positionals } = parseArgs({
   options: {
     full: { type: 'boolean', default: false },
     shard: { type: 'string' },
+    jobs: { type: 'string', default: '1' },
     table: { type: 'boolean', default: false },
     family: { type: 'string' },
     variant: { type: 'string' },
@@ -70,14 +71,16 @@ async function campaign(): Promise<void> {
   const outcomes: ProveOutcome[] = [];
   const jobs = listJobs({ names, family, variant: values.variant }).filter((job) => proveKindOf(job) !== undefined);
   const [part = 1, parts = 1] = (values.shard ?? '1/1').split('/').map(Number);
-  for (const job of shardOf(jobs, part, parts)) {
-    const kind = proveKindOf(job);
-    if (kind === undefined || signal.aborted) continue;
-    const outcome = await proveJob(job, kind, signal);
-    outcomes.push(outcome);
-    console.error(line(outcome));
-    if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(outcomes, null, 1)}\n`);
-  }
+  const left = shardOf(jobs, part, parts);
+  const work = async (): Promise<void> => {
+    for (let job = left.shift(); job !== undefined && !signal.aborted; job = left.shift()) {
+      const outcome = await proveJob(job, proveKindOf(job) as ProveKind, signal);
+      outcomes.push(outcome);
+      console.error(line(outcome));
+      if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(outcomes, null, 1)}\n`);
+    }
+  };
+  await Promise.all(Array.from({ length: Number(values.jobs) }, work));
   console.log(proveTable(outcomes));
   if (outcomes.some(({ isWrong }) => isWrong)) process.exitCode = 1;
 }

@@ -27,7 +27,7 @@ const MAX_STDERR = 16_384;
  */
 const WITH_SMALL_TABLE = [
   ...['sh', '-c'],
-  `cd /proc/sys/net/ipv4 && read -r half <tcp_max_syn_backlog && read -r waiting <tcp_max_tw_buckets
+  `cd /proc/sys/net/ipv4 && half=$(cat tcp_max_syn_backlog) waiting=$(cat tcp_max_tw_buckets)
   { echo 1024 >tcp_child_ehash_entries; } 2>/dev/null
   exec unshare --net -- sh -c 'half=$1 waiting=$2; shift 2
     cd /proc/sys/net/ipv4 && { echo "$half" >tcp_max_syn_backlog; echo "$waiting" >tcp_max_tw_buckets; } 2>/dev/null
