@@ -5,8 +5,8 @@ import type { Handshake } from '../model/handshake.ts';
 import { formatDuration } from '../model/text.ts';
 import type { Verification } from '../remedy/repair.ts';
 import { diagnoseListen } from './diagnose-listen.ts';
+import { ClientWatch } from './fix-client-watch.ts';
 import type { Fault } from './fix-fault.ts';
-import { HostWatch } from './host-watch.ts';
 
 /** How a repair is verified. */
 export interface VerifyOptions {
@@ -36,7 +36,7 @@ export class Verifier {
   /** The longest time that it takes. */
   readonly seconds: number;
   private readonly options: VerifyOptions;
-  private watch: HostWatch | undefined;
+  private watch: ClientWatch | undefined;
   private target: Endpoint;
   /** The peer could connect before anything was changed. */
   private provesNothing = false;
@@ -57,14 +57,12 @@ export class Verifier {
       this.provesNothing = (await connects(peer, this.target, 1, BEFORE_MS)).helped;
     }
     if (fault.side === 'client' || fault.client === undefined || (peer !== undefined && !this.provesNothing)) return;
-    const watch = new HostWatch(host, { side: 'server', port: fault.server.port });
-    await watch.start();
-    this.watch = watch;
+    this.watch = await ClientWatch.start(host, fault.server.port);
   }
 
   /** Ends the watch. */
   async stop(): Promise<void> {
-    await this.watch?.stop(true);
+    await this.watch?.stop();
     this.watch = undefined;
   }
 
@@ -137,10 +135,10 @@ export class Verifier {
     const { watch, options } = this;
     const { fault, signal } = options;
     const { client } = fault;
-    if (watch?.captures !== true || client === undefined) return undefined;
+    if (watch === undefined || client === undefined) return undefined;
     const startMs = performance.now();
     for (;;) {
-      const own = watch.live.recent().filter((one) => one.client.address === client);
+      const own = watch.of(client);
       const answered = own.find((one) => hasSegment(one, 'syn-ack', sinceNs));
       if (answered !== undefined) return answer(answered, client);
       const silent = own.find((one) => lastSynMs(one, sinceNs, performance.now(), startMs) > SILENCE_MS);
