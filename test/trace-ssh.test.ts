@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -50,20 +50,20 @@ describe.skipIf(missing !== undefined)('trace, each host behind an ssh server of
     return { ...(JSON.parse(stdout) as CaptureReport), status };
   }
 
-  /** Programs that run in the namespaces and are none of the network's own. */
-  function leftovers(): string[] {
-    return [net.client, net.router, net.server].flatMap((name) =>
+  /** Programs that run in the namespaces and are none of the network's own, nor of the way to its servers. */
+  function leftovers(...of: string[]): string[] {
+    return (of.length > 0 ? of : [net.client, net.router, net.server]).flatMap((name) =>
       spawnSync('ip', ['netns', 'pids', name], { encoding: 'utf8' })
         .stdout.split('\n')
-        .flatMap((pid) => spawnSync('ps', ['-o', 'args=', '-p', pid], { encoding: 'utf8' }).stdout.trim() || [])
-        .filter((args) => !/sshd|createServer/.test(args)),
+        .flatMap((pid) => (pid === '' ? [] : commandLine(pid) || []))
+        .filter((args) => !/sshd|createServer|hop\.js/.test(args)),
     );
   }
 
-  async function untilNothingIsLeft(): Promise<void> {
-    for (let tries = 0; leftovers().length > 0 && tries < 100; tries++) await sleep(100);
-    expect(leftovers()).toEqual([]);
-    expect(sockets().filter((name) => !before.has(name))).toEqual([]);
+  async function untilNothingIsLeft(...of: string[]): Promise<void> {
+    for (let tries = 0; leftovers(...of).length > 0 && tries < 200; tries++) await sleep(100);
+    expect(leftovers(...of)).toEqual([]);
+    if (of.length === 0) expect(sockets().filter((name) => !before.has(name))).toEqual([]);
   }
 
   it('both ends and the router, and nothing is left', async () => {
@@ -176,7 +176,32 @@ describe.skipIf(missing !== undefined)('trace, each host behind an ssh server of
     await untilNothingIsLeft();
   }, 300_000);
 
+  it.each([
+    ['Ctrl-C', (tracing: ReturnType<typeof start>) => tracing.interrupt()],
+    [
+      'an end of the connection',
+      () => {
+        for (const pid of ssh.sessions(net.client)) process.kill(pid, 'SIGKILL');
+      },
+    ],
+    ['our own violent death', (tracing: ReturnType<typeof start>) => tracing.kill()],
+  ])(
+    '%s ends a connection attempt over there',
+    async (_, end) => {
+      net.nft(net.server, `table inet t { chain i { type filter hook input priority 0; tcp dport ${PORT} drop } }`);
+      // An attempt that would live on for a minute.
+      const tracing = start(argv('--for', '60s'));
+      await until(() => leftovers().some((args) => args.includes('python3')));
+      end(tracing);
+      await untilNothingIsLeft(net.client);
+      await tracing.ended;
+      await untilNothingIsLeft();
+    },
+    240_000,
+  );
+
   function start(args: readonly string[]): {
+    kill(): void;
     interrupt(): void;
     ended: Promise<{ stdout: string; status: number | null }>;
   } {
@@ -190,7 +215,7 @@ describe.skipIf(missing !== undefined)('trace, each host behind an ssh server of
       stdout += text.toString();
     });
     const ended = once(child, 'close').then(([status]) => ({ stdout, status: status as number | null }));
-    return { interrupt: () => void child.kill('SIGINT'), ended };
+    return { kill: () => void child.kill('SIGKILL'), interrupt: () => void child.kill('SIGINT'), ended };
   }
 
   function connectSilently(): void {
@@ -204,6 +229,15 @@ describe.skipIf(missing !== undefined)('trace, each host behind an ssh server of
   }
 });
 
+/** Empty for a process that has ended. */
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+  } catch {
+    return '';
+  }
+}
+
 /** Folders of ssh connections whose process is no more. */
 function sockets(): string[] {
   return readdirSync(tmpdir()).filter((name) => {
@@ -212,11 +246,11 @@ function sockets(): string[] {
   });
 }
 
-async function until(isSo: () => boolean): Promise<void> {
+/** By default a little longer: the last of the baselines may still be read. */
+async function until(isSo: () => boolean, settleMs: number = 1500): Promise<void> {
   for (let tries = 0; !isSo(); tries++) {
     if (tries > 600) throw new Error('it did not come to that');
     await sleep(100);
   }
-  // The last of the baselines may still be read.
-  await sleep(1500);
+  await sleep(settleMs);
 }

@@ -85,6 +85,8 @@ export interface StreamSettings extends ProcessSettings {
   readonly askToEnd?: (child: ChildProcess) => void;
   /** Holds standard input open until the end is asked for. */
   readonly holdStdin?: boolean;
+  /** Writes an empty line to it so often, to say that somebody is there. */
+  readonly heartbeatMs?: number;
   /** Whether this end is an orderly one; when absent, exit code 0 is. */
   readonly isOrderly?: (code: number | null) => boolean;
   /** Makes the error for an end that is not orderly. */
@@ -99,6 +101,9 @@ export function streamProcess(argv: readonly string[], settings: StreamSettings 
   const child = startProcess(argv, settings.holdStdin ? 'pipe' : 'ignore', settings);
   let stopped = false;
   let stderr = '';
+  const { heartbeatMs } = settings;
+  const beating = heartbeatMs === undefined ? undefined : setInterval(() => child.stdin?.write('\n'), heartbeatMs);
+  beating?.unref();
   child.stdin?.on('error', () => {});
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr = `${stderr}${text}`.slice(0, MAX_STDERR_BYTES);
@@ -111,6 +116,7 @@ export function streamProcess(argv: readonly string[], settings: StreamSettings 
       else reject(failure);
     });
     child.on('close', (code, signal) => {
+      clearInterval(beating);
       const orderly = stopped || (settings.isOrderly?.(code) ?? code === 0);
       const how = code === null ? `was ended by ${signal}` : `ended with exit code ${code}`;
       const said = stderr.trim() === '' ? '' : `: ${stderr.trim()}`;
@@ -134,6 +140,7 @@ export function streamProcess(argv: readonly string[], settings: StreamSettings 
     stop() {
       if (stopped) return;
       stopped = true;
+      clearInterval(beating);
       if (settings.askToEnd === undefined) liveGroups.kill(child, 'SIGTERM');
       else settings.askToEnd(child);
       setTimeout(() => liveGroups.kill(child, 'SIGKILL'), GRACE_MS).unref();

@@ -1,7 +1,7 @@
 import { InputError } from '../../model/errors.ts';
 import { type CommandResult, HostError, type HostStream, type RunOptions } from '../host.ts';
 import { runProcess, streamProcess } from '../run-process.ts';
-import { lastLine, NO_SUCH_PROGRAM, remoteWords } from '../ssh/remote-command.ts';
+import { HEARTBEAT_MS, lastLine, NO_SUCH_PROGRAM, remoteWords } from '../ssh/remote-command.ts';
 import { CommandHost } from './command-host.ts';
 import { Slots } from './slots.ts';
 
@@ -68,6 +68,7 @@ export class ExecHost extends CommandHost {
     return streamProcess([...this.parts.exec(true), ...remoteWords(argv, { stream: true })], {
       // What runs in a container does not end with the client of the engine, but when its standard input does.
       holdStdin: true,
+      heartbeatMs: HEARTBEAT_MS,
       askToEnd: (child) => child.stdin?.end(),
       failure: (code, stderr) =>
         this.failureOf(argv, code ?? 1, stderr) ??

@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { quoteForShell, remoteCommand } from './remote-command.ts';
@@ -33,6 +34,21 @@ it('a stream ends with its input, and with its program', async () => {
   const endless = run(['sleep', '60']);
   const ended = code(endless);
   endless.stdin?.end();
+  expect(await ended).toBe(143);
+});
+
+it('a stream ends when nobody says for too long that they are there', async () => {
+  const child = spawn('sh', ['-c', remoteCommand(['sleep', '60'], { stream: true, silenceSeconds: 2 })]);
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  let isOver = false;
+  void ended.then(() => {
+    isOver = true;
+  });
+  for (let beat = 0; beat < 10; beat++) {
+    child.stdin.write('\n');
+    await sleep(300);
+  }
+  expect(isOver).toBe(false);
   expect(await ended).toBe(143);
 });
 

@@ -14,7 +14,7 @@ import { runProcess, streamProcess } from '../run-process.ts';
 import { NotBegun } from './remote-channel.ts';
 import { RemoteChannels } from './remote-channels.ts';
 import { RemoteClock } from './remote-clock.ts';
-import { lastLine, NO_SUCH_PROGRAM, quoteForShell, remoteCommand } from './remote-command.ts';
+import { HEARTBEAT_MS, lastLine, NO_SUCH_PROGRAM, quoteForShell, remoteCommand } from './remote-command.ts';
 import { connectRemotely } from './remote-connect.ts';
 import { SHELL_WORDS } from './remote-shell.ts';
 import { SingleCommands, type SudoUse, sudoRefused, sudoUse } from './remote-sudo.ts';
@@ -117,6 +117,7 @@ export class SshHost implements Host {
     const line = remoteCommand(argv, { stream: true, sudo: this.sudo === 'shell' });
     return streamProcess(this.connection.command(line), {
       holdStdin: true,
+      heartbeatMs: HEARTBEAT_MS,
       askToEnd: (child) => child.stdin?.end(),
       failure: (code, stderr) =>
         this.failureOf(argv, code ?? SSH_FAILED, stderr) ??
