@@ -188,14 +188,14 @@ describe.skipIf(missing !== undefined)('trace, each host behind an ssh server of
   ])(
     '%s ends a connection attempt over there',
     async (_, end) => {
-      net.nft(net.server, `table inet t { chain i { type filter hook input priority 0; tcp dport ${PORT} drop } }`);
-      // An attempt that would live on for a minute.
+      // Nothing says why it is silent, so the attempt, which would live on for a minute, is waited for.
+      net.nft(net.router, `table inet t { chain f { type filter hook forward priority 0; tcp dport ${PORT} drop } }`);
       const tracing = start(argv('--for', '60s'));
-      await until(() => leftovers().some((args) => args.includes('python3')));
+      await until(() => leftovers(net.client).some((args) => args.includes('python3')), 0);
       end(tracing);
       await untilNothingIsLeft(net.client);
       await tracing.ended;
-      await untilNothingIsLeft();
+      await untilNothingIsLeft(net.client, net.router, net.server);
     },
     240_000,
   );
