@@ -137,8 +137,12 @@ async function proveSetting(
     const to = kind === 'server' && /^[\da-f.:]+$/i.test(address) ? { address } : {};
     const report = await proveHost({ ...common, pcap }).catch((error: unknown) => {
       if (!(error instanceof InputError)) throw error;
-      // No SYN came, or none failed: ask for one that would come.
-      return proveHost({ ...common, ...to, from: setting.names.client });
+      // No SYN came: perhaps somebody asked for the address in vain; else ask for one that would come.
+      const from = { ...to, from: setting.names.client };
+      return proveHost({ ...common, ...from, pcap }).catch((again: unknown) => {
+        if (!(again instanceof InputError)) throw again;
+        return proveHost({ ...common, ...from });
+      });
     });
     await attempt;
     const [diagnosis] = report.diagnoses;

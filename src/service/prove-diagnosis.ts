@@ -226,6 +226,7 @@ function notReproduced(diagnosis: Diagnosis, { proof, search }: TwinFindings, ro
   const { does, doesNot } = WORDS[role];
   const isDropped = !search.baseline.isAnswered;
   const isReturned = search.baseline.remark === 'returned';
+  const isUnasked = search.baseline.remark === 'unasked';
   const isOther = isDropped && !isReturned && proof.alternatives.length > 0;
   const shown: Evidence = {
     statement: isReturned
@@ -234,7 +235,9 @@ function notReproduced(diagnosis: Diagnosis, { proof, search }: TwinFindings, ro
         ? `a copy of this host ${doesNot} ${flow}, either, but not as the host (${replyWords({ proof, search })})`
         : isDropped
           ? `a copy of this host ${doesNot} ${flow}, either, and none of ${proof.tried} changes that were tried helps`
-          : `a copy of this host ${does} ${flow}; it lacks ${proof.notCopied.length === 0 ? 'nothing that is known' : proof.notCopied.slice(0, 3).join(', ')}`,
+          : isUnasked
+            ? `a copy of this host ${does} ${flow}, but not who asks for that address by ARP: whether anybody does is not known`
+            : `a copy of this host ${does} ${flow}; it lacks ${proof.notCopied.length === 0 ? 'nothing that is known' : proof.notCopied.slice(0, 3).join(', ')}`,
     bearing: 'supports',
     weight: 'weak',
     source: SOURCE,
@@ -245,7 +248,9 @@ function notReproduced(diagnosis: Diagnosis, { proof, search }: TwinFindings, ro
       ? `A copy of this host fails otherwise than the host: what stops ${flow} is not in the copy.`
       : isDropped
         ? `A copy of this host ${doesNot} ${flow}, either; no change that was tried helps.`
-        : `A copy of this host ${does} ${flow}: if the host does not, it is for what the copy lacks.`;
+        : isUnasked
+          ? `A copy of this host ${does} ${flow}, but not who asks for that address by ARP: if its router asks, no SYN will come.`
+          : `A copy of this host ${does} ${flow}: if the host does not, it is for what the copy lacks.`;
   return {
     ...diagnosis,
     sentence: diagnosis.cause === null ? sentence : diagnosis.sentence,

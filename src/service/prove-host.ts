@@ -8,6 +8,7 @@ import type { HostState } from '../twin/state.ts';
 import type { SynSpec, TwinRole } from '../twin/syn.ts';
 import { TwinProcess } from '../twin/twin-process.ts';
 import { diagnoseListen } from './diagnose-listen.ts';
+import { isAskedInVain } from './prove-asked.ts';
 import { proveDiagnosis } from './prove-diagnosis.ts';
 import {
   type CapturedSyn,
@@ -40,7 +41,7 @@ export interface ProveOptions {
 /** Copies a host, replays the SYN to the copy, and proves what stops it; told together with what the signs on the host say. */
 export async function proveHost(options: ProveOptions): Promise<CaptureReport> {
   const { host, onProgress, signal } = options;
-  const captured = options.pcap === undefined ? undefined : await findCapturedSyn({ ...options, file: options.pcap });
+  const { captured, isAskedFor = false } = await fromCapture(options);
   // Both copies start while the host is asked.
   const twins = [TwinProcess.start(), TwinProcess.start()];
   const spares: Promise<TwinProcess>[] = [];
@@ -58,7 +59,7 @@ export async function proveHost(options: ProveOptions): Promise<CaptureReport> {
       const [findings, { CAUSES }] = await Promise.all([
         proveInTwin({
           state,
-          syn,
+          syn: isAskedFor ? { ...syn, isAskedFor } : syn,
           role: options.role,
           isObserved: captured !== undefined && !isAnswered(captured),
           ...seenOf(captured, state, options.role),
@@ -104,6 +105,21 @@ function withoutConnection(state: HostState, { handshake: { client } }: Captured
 function seenOf(captured: CapturedSyn | undefined, state: HostState, role: TwinRole): { readonly seen?: SeenReply } {
   const seen = captured === undefined || role !== 'server' ? undefined : capturedReply(captured, state);
   return seen === undefined ? {} : { seen };
+}
+
+/** What a capture tells: the attempt; or only that somebody asks for the address of the server, and so never sends a SYN. */
+async function fromCapture(
+  options: ProveOptions,
+): Promise<{ readonly captured?: CapturedSyn; readonly isAskedFor?: boolean }> {
+  const { pcap, from, address, signal } = options;
+  if (pcap === undefined) return {};
+  try {
+    return { captured: await findCapturedSyn({ ...options, file: pcap }) };
+  } catch (error) {
+    if (!(error instanceof InputError) || from === undefined || address === undefined) throw error;
+    if (!(await isAskedInVain(pcap, address, signal === undefined ? {} : { signal }))) throw error;
+    return { isAskedFor: true };
+  }
 }
 
 /** Everything that is asked of the host. */

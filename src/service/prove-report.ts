@@ -75,6 +75,8 @@ async function proveOne(host: Host, diagnosis: Diagnosis, options: ProveReportOp
     destination: server.address,
     destinationPort: server.port,
     ...(opening === undefined ? {} : { ttl: opening.ttl }),
+    // Of this cause the watch has seen the questions.
+    ...(diagnosis.cause?.id === 'arp-suppressed' ? { isAskedFor: true } : {}),
   };
   const seen = diagnosis.supposed === true ? undefined : seenReply(diagnosis.handshake);
   const [findings, { CAUSES }] = await Promise.all([

@@ -188,7 +188,8 @@ function outcomeOf(
   notCopied: readonly string[],
   { isObserved, seen }: ProveInTwinOptions,
 ): Proof['outcome'] {
-  const isKnown = seen === 'syn-ack' || notCopied.every((what) => UNUSUAL.test(what));
+  const isKnown =
+    seen === 'syn-ack' || (baseline.remark !== 'unasked' && notCopied.every((what) => UNUSUAL.test(what)));
   return baseline.isAnswered && !isObserved && isKnown ? 'acquitted' : 'not-reproduced';
 }
 

@@ -30,6 +30,8 @@ export interface CompleteSyn {
   readonly isRouted: boolean;
   /** No packet showed it: it is asked whether it would be answered. */
   readonly isSupposed: boolean;
+  /** As in {@link SynSpec}. */
+  readonly isAskedFor: boolean;
   readonly frame: Buffer;
   /** Sequence number of its TCP header. */
   readonly sequence: number;
@@ -74,7 +76,7 @@ export function completeSyn(syn: SynSpec, state: HostState, world: World, device
   // Where no signature is wanted, any is wrong; where one is, only the keys tell.
   const isSigned = mayWantSignature(syn, state) && removeSignature(frame);
   if (isSigned) assumed.push('the signature of the SYN is right');
-  if (captured === undefined && !isOnLink(syn.destination, world.layer3(device), state)) {
+  if (captured === undefined && syn.isAskedFor !== true && !isOnLink(syn.destination, world.layer3(device), state)) {
     assumed.push(
       `whoever delivers the SYN sends packets for ${syn.destination} to this host without asking for that address`,
     );
@@ -91,6 +93,7 @@ export function completeSyn(syn: SynSpec, state: HostState, world: World, device
     ttl,
     isRouted,
     isSupposed: captured === undefined,
+    isAskedFor: syn.isAskedFor === true,
     isSigned,
     frame,
     sequence: transport < 0 || transport + 8 > frame.length ? SEQUENCE : frame.readUInt32BE(transport + 4),

@@ -5,24 +5,23 @@ import type { Taps } from './tap.ts';
 import type { World } from './world.ts';
 
 /**
- * Whether the twin answers ARP or neighbour discovery for the address that the SYN is sent to. Only asked of addresses that
- * are on its link: others are reached by a route to the host.
+ * Whether the twin answers ARP or neighbour discovery for the address that the SYN is sent to: undefined when it does not, and perhaps nobody
+ * asks, because the address is not on the link and a route may lead to the host.
  */
-export function answersForItself(syn: CompleteSyn, state: HostState, taps: Taps, world: World): boolean {
+export function answersForItself(syn: CompleteSyn, state: HostState, taps: Taps, world: World): boolean | undefined {
   const link = world.layer3(syn.device);
   const own = state.addresses.filter(({ address }) => address === syn.destination);
   // IPv4 belongs to the host, so another interface may have the address.
-  const isAsked =
-    own.some(({ device }) => device === link) ||
-    (syn.family === 4 && own.length > 0 && isOnLink(syn.destination, link, state));
+  const canBeAsked = own.some(({ device }) => device === link) || (syn.family === 4 && own.length > 0);
+  const isAsked = syn.isAskedFor || own.some(({ device }) => device === link) || isOnLink(syn.destination, link, state);
   const port = taps.has(syn.device)
     ? syn.device
     : state.links.find(({ name, master }) => master === syn.device && taps.has(name))?.name;
-  if (!isAsked || port === undefined) return true;
+  if (!canBeAsked || port === undefined) return true;
   taps.drain();
   taps.send(port, askNeighbour(syn.destination, { mac: syn.sourceMac, address: askerAddress(syn, world, link) }));
   for (const { frame } of taps.received()) if (answeredAddress(frame) === syn.destination) return true;
-  return false;
+  return isAsked ? false : undefined;
 }
 
 /** The client on its own link, else the router by the address that the host knew it by. */

@@ -11,6 +11,8 @@ export interface SynSpec {
   readonly sourceMac?: string;
   /** TTL or hop limit with which it came in. */
   readonly ttl?: number;
+  /** Somebody on the link was seen to ask for the address by ARP first; else only an address of the link is taken to be asked for. */
+  readonly isAskedFor?: boolean;
   /** The captured frame from its Ethernet header on, hexadecimal. */
   readonly frame?: string;
   /** The captured packet from its IP header on, hexadecimal, where the capture has no Ethernet header. Made from the fields above
@@ -49,6 +51,8 @@ export type ReplayRemark =
   | 'other-source'
   /** The host does not answer ARP or ND for the address: no SYN would come. */
   | 'no-arp-answer'
+  /** It is answered, and who asks by ARP for its address, which is one of another interface, gets no answer: perhaps nobody asks. */
+  | 'unasked'
   /** The SYN itself went back to who delivered it: the host is not the one that it is for, and takes that for it. */
   | 'returned'
   /** It left by another interface than the SYN came in by. That alone is no failure. */

@@ -341,9 +341,9 @@ export class Twin {
     if (this.role !== 'server' || !replay.isAnswered || !syn.isSupposed) return replay;
     // Had nobody asked for its address, the SYN would not have come.
     this.hasAsked = true;
-    return answersForItself(syn, this.state, this.taps, this.world)
-      ? replay
-      : { ...replay, isAnswered: false, remark: 'no-arp-answer' };
+    const isHeard = answersForItself(syn, this.state, this.taps, this.world);
+    if (isHeard === undefined) return { ...replay, remark: 'unasked' };
+    return isHeard ? replay : { ...replay, isAnswered: false, remark: 'no-arp-answer' };
   }
 
   /** Sends a frame through the device it came in by: one of its ports where that is a bridge. */
