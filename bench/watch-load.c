@@ -1,13 +1,16 @@
 /*
  * Makes connections on loopback, for benchmarks in a network namespace of their own.
- *   watch-load handshakes PORT SECONDS WARM-UP   connects and closes again and again; prints {"connections":N,"cpuSeconds":S} of
- *                                        what came after the seconds of the warm-up
+ *   watch-load handshakes PORT SECONDS   connects and closes again and again
+ *   watch-load compare PORT SECONDS WARM-UP FILE FILE   does it in two network namespaces by turns of 20 ms, so that whatever else the machine
+ *                                        does hits both alike; prints "warm", and then {"connections":[N,N],"cpuSeconds":[S,S]}
  *   watch-load hold LISTENERS SOCKETS    opens so many listeners, and connections with so many ends; prints "held", waits for the end of its input
  *   watch-load refused PORT COUNT        connects in vain
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -34,9 +37,9 @@ static double now(void) {
 }
 
 static double cpu(void) {
-  struct rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_utime.tv_sec + usage.ru_stime.tv_sec + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+  struct timespec time;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return time.tv_sec + time.tv_nsec / 1e9;
 }
 
 static struct sockaddr_in address(uint32_t host, int port) {
@@ -54,20 +57,13 @@ static int listener(uint32_t host, int port) {
   return fd;
 }
 
-static int handshakes(int port, double seconds, double warmUp) {
-  int server = listener(INADDR_LOOPBACK, port);
+/* Connects, sends a little both ways, and closes, for so long. */
+static long connect_for(int server, int port, double seconds) {
   struct sockaddr_in at = address(INADDR_LOOPBACK, port);
   struct linger abort = {1, 0};
   char bytes[64] = {0};
   long count = 0;
-  double start = now() + warmUp, end = start + seconds, before = 0;
-  for (double time = now(); time < end; time = now()) {
-    if (before == 0 && time >= start) {
-      before = cpu();
-      count = 0;
-      puts("warm");
-      fflush(stdout);
-    }
+  for (double end = now() + seconds; now() < end; count++) {
     int client = socket(AF_INET, SOCK_STREAM, 0);
     if (connect(client, (void *)&at, sizeof at)) die("connect");
     int accepted = accept(server, NULL, NULL);
@@ -78,9 +74,39 @@ static int handshakes(int port, double seconds, double warmUp) {
     setsockopt(client, SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
     close(accepted);
     close(client);
-    count++;
   }
-  printf("{\"connections\":%ld,\"cpuSeconds\":%.6f}\n", count, cpu() - before);
+  return count;
+}
+
+static int handshakes(int port, double seconds) {
+  connect_for(listener(INADDR_LOOPBACK, port), port, seconds);
+  return 0;
+}
+
+static int compare(int port, double seconds, double warmUp, char **files) {
+  int space[2], server[2];
+  long connections[2] = {0};
+  double spent[2] = {0}, start = now() + warmUp;
+  for (int i = 0; i < 2; i++) {
+    space[i] = open(files[i], O_RDONLY | O_CLOEXEC);
+    if (space[i] < 0 || setns(space[i], CLONE_NEWNET)) die(files[i]);
+    server[i] = listener(INADDR_LOOPBACK, port);
+  }
+  int warm = 0;
+  for (int i = 0; now() < start + seconds; i ^= 1) {
+    if (!warm && now() >= start) {
+      warm = 1;
+      puts("warm");
+      fflush(stdout);
+    }
+    if (setns(space[i], CLONE_NEWNET)) die("setns");
+    double before = cpu();
+    long count = connect_for(server[i], port, 0.02);
+    if (!warm) continue;
+    spent[i] += cpu() - before;
+    connections[i] += count;
+  }
+  printf("{\"connections\":[%ld,%ld],\"cpuSeconds\":[%.6f,%.6f]}\n", connections[0], connections[1], spent[0], spent[1]);
   return 0;
 }
 
@@ -135,9 +161,10 @@ static int refused(int port, int count) {
 }
 
 int main(int count, char **argv) {
-  if (count == 5 && strcmp(argv[1], "handshakes") == 0) return handshakes(atoi(argv[2]), atof(argv[3]), atof(argv[4]));
+  if (count == 4 && strcmp(argv[1], "handshakes") == 0) return handshakes(atoi(argv[2]), atof(argv[3]));
+  if (count == 7 && strcmp(argv[1], "compare") == 0) return compare(atoi(argv[2]), atof(argv[3]), atof(argv[4]), argv + 5);
   if (count == 4 && strcmp(argv[1], "hold") == 0) return hold(atoi(argv[2]), atoi(argv[3]));
   if (count == 4 && strcmp(argv[1], "refused") == 0) return refused(atoi(argv[2]), atoi(argv[3]));
-  fprintf(stderr, "usage: watch-load handshakes PORT SECONDS WARM-UP | hold LISTENERS SOCKETS | refused PORT COUNT\n");
+  fprintf(stderr, "usage: watch-load handshakes PORT SECONDS | compare PORT SECONDS WARM-UP FILE FILE | hold LISTENERS SOCKETS | refused PORT COUNT\n");
   return 2;
 }

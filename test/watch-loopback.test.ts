@@ -57,7 +57,7 @@ describe.skipIf(missing !== undefined)('a watch of a busy loopback', { timeout: 
       watch!.status().notSeen.some(({ reason }) => reason.startsWith('loopback has so many'));
     expect(isSaid()).toBe(false);
 
-    const load = network.spawn('server', join(folder, 'load'), 'handshakes', `${BUSY}`, '3600', '0');
+    const load = network.spawn('server', join(folder, 'load'), 'handshakes', `${BUSY}`, '3600');
     const rests = (): boolean => namespace?.loopback.isResting === true;
     await until('it rests', rests);
     expect(isSaid()).toBe(true);

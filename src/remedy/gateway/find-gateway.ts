@@ -31,8 +31,14 @@ export interface FoundGateway {
   readonly lookedAt: string;
 }
 
-/** Configuration before leases: it says what is meant. The router itself comes last, but counts. */
-const SOURCES: readonly GatewaySource[] = [netplan, networkd, networkManager, ifupdown, leases, routers];
+/**
+ * Configuration before leases: it says what is meant. The router itself counts as well, but comes last: whoever asks all routers of a link
+ * waits for two seconds when none answers, in which clients fail.
+ */
+const SOURCES: readonly (readonly GatewaySource[])[] = [
+  [netplan, networkd, networkManager, ifupdown, leases],
+  [routers],
+];
 
 /** The gateways that the configuration itself names, whatever the state of the interface. @throws HostError */
 export async function configuredGateways(question: GatewayQuestion): Promise<readonly GatewayEvidence[]> {
@@ -45,20 +51,22 @@ export async function findGateway(host: Host, { family, device, known }: Gateway
   const all = await readDevices(host);
   const devices = (device === undefined ? all : all.filter(({ name }) => name === device)).filter(({ isUp }) => isUp);
   const configuration = new Configuration(host);
-  const found = await Promise.all(SOURCES.map((source) => source({ host, configuration, family, devices })));
-  const evidence = [...known, ...found.flat()].sort(
-    (a, b) => Number(a.strength === 'hint') - Number(b.strength === 'hint'),
-  );
+  const evidence = [...known];
   const checks: RepairCheck[] = [];
   const tried = new Set<string>();
-  for (const one of evidence.filter(({ strength }) => strength === 'known')) {
-    const placed = placeOf(one, devices);
-    if (tried.has(one.gateway)) continue;
-    tried.add(one.gateway);
-    const check = placed === undefined ? offLink(one) : await gatewayAnswers(host, one.gateway, placed.name);
-    checks.push(check);
-    if (check.ok && placed !== undefined)
-      return { chosen: { ...one, device: placed.name }, evidence, checks, lookedAt: lookedAt(family) };
+  for (const sources of SOURCES) {
+    const found = await Promise.all(sources.map((source) => source({ host, configuration, family, devices })));
+    evidence.push(...found.flat());
+    evidence.sort((a, b) => Number(a.strength === 'hint') - Number(b.strength === 'hint'));
+    for (const one of evidence.filter(({ strength }) => strength === 'known')) {
+      const placed = placeOf(one, devices);
+      if (tried.has(one.gateway)) continue;
+      tried.add(one.gateway);
+      const check = placed === undefined ? offLink(one) : await gatewayAnswers(host, one.gateway, placed.name);
+      checks.push(check);
+      if (check.ok && placed !== undefined)
+        return { chosen: { ...one, device: placed.name }, evidence, checks, lookedAt: lookedAt(family) };
+    }
   }
   return { evidence, checks, lookedAt: lookedAt(family) };
 }
