@@ -61,6 +61,8 @@ const AFTER: ReadonlySet<string> = new Set(['final-ack', 'after', 'path-back', '
 /** What a job is to a copy of the server; undefined when a SYN is not what it is about. */
 export function proveKindOf({ cause, scenario, variant }: LabJob): ProveKind | undefined {
   if (cause === undefined) return 'innocent';
+  // The server's own rule drops the ACK: it is guilty, and of nothing that a SYN shows.
+  if (scenario === 'final-ack-lost' && variant === 'server-filter') return undefined;
   if (BEYOND.has(scenario) || BEYOND_VARIANTS.has(`${scenario} ${variant}`)) return 'beyond';
   if (cause.place !== 'server')
     return cause.step.startsWith('client') || AFTER.has(cause.step) ? 'innocent' : undefined;
