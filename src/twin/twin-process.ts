@@ -9,8 +9,8 @@ import type { BuildQuestion, FromTwin, ToTwin, TwinSummary } from './protocol.ts
 import type { HostState } from './state.ts';
 import type { TwinOptions } from './twin.ts';
 
-/** The program: beside this file where sources run directly, beside the built command line otherwise. */
-const PROGRAM = fileURLToPath(
+/** The program of a copy: beside this file where sources run directly, beside the built command line otherwise. */
+export const TWIN_PROGRAM: string = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? './runner.ts' : './twin-runner.cjs', import.meta.url),
 );
 
@@ -90,7 +90,7 @@ export class TwinProcess {
   }
 
   private static launch(way: keyof typeof WAYS): Promise<TwinProcess> {
-    const [program, ...args] = [...WAYS[way], process.execPath, '--no-warnings', PROGRAM];
+    const [program, ...args] = [...WAYS[way], process.execPath, '--no-warnings', TWIN_PROGRAM];
     const child = spawn(program, args, {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       // Out of reach of a Ctrl-C in the terminal: whoever gets that ends it.

@@ -22,16 +22,27 @@ const DEBOUNCE_MS = 400;
 /** What stands in front of a danger in the list of changes. */
 const CHANGES_NS = 300_000_000_000n;
 
+/** What attempts fail for when a danger comes true. */
+const FAILURES: Readonly<Record<string, string>> = { 'default-route-vanished': 'no-return-route' };
+
 /** Opens an incident of kind `warning` for as long as a danger holds that has not made an attempt fail yet. */
 export class EarlyWarnings {
   private readonly config: () => WatchConfig;
   private readonly book: IncidentBook;
+  private readonly onDanger: (causeId: string) => void;
   private readonly namespaces: () => readonly NamespaceWatch[];
   /** Families that had a default route, by namespace. */
   private readonly hadDefault: Map<string, Set<4 | 6>> = new Map();
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(config: () => WatchConfig, book: IncidentBook, namespaces: () => readonly NamespaceWatch[]) {
+  /** @param onDanger called with the cause that attempts will fail for as long as a new danger lasts. */
+  constructor(
+    config: () => WatchConfig,
+    book: IncidentBook,
+    namespaces: () => readonly NamespaceWatch[],
+    onDanger: (causeId: string) => void = () => {},
+  ) {
+    this.onDanger = onDanger;
     this.config = config;
     this.book = book;
     this.namespaces = namespaces;
@@ -75,6 +86,8 @@ export class EarlyWarnings {
       const cause = { id, status: 'confirmed' as const, title };
       if (this.book.begin({ kind: 'warning', service, cause, sentence, firstNs: now, changes, mark }) !== undefined) {
         this.book.changed(true);
+        const failure = FAILURES[id];
+        if (failure !== undefined) this.onDanger(failure);
       }
     }
   }

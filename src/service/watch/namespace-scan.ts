@@ -1,5 +1,6 @@
-import { readdirSync, readlinkSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { isSystemError } from '../../host/system-error.ts';
+import { TWIN_PROGRAM } from '../../twin/twin-process.ts';
 
 /** A network namespace that exists now. */
 export interface FoundNamespace {
@@ -35,9 +36,12 @@ export class NamespaceScanner {
       if (inode !== undefined) pids.set(pid, inode);
     }
     this.pids = pids;
+    const copies = new Set<string>();
     for (const pid of [...pids.keys()].sort((a, b) => a - b)) {
       const inode = pids.get(pid)!;
-      if (!found.has(inode)) found.set(inode, { inode, spec: `pid:${pid}`, path: `/proc/${pid}/ns/net` });
+      if (found.has(inode) || copies.has(inode)) continue;
+      if (isCopy(pid)) copies.add(inode);
+      else found.set(inode, { inode, spec: `pid:${pid}`, path: `/proc/${pid}/ns/net` });
     }
     return [...found.values()];
   }
@@ -65,6 +69,16 @@ export function isWanted(spec: string, include: readonly string[], exclude: read
       : names.includes(pattern);
   };
   return include.some(fits) && !exclude.some(fits);
+}
+
+/** Whether a process is that of a copy of a host, in which handshakes fail because somebody tries what makes them fail. */
+function isCopy(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(TWIN_PROGRAM);
+  } catch (error) {
+    if (isSystemError(error)) return false;
+    throw error;
+  }
 }
 
 /** A process that ends meanwhile, or that is not ours to look at, has none. */

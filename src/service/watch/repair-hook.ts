@@ -18,4 +18,8 @@ export interface IncidentRepairer {
    * @returns what was done, in order; nothing when the policy says so.
    */
   consider(repairCase: RepairCase): Promise<readonly IncidentRepair[]>;
+  /** An early warning makes it likely that a cause will have to be repaired in a moment. */
+  prepare?(causeId: string): void;
+  /** Ends what was prepared. */
+  stop?(): Promise<void>;
 }

@@ -20,6 +20,7 @@ import type { WatchConfig } from './config-types.ts';
 import type { IncidentRepairer, RepairCase } from './repair-hook.ts';
 import { heldBack, isAllowed } from './repair-policy.ts';
 import { wallNs } from './wall-clock.ts';
+import { WarmTwin } from './warm-twin.ts';
 
 /** What a {@link PolicyRepairer} needs. */
 export interface PolicyRepairerOptions {
@@ -51,9 +52,19 @@ export class PolicyRepairer implements IncidentRepairer, Repairer {
   /** Hosts on which interrupted repairs were brought to an end. */
   private readonly recovered = new Set<string>();
   private queue: Promise<unknown> = Promise.resolve();
+  private readonly warm: WarmTwin = new WarmTwin();
 
   constructor(options: PolicyRepairerOptions) {
     this.options = options;
+  }
+
+  prepare(causeId: string): void {
+    const { causes, default: mode } = this.options.config().remediation;
+    if ((causes[causeId] ?? mode) === 'auto') this.warm.prepare();
+  }
+
+  stop(): Promise<void> {
+    return this.warm.end();
   }
 
   async consider({ incident, diagnosis, host }: RepairCase): Promise<readonly IncidentRepair[]> {
@@ -136,13 +147,18 @@ export class PolicyRepairer implements IncidentRepairer, Repairer {
     const [best] = applicable;
     if (mode === 'off' || best === undefined) return undefined;
     if (mode === 'auto' && cause.status === 'confirmed') {
+      if (known.fault.side === 'server') this.warm.prepare();
       for (const offer of applicable.filter(mayBeAllowed)) {
         // What was tried for this incident and did not help would not help now.
         if (known.told.has(`tried ${offer.id}`)) return undefined;
         const id = newRepairId();
         const plan = await this.planFor(known, id, offer.id);
         if (plan === undefined || !isAllowed(plan.remedy.auto, plan.steps, remediation)) continue;
-        return this.repairByItself(known, await withTwin(known.host, known.fault, plan), id);
+        return this.repairByItself(
+          known,
+          await withTwin(known.host, known.fault, plan, { start: () => this.warm.take() }),
+          id,
+        );
       }
     }
     return this.suggest(known, best);

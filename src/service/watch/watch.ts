@@ -99,7 +99,12 @@ export class Watch implements WatchView {
     });
     this.incidentDesk.namespacesOf = ({ namespace }) => this.namespaces.filter(({ spec }) => spec === namespace);
     this.desk = new FailureDesk(config, this.counts, this.incidentDesk);
-    this.warnings = new EarlyWarnings(config, this.book, () => this.namespaces);
+    this.warnings = new EarlyWarnings(
+      config,
+      this.book,
+      () => this.namespaces,
+      (causeId) => options.repairer?.prepare?.(causeId),
+    );
     this.owner = {
       sinkOf: (namespace) => this.desk.sinkOf(namespace),
       budget: () => this.config.budget.handshakesPerSecond,
@@ -150,6 +155,7 @@ export class Watch implements WatchView {
     await this.scanning;
     await this.investigations.stop();
     await this.incidentDesk.stop();
+    await this.options.repairer?.stop?.();
     await Promise.all([...this.byInode.values()].map((one) => one.stop()));
     await this.saveCounts(true);
     await this.book.stop();
