@@ -56,7 +56,7 @@ describe.skipIf(missing !== undefined)('trace, each host behind an ssh server of
       spawnSync('ip', ['netns', 'pids', name], { encoding: 'utf8' })
         .stdout.split('\n')
         .flatMap((pid) => (pid === '' ? [] : commandLine(pid) || []))
-        .filter((args) => !/sshd|createServer|hop\.js/.test(args)),
+        .filter((args) => !/sshd|createServer|^bash .*hop$|^cat$/.test(args)),
     );
   }
 

@@ -44,8 +44,8 @@ export async function startSshNetwork(namespaces: readonly string[]): Promise<Ss
   mkdirSync(at('bin'));
   keygen('user');
   const servers = new Map<string, ChildProcess>();
-  const hop = `const s = require('node:net').connect(${PORT}, '127.0.0.1'); process.stdin.pipe(s).pipe(process.stdout); s.on('error', () => process.exit(1)); s.on('close', () => process.exit());`;
-  writeFileSync(at('hop.js'), hop);
+  // Ends with either side.
+  writeFileSync(at('hop'), `exec 3<>/dev/tcp/127.0.0.1/${PORT}; cat <&3 & cat >&3; kill $!\n`);
   const known: string[] = [];
   const config = [
     `IdentityFile ${at('user')}`,
@@ -58,7 +58,7 @@ export async function startSshNetwork(namespaces: readonly string[]): Promise<Ss
     writeFileSync(at(`run-${namespace}`), wrapper(at(`without-${namespace}`), at(`demote-${namespace}`)));
     chmodSync(at(`run-${namespace}`), 0o755);
     known.push(`${namespace} ${readFileSync(at(`${namespace}.pub`), 'utf8').trim()}`);
-    config.push(`Host ${namespace}`, `ProxyCommand ip netns exec ${namespace} ${process.execPath} ${at('hop.js')}`);
+    config.push(`Host ${namespace}`, `ProxyCommand ip netns exec ${namespace} bash ${at('hop')}`);
     writeFileSync(
       at(`sshd-${namespace}`),
       [

@@ -23,6 +23,8 @@ export interface ProcessSettings {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** What the program is called in messages, when it is only the way to another one. */
   readonly name?: string;
+  /** Gets what it writes to standard error, as it comes. */
+  readonly onStderr?: (text: string) => void;
 }
 
 /**
@@ -79,8 +81,6 @@ export function runProcess(
 
 /** How a stream ends, beyond what its reader sees. */
 export interface StreamSettings extends ProcessSettings {
-  /** Gets what the command writes to standard error, as it comes. */
-  readonly onStderr?: (text: string) => void;
   /** Ends the command; when absent, SIGTERM does. */
   readonly askToEnd?: (child: ChildProcess) => void;
   /** Holds standard input open until the end is asked for. */

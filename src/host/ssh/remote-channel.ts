@@ -3,7 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { type CommandResult, HostError, type RunOptions } from '../host.ts';
 import { hostFailure } from '../host-failure.ts';
 import { liveGroups } from '../process-groups.ts';
-import { DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT_MS, MAX_STDERR_BYTES, startProcess } from '../run-process.ts';
+import {
+  DEFAULT_MAX_BYTES,
+  DEFAULT_TIMEOUT_MS,
+  MAX_STDERR_BYTES,
+  type ProcessSettings,
+  startProcess,
+} from '../run-process.ts';
 import { MarkedOutput, parseExitCode, SHELL_DONE, SHELL_KILL, shellRequest } from './remote-shell.ts';
 
 /** What was killed over there has to be gone after so long, or the channel is. */
@@ -41,25 +47,36 @@ interface Running {
 /** A process that reaches a shell on another machine, which runs commands for us, one at a time. */
 export class RemoteChannel {
   private readonly child: ChildProcess;
+  /** Resolves when it takes commands, or with why it never will. */
+  readonly ready: Promise<NotBegun | undefined>;
   private readonly ended: Promise<void>;
+  private readonly onStderr: ((text: string) => void) | undefined;
   private running: Running | undefined;
   private said = '';
   private over = false;
 
   /** @param argv starts the shell: see `SHELL_WORDS`. */
-  constructor(argv: readonly string[]) {
-    this.child = startProcess(argv, 'pipe', {});
+  constructor(argv: readonly string[], settings: ProcessSettings = {}) {
+    this.child = startProcess(argv, 'pipe', settings);
+    this.onStderr = settings.onStderr;
     const { child } = this;
     child.stdin?.on('error', () => {});
     child.stdout?.on('data', (chunk: Buffer) => this.take('stdout', chunk));
     child.stderr?.on('data', (chunk: Buffer) => this.take('stderr', chunk));
+    let isReady: (failure?: NotBegun) => void = () => {};
+    this.ready = new Promise((resolve) => {
+      isReady = resolve;
+    });
+    child.stdout?.once('data', () => isReady());
     this.ended = new Promise((resolve) => {
       child.on('error', (error) => {
         this.fail(hostFailure(error, `${argv[0]} cannot be run`));
+        isReady(new NotBegun(`${error}`, null));
         resolve();
       });
       child.on('close', (code) => {
         this.fail(undefined, code);
+        isReady(new NotBegun(this.said, code));
         resolve();
       });
     });
@@ -111,6 +128,7 @@ export class RemoteChannel {
     const { running } = this;
     if (output === 'stderr' && running?.stderr.hasBegun !== true) {
       this.said = `${this.said}${chunk.toString('utf8')}`.slice(-MAX_STDERR_BYTES);
+      this.onStderr?.(chunk.toString('utf8'));
     }
     if (running === undefined) return;
     running[output].push(chunk);

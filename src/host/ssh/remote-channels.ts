@@ -1,21 +1,37 @@
 import type { CommandResult, RunOptions } from '../host.ts';
 import { NotBegun, RemoteChannel } from './remote-channel.ts';
 
-/** Several shells on another machine that run commands for us, each one at a time; they are started as they are needed. */
+/** So many are started at once: most commands take a few milliseconds, and a session takes longer to be had than they do. */
+const READY_CHANNELS = 2;
+/** When a command has waited for so long, another one is started. */
+const PATIENCE_MS = 150;
+
+/** One who waits for a channel. */
+interface Waiting {
+  take(channel: RemoteChannel): void;
+  fail(error: NotBegun): void;
+}
+
+/** Several shells on another machine that run commands for us, each one at a time; more of them are started as they are needed. */
 export class RemoteChannels {
   private readonly start: () => readonly string[];
   private limit: number;
   private readonly all = new Set<RemoteChannel>();
   private readonly idle: RemoteChannel[] = [];
-  private readonly waiting: ((channel: RemoteChannel | undefined) => void)[] = [];
+  private readonly waiting: Waiting[] = [];
+  private starting = 0;
 
   /**
    * @param start the command that starts such a shell: see `SHELL_WORDS`.
    * @param limit how many there are at most.
+   * @param first one that runs already.
    */
-  constructor(start: () => readonly string[], limit: number) {
+  constructor(start: () => readonly string[], limit: number, first?: RemoteChannel) {
     this.start = start;
     this.limit = limit;
+    if (first === undefined) return;
+    this.all.add(first);
+    this.idle.push(first);
   }
 
   /**
@@ -29,9 +45,8 @@ export class RemoteChannels {
       try {
         return await channel.run(argv, options);
       } catch (error) {
-        // A server may allow fewer sessions at a time: with those that there are it takes longer, and works.
-        if (!(error instanceof NotBegun) || this.all.size <= 1) throw error;
-        this.limit = Math.max(1, this.all.size - 1);
+        // One that ended before it began anything: another one may do it.
+        if (!(error instanceof NotBegun)) throw error;
       } finally {
         this.giveBack(channel);
       }
@@ -41,33 +56,57 @@ export class RemoteChannels {
   /** Ends all of them, and what they run; resolves when they are gone. */
   async end(): Promise<void> {
     this.limit = 0;
-    for (const wake of this.waiting.splice(0)) wake(undefined);
+    for (const one of this.waiting.splice(0)) one.fail(new NotBegun('', null));
     await Promise.all([...this.all].map((channel) => channel.end()));
   }
 
   private async take(): Promise<RemoteChannel> {
-    for (;;) {
-      const channel = this.idle.pop();
-      if (channel !== undefined && !channel.isOver) return channel;
-      if (channel !== undefined) {
-        this.all.delete(channel);
-        continue;
-      }
-      if (this.all.size < this.limit) {
-        const made = new RemoteChannel(this.start());
-        this.all.add(made);
-        return made;
-      }
-      if (this.limit === 0) throw new NotBegun('', null);
-      const given = await new Promise<RemoteChannel | undefined>((resolve) => this.waiting.push(resolve));
-      if (given !== undefined) return given;
+    for (let channel = this.idle.pop(); channel !== undefined; channel = this.idle.pop()) {
+      if (!channel.isOver) return channel;
+      this.all.delete(channel);
     }
+    if (this.limit === 0) throw new NotBegun('', null);
+    if (this.all.size < READY_CHANNELS) this.grow();
+    let timer: NodeJS.Timeout | undefined;
+    const given = new Promise<RemoteChannel>((take, fail) => {
+      this.waiting.push({ take, fail });
+      timer = setInterval(() => {
+        if (this.starting === 0) this.grow();
+      }, PATIENCE_MS);
+    });
+    return given.finally(() => clearInterval(timer));
+  }
+
+  /** Starts another one, which serves whoever has waited longest when it is there. */
+  private grow(): void {
+    if (this.all.size >= this.limit) return;
+    const made = new RemoteChannel(this.start());
+    this.all.add(made);
+    this.starting++;
+    void made.ready.then((failure) => {
+      this.starting--;
+      if (failure === undefined) this.giveBack(made);
+      else this.giveUp(made, failure);
+    });
   }
 
   private giveBack(channel: RemoteChannel): void {
-    if (channel.isOver) this.all.delete(channel);
-    const next = this.waiting.shift();
-    if (next !== undefined) next(channel.isOver ? undefined : channel);
-    else if (!channel.isOver) this.idle.push(channel);
+    if (channel.isOver) {
+      this.leave(channel);
+      if (this.waiting.length > 0 && this.all.size === 0) this.grow();
+    } else if (this.waiting.length > 0) this.waiting.shift()?.take(channel);
+    else this.idle.push(channel);
+  }
+
+  private giveUp(channel: RemoteChannel, failure: NotBegun): void {
+    this.leave(channel);
+    if (this.all.size > 0) return;
+    for (const one of this.waiting.splice(0)) one.fail(failure);
+  }
+
+  /** A server may allow fewer sessions at a time: with those that there are it takes longer, and works. */
+  private leave(channel: RemoteChannel): void {
+    this.all.delete(channel);
+    this.limit = Math.min(this.limit, Math.max(1, this.all.size));
   }
 }

@@ -42,6 +42,8 @@ const SERVE = [
   'r() { run "$@" & p=$!; }',
   'd() { [ -z "$p" ] || wait "$p"; p=; }',
   'k() { [ -z "$p" ] || kill "$p"; }',
+  // It is there.
+  'echo',
   'while IFS= read -r line; do eval "$line"; done',
   'k; d',
 ].join('\n');

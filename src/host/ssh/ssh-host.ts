@@ -11,7 +11,7 @@ import {
   type RunOptions,
 } from '../host.ts';
 import { runProcess, streamProcess } from '../run-process.ts';
-import { NotBegun } from './remote-channel.ts';
+import { NotBegun, type RemoteChannel } from './remote-channel.ts';
 import { RemoteChannels } from './remote-channels.ts';
 import { RemoteClock } from './remote-clock.ts';
 import { HEARTBEAT_MS, lastLine, NO_SUCH_PROGRAM, quoteForShell, remoteCommand } from './remote-command.ts';
@@ -19,7 +19,7 @@ import { connectRemotely } from './remote-connect.ts';
 import { SHELL_WORDS } from './remote-shell.ts';
 import { SingleCommands, type SudoUse, sudoRefused, sudoUse } from './remote-sudo.ts';
 import { SshConnection } from './ssh-connection.ts';
-import { greet } from './ssh-greeting.ts';
+import { type Greeting, greet } from './ssh-greeting.ts';
 import { parseSshTarget } from './ssh-target.ts';
 import { captureWithTcpdump } from './tcpdump-capture.ts';
 import type { FilterEndpoint } from './tcpdump-filter.ts';
@@ -35,13 +35,14 @@ export class SshHost implements Host {
   private readonly connection: SshConnection;
   private sudo: SudoUse = 'not';
   private readonly ownEnd: FilterEndpoint | undefined;
-  private shells: RemoteChannels = this.newShells();
+  private shells: RemoteChannels;
   private readonly clock: RemoteClock = new RemoteClock(async () => (await this.run(['date', '+%s%N'])).stdout);
 
-  private constructor(spec: string, connection: SshConnection, ownEnd: FilterEndpoint | undefined) {
+  private constructor(spec: string, connection: SshConnection, { ownEnd, shell }: Greeting) {
     this.spec = spec;
     this.connection = connection;
     this.ownEnd = ownEnd;
+    this.shells = this.newShells(shell);
   }
 
   get operator(): string | undefined {
@@ -58,9 +59,9 @@ export class SshHost implements Host {
   static async open(target: string, sudo: boolean, mayAsk: boolean = true): Promise<SshHost> {
     const connection = new SshConnection(parseSshTarget(target));
     try {
-      const { ownEnd, isRoot } = await greet(connection, target, mayAsk);
-      const host = new SshHost(`ssh:${target}`, connection, ownEnd);
-      if (sudo && !isRoot) await host.useSudo();
+      const greeting = await greet(connection, target, mayAsk);
+      const host = new SshHost(`ssh:${target}`, connection, greeting);
+      if (sudo && !greeting.isRoot) await host.useSudo();
       return host;
     } catch (error) {
       connection.close();
@@ -137,8 +138,8 @@ export class SshHost implements Host {
     this.sudo = use;
   }
 
-  private newShells(): RemoteChannels {
-    return new RemoteChannels(() => this.shell(), COMMANDS_AT_ONCE);
+  private newShells(first?: RemoteChannel): RemoteChannels {
+    return new RemoteChannels(() => this.shell(), COMMANDS_AT_ONCE, first);
   }
 
   /** The local command that starts a shell there which serves requests. */
