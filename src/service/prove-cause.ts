@@ -55,6 +55,11 @@ function causesOfElement(element: ProofElement, signs: ProvenSigns): ProvenCause
       if (element.change === 'added') {
         return plain('not-my-address', 'ipv6-address-tentative', 'ipv6-dad-failed', 'ipv6-disabled-server');
       }
+      if (element.change === 'usable') {
+        return element.text?.includes('dadfailed') === true
+          ? plain('ipv6-dad-failed')
+          : plain('ipv6-address-tentative');
+      }
       return plain(element.element.includes(':') ? 'own-address-source-ipv6' : 'martian-source');
     case 'listener':
       return ofListener(element.change);
@@ -223,7 +228,6 @@ function ofPacket(element: string, { explanation }: ProvenSigns): ProvenCauses {
     const isFiltered = explanation?.drops.some((drop) => drop.startsWith('NETFILTER_DROP')) === true;
     return isFiltered ? plain('conntrack-invalid-syn', 'tcp-bad-checksum') : plain('tcp-bad-checksum');
   }
-  if (element === 'TCP signature') return plain('md5-mismatch', 'ao-mismatch');
   if (element === 'TCP signature') return plain('md5-mismatch', 'ao-mismatch');
   if (element === 'TCP flags') return plain('syn-bad-flags');
   if (element === 'destination MAC address') return plain('wrong-mac', 'l2-broadcast-destination');

@@ -41,6 +41,8 @@ export function undoCommands({ kind, element, change }: ProofElement): (readonly
     }
     case 'address': {
       const [address = '', , device = ''] = element.split(' ');
+      // No command makes the kernel believe that an address is nobody else's.
+      if (change === 'usable') return [];
       return [['ip', 'addr', change === 'added' ? 'add' : 'del', address, 'dev', device]];
     }
     case 'link':

@@ -1,7 +1,6 @@
-import { encodeAddress, IFA_F_NODAD } from '../../formats/netlink/address.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../../formats/netlink/message.ts';
 import { encodeRoute } from '../../formats/netlink/route.ts';
-import { RTM_DELADDR, RTM_DELROUTE, RTM_NEWADDR, RTM_NEWROUTE } from '../../formats/netlink/rtnetlink.ts';
+import { RTM_DELROUTE, RTM_NEWROUTE } from '../../formats/netlink/rtnetlink.ts';
 import { bytesOf, icmpv6Frame, macBytes } from '../frames.ts';
 import type { TwinListener } from '../listeners.ts';
 import { linkLocalOf } from '../neighbour-frames.ts';
@@ -17,9 +16,9 @@ const ND_ROUTER_ADVERTISEMENT = 134;
 const NAMELESS: Readonly<Record<4 | 6, string>> = { 4: '169.254.77.77', 6: 'fe80::77:77' };
 const MAX_GATEWAYS = 8;
 
-/** What could be missing: a route back, a listener, an address, a router's advertisement. */
+/** What could be missing: a route back, a listener, a router's advertisement. */
 export function additions(bench: Bench): Intervention[] {
-  return [...routesBack(bench), ...advertisements(bench), ...listener(bench), ...address(bench)];
+  return [...routesBack(bench), ...advertisements(bench), ...listener(bench)];
 }
 
 /** Somebody who could pass packets on. */
@@ -166,30 +165,6 @@ function listener({ twin, original }: Bench): Intervention[] {
         if (opened !== undefined) bench.twin.close(opened);
         opened = undefined;
       },
-    },
-  ];
-}
-
-function address({ twin, original, device }: Bench): Intervention[] {
-  const { destination } = original;
-  const on = twin.links.get(device);
-  if (on === undefined || twin.role !== 'server') return [];
-  if (twin.state.addresses.some((one) => one.address === destination && one.device === device)) return [];
-  const bytes = bytesOf(destination);
-  const body = encodeAddress({
-    linkIndex: on.index,
-    address: bytes,
-    prefixLength: bytes.length * 8,
-    flags: IFA_F_NODAD,
-  });
-  return [
-    {
-      element: { kind: 'address', element: `${destination}/${bytes.length * 8} dev ${on.name}`, change: 'added' },
-      rank: 'addition',
-      breadth: 2,
-      disturbs: true,
-      apply: ({ routing }) => void routing.request({ type: RTM_NEWADDR, flags: NLM_F_CREATE | NLM_F_EXCL, body }),
-      revert: ({ routing }) => void routing.request({ type: RTM_DELADDR, flags: 0, body }),
     },
   ];
 }

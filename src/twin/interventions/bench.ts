@@ -5,6 +5,7 @@ import type { Twin } from '../twin.ts';
 import { FilterSwitch } from './filters.ts';
 import type { Intervention } from './intervention.ts';
 import { LegacySwitch } from './legacy.ts';
+import { settleAddresses } from './own-addresses.ts';
 import { RouteBook } from './route-book.ts';
 
 /** A twin on which changes are tried, with the SYN that each is tried with. */
@@ -62,6 +63,7 @@ export class Bench {
   make(changes: readonly Intervention[]): void {
     for (const change of changes) change.apply(this);
     const refusal = this.filters.sync() ?? this.legacy.sync();
+    this.settle(changes);
     if (refusal !== undefined && changes.length === 1) this.refused.set(changes[0]!, refusal);
   }
 
@@ -70,7 +72,12 @@ export class Bench {
     for (const change of [...changes].reverse()) change.revert(this);
     this.isWorn ||= this.filters.sync() !== undefined || this.legacy.sync() !== undefined;
     if (changes.some(({ disturbs }) => disturbs === true)) this.routes.restore();
+    this.settle(changes);
     this.twin.clean();
+  }
+
+  private settle(changes: readonly Intervention[]): void {
+    if (this.complete.family === 6 && changes.some(({ disturbs }) => disturbs === true)) settleAddresses(this.routing);
   }
 
   close(): void {

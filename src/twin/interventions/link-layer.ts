@@ -1,16 +1,8 @@
-import { encodeAddress, IFA_F_NODAD } from '../../formats/netlink/address.ts';
 import { attribute, nested, u8 } from '../../formats/netlink/attributes.ts';
 import { encodeLink } from '../../formats/netlink/link.ts';
 import { NLM_F_CREATE, NLM_F_REPLACE } from '../../formats/netlink/message.ts';
 import { encodeNeighbour, NUD_PERMANENT } from '../../formats/netlink/neighbour.ts';
-import {
-  AF_BRIDGE,
-  RTM_DELADDR,
-  RTM_DELNEIGH,
-  RTM_NEWADDR,
-  RTM_NEWNEIGH,
-  RTM_SETLINK,
-} from '../../formats/netlink/rtnetlink.ts';
+import { AF_BRIDGE, RTM_DELNEIGH, RTM_NEWNEIGH, RTM_SETLINK } from '../../formats/netlink/rtnetlink.ts';
 import { isSilent } from '../build-links.ts';
 import { bytesOf, macBytes } from '../frames.ts';
 import type { LinkState } from '../state.ts';
@@ -25,16 +17,9 @@ const IFLA_BRPORT_STATE = 1;
 const PORT_STATES = ['disabled', 'listening', 'learning', 'forwarding', 'blocking'];
 const FORWARDING = 3;
 
-/** Neighbours, addresses, links and ports of bridges, and neighbours that do not answer. */
+/** Neighbours, links and ports of bridges, and neighbours that do not answer. */
 export function linkLayerInterventions(bench: Bench): Intervention[] {
-  return [
-    ...neighbours(bench),
-    ...addresses(bench),
-    ...links(bench),
-    ...silentLinks(bench),
-    ...ports(bench),
-    ...world(bench),
-  ];
+  return [...neighbours(bench), ...links(bench), ...silentLinks(bench), ...ports(bench), ...world(bench)];
 }
 
 function neighbours({ twin: { state }, original }: Bench): Intervention[] {
@@ -57,27 +42,6 @@ function neighbours({ twin: { state }, original }: Bench): Intervention[] {
               flags: NLM_F_CREATE | NLM_F_REPLACE,
               body: encodeNeighbour({ ...request, state: NUD_PERMANENT, mac: macBytes(linkAddress) }),
             }),
-        },
-      ];
-    });
-}
-
-/** An address of this host that is the client's, too. */
-function addresses({ twin: { state }, original }: Bench): Intervention[] {
-  return state.addresses
-    .filter(({ address }) => address === original.source)
-    .flatMap(({ address, device, prefixLength }): Intervention[] => {
-      const linkIndex = indexOf(state.links, device);
-      if (linkIndex === undefined) return [];
-      const body = encodeAddress({ linkIndex, address: bytesOf(address), prefixLength, flags: IFA_F_NODAD });
-      return [
-        {
-          element: { kind: 'address', element: `${address}/${prefixLength} dev ${device}`, change: 'removed' },
-          rank: 'existing',
-          breadth: 2,
-          disturbs: true,
-          apply: ({ routing }) => void routing.request({ type: RTM_DELADDR, flags: 0, body }),
-          revert: ({ routing }) => void routing.request({ type: RTM_NEWADDR, flags: NLM_F_CREATE, body }),
         },
       ];
     });

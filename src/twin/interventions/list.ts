@@ -4,6 +4,7 @@ import { type Intervention, keyOf } from './intervention.ts';
 import { linkLayerInterventions } from './link-layer.ts';
 import { netfilterInterventions } from './netfilter.ts';
 import { otherInterventions } from './others.ts';
+import { addressInterventions } from './own-addresses.ts';
 import { packetInterventions } from './packets.ts';
 import { routingInterventions } from './routing.ts';
 import { socketInterventions } from './sockets.ts';
@@ -17,6 +18,7 @@ export function listInterventions(bench: Bench): Intervention[] {
     ...routingInterventions(bench),
     ...sysctlInterventions(bench),
     ...linkLayerInterventions(bench),
+    ...addressInterventions(bench),
     ...(bench.twin.role === 'client' ? [] : socketInterventions(bench)),
     ...trafficFilterInterventions(bench),
     ...otherInterventions(bench),
