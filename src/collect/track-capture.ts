@@ -50,7 +50,7 @@ export async function trackCapture(
       }
       scanner.scan(reader, view, batch, firstFrame);
     },
-    options,
+    { ...options, memory: scanner.memory },
   );
   const baseNs = baseOf();
   tracker.finish(Number((summary.lastNs ?? baseNs) - baseNs));

@@ -1,6 +1,7 @@
 /** Thread of `trackInThread`: tracks one capture and hands the table's memory over. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { ParseError } from '../formats/parse-error.ts';
+import { copyTable } from '../handshake/attempt-table.ts';
 import { InputError } from '../model/errors.ts';
 import { trackForComparison } from './track-for-comparison.ts';
 import type { FromWorker, WorkerTask } from './track-in-thread.ts';
@@ -18,7 +19,11 @@ async function track(): Promise<void> {
       signal: stop.signal,
       onProgress: (bytesRead, totalBytes) => send({ kind: 'progress', bytesRead, totalBytes }),
     });
-    send({ kind: 'result', result }, [result.capture.table.rows.buffer as ArrayBuffer]);
+    // The memory of the scan cannot leave its thread.
+    const table = copyTable(result.capture.table);
+    send({ kind: 'result', result: { ...result, capture: { ...result.capture, table } } }, [
+      table.rows.buffer as ArrayBuffer,
+    ]);
   } catch (error) {
     if (error instanceof InputError) {
       const { code, message, hint } = error;

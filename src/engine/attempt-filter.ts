@@ -1,6 +1,5 @@
 import { parseAddress } from '../formats/wire/address.ts';
 import {
-  type AttemptTable,
   EVENT,
   ROW,
   ROW_CLIENT,
@@ -9,7 +8,8 @@ import {
   ROW_SERVER,
   ROW_STATE,
   STATE_IPV6,
-} from '../handshake/attempt-table.ts';
+} from '../handshake/attempt-layout.ts';
+import type { AttemptTable } from '../handshake/attempt-table.ts';
 import { formatList, formatQuantity } from '../model/text.ts';
 
 /** A moment: nanoseconds since 1970, or since the first packet of the capture. */

@@ -1,17 +1,15 @@
-import { copyAttempt } from '../handshake/attempt-copy.ts';
+import { type CopyTable, copyAttempt, createCopyTable, releaseCopy } from '../handshake/attempt-copy.ts';
 import {
-  type AttemptTable,
-  createAttemptTable,
   ROW,
   ROW_CLIENT,
   ROW_ENCAPSULATION,
   ROW_SEGMENTS,
   ROW_STATE,
-  releaseRow,
   STATE_DUPLICATES,
-} from '../handshake/attempt-table.ts';
+} from '../handshake/attempt-layout.ts';
+import type { AttemptTable } from '../handshake/attempt-table.ts';
 import { DistinctCounters } from '../handshake/distinct.ts';
-import { foldIpv6 } from '../handshake/flow-index.ts';
+import { foldIpv6 } from '../handshake/fold-address.ts';
 import { synCount } from '../handshake/outcome.ts';
 import { OUTCOMES, type Outcome } from '../model/handshake.ts';
 import { createProbeTable, type ProbeTable } from './probe-table.ts';
@@ -141,7 +139,7 @@ export class AttemptGroups {
 
 /** Copies of attempts, in tables that are added as they are needed; examples are numbers. */
 class AttemptExamples {
-  private readonly tables: AttemptTable[] = [];
+  private readonly tables: CopyTable[] = [];
   /** Where there is likely to be room. */
   private current = 0;
 
@@ -152,7 +150,7 @@ class AttemptExamples {
       const copy = to === undefined ? -1 : copyAttempt(table, row, to);
       if (copy >= 0) return this.current * TABLE_ROWS + copy;
       if (this.current >= this.tables.length - 1) {
-        this.tables.push(createAttemptTable(TABLE_ROWS, TABLE_EVENTS, table.encapsulations));
+        this.tables.push(createCopyTable(TABLE_ROWS, TABLE_EVENTS, table.encapsulations));
       }
       this.current = this.tables.length - 1;
     }
@@ -164,7 +162,7 @@ class AttemptExamples {
 
   remove(example: number): void {
     this.current = Math.floor(example / TABLE_ROWS);
-    releaseRow(this.tables[this.current]!, example % TABLE_ROWS);
+    releaseCopy(this.tables[this.current]!, example % TABLE_ROWS);
   }
 }
 

@@ -1,5 +1,4 @@
 import {
-  type AttemptTable,
   EVENT,
   EVENT_ACK,
   EVENT_COPIES,
@@ -18,7 +17,8 @@ import {
   STATE_CHALLENGED,
   STATE_RST_CLIENT,
   STATE_WRONG_ACK,
-} from '../handshake/attempt-table.ts';
+} from '../handshake/attempt-layout.ts';
+import type { AttemptTable } from '../handshake/attempt-table.ts';
 import { materialize } from '../handshake/materialize.ts';
 import { isFailure, outcomeOf, synAckCount, synCount } from '../handshake/outcome.ts';
 import { hopsAway } from '../handshake/vantage.ts';

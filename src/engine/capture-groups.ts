@@ -1,5 +1,5 @@
-import { ROW, ROW_CLIENT, ROW_STATE, STATE_IPV6 } from '../handshake/attempt-table.ts';
-import { foldIpv6 } from '../handshake/flow-index.ts';
+import { ROW, ROW_CLIENT, ROW_STATE, STATE_IPV6 } from '../handshake/attempt-layout.ts';
+import { foldIpv6 } from '../handshake/fold-address.ts';
 import { absoluteNs, flowAt, materialize } from '../handshake/materialize.ts';
 import { isFailure } from '../handshake/outcome.ts';
 import type { Diagnosis, Group } from '../model/diagnosis.ts';

@@ -1,4 +1,4 @@
-import { ROW, ROW_COUNTS, ROW_STATE, STATE_PROVED } from '../handshake/attempt-table.ts';
+import { ROW, ROW_COUNTS, ROW_STATE, STATE_PROVED } from '../handshake/attempt-layout.ts';
 import { type Comparison, compareTracked } from '../handshake/compare/comparison.ts';
 import type { TrackedCapture } from '../handshake/compare/tracked-capture.ts';
 import { absoluteNs } from '../handshake/materialize.ts';

@@ -1,4 +1,4 @@
-import { ROW, ROW_CLIENT, ROW_PORTS, ROW_SERVER } from '../handshake/attempt-table.ts';
+import { ROW, ROW_CLIENT, ROW_PORTS, ROW_SERVER } from '../handshake/attempt-layout.ts';
 import { hashAddress, sameWords } from '../handshake/compare/hash-chains.ts';
 import type { Diagnosis, Group } from '../model/diagnosis.ts';
 import { formatHost } from '../model/flow.ts';

@@ -9,7 +9,7 @@ import {
   ROW_FIRST_EVENT,
   ROW_SERVER,
   ROW_STATE,
-} from '../handshake/attempt-table.ts';
+} from '../handshake/attempt-layout.ts';
 import { type AttemptColumns, nextEvent } from '../handshake/compare/attempt-columns.ts';
 import { type Comparison, referenceNs } from '../handshake/compare/comparison.ts';
 import { covers } from '../handshake/compare/coverage.ts';

@@ -1,5 +1,4 @@
 import {
-  type AttemptTable,
   EVENT,
   EVENT_INFO,
   EVENT_NEXT,
@@ -12,8 +11,9 @@ import {
   ROW_SERVER,
   ROW_STATE,
   STATE_IPV6,
-} from '../handshake/attempt-table.ts';
-import { foldIpv6 } from '../handshake/flow-index.ts';
+} from '../handshake/attempt-layout.ts';
+import type { AttemptTable } from '../handshake/attempt-table.ts';
+import { foldIpv6 } from '../handshake/fold-address.ts';
 import { addressAt } from '../handshake/materialize.ts';
 import type { Endpoint } from '../model/flow.ts';
 import type { ServerHistory } from './capture-context.ts';

@@ -1,22 +1,15 @@
 import {
-  type AttemptTable,
   ROW,
   ROW_COUNTS,
-  ROW_LAST_GAP,
   ROW_LAST_TIME,
   ROW_STATE,
   STATE_ANSWERED,
   STATE_CLOSED,
-  STATE_RST_CLIENT,
-  STATE_RST_SERVER,
   STATE_USED,
-} from './attempt-table.ts';
+} from './attempt-layout.ts';
+import type { AttemptTable } from './attempt-table.ts';
 
 const SECOND = 1e9;
-/** An attempt that showed no life for so long is over; the longest gap between two SYNs of a Linux client is 33 s. */
-const IDLE_NS = 64 * SECOND;
-/** The same for an attempt that was reset: only copies and contradictions can follow. */
-const IDLE_AFTER_RESET_NS = 10 * SECOND;
 /** A first SYN is given this long before its silence counts: the largest initial timeout in use is 3 s (RFC 1122). */
 const FIRST_SYN_WAIT_NS = 3.2 * SECOND;
 /** A SYN-ACK is given this long: the initial timeout of RFC 6298 and some slack. */
@@ -40,15 +33,6 @@ export function patienceNs(rows: Int32Array, base: number): number {
   const answered = (rows[base + ROW_STATE]! & STATE_ANSWERED) !== 0;
   if ((answered ? (counts >>> 8) & 255 : counts & 255) > 1) return LONG_ROUND_TRIP_NS;
   return answered ? FIRST_SYN_ACK_WAIT_NS : FIRST_SYN_WAIT_NS;
-}
-
-/** Whether an attempt was quiet for so long at `nowNs` that nothing more of it is to come. */
-export function isOver({ rows, rowTimes }: AttemptTable, row: number, nowNs: number): boolean {
-  const base = row * ROW;
-  const idle = nowNs - rowTimes[(base + ROW_LAST_TIME) / 2]!;
-  const reset = (rows[base + ROW_STATE]! & (STATE_RST_SERVER | STATE_RST_CLIENT)) !== 0;
-  if (idle <= (reset ? IDLE_AFTER_RESET_NS : IDLE_NS)) return false;
-  return idle > 2.5 * rowTimes[(base + ROW_LAST_GAP) / 2]!;
 }
 
 /** When half of the open attempts had shown their last life, by a sample of them. */

@@ -3,7 +3,6 @@ import { icmpErrorName } from '../formats/wire/icmp.ts';
 import type { Endpoint } from '../model/flow.ts';
 import type { Handshake, IcmpError, Segment, SegmentKind, SynOptions } from '../model/handshake.ts';
 import {
-  type AttemptTable,
   EVENT,
   EVENT_ACK,
   EVENT_COPIES,
@@ -50,7 +49,8 @@ import {
   ROW_WINDOWS,
   STATE_ANSWERED,
   STATE_IPV6,
-} from './attempt-table.ts';
+} from './attempt-layout.ts';
+import type { AttemptTable } from './attempt-table.ts';
 import { ENCAPSULATION_SEPARATOR } from './encapsulation.ts';
 import { outcomeOf, stageOf, synAckCount, synCount } from './outcome.ts';
 

@@ -17,7 +17,7 @@ import {
   STATE_RST_SERVER,
   STATE_SYN_MISSING,
   STATE_WRONG_ACK,
-} from './attempt-table.ts';
+} from './attempt-layout.ts';
 
 /** An outcome, and what the state of an attempt must have, and must not have, for it. */
 interface OutcomeRule {

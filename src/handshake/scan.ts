@@ -1,7 +1,18 @@
-import type { FrameBatch, FrameReader } from '../formats/pcap/frames.ts';
-import { TCP_SYN } from '../formats/wire/tcp.ts';
-import { foldIpv6, hashFlow } from './flow-index.ts';
+import type { CaptureMemory, FrameBatch, FrameReader } from '../formats/pcap/frames.ts';
+import { createTcpOptions, decodeTcpOptions, type TcpOptions } from '../formats/wire/tcp-options.ts';
 import { type IntakeCounts, PacketIntake } from './packet-intake.ts';
+import {
+  AT_CAPTURED_BYTES,
+  AT_DATA_OFFSET,
+  AT_HAS_TSVAL,
+  AT_INPUT,
+  AT_RECORD_OFFSET,
+  AT_SEEN,
+  AT_TSVAL,
+  BATCH_PACKETS,
+  INPUT_BYTES,
+} from './scan-layout.ts';
+import { packTcpOptions } from './syn-option-bits.ts';
 import type { HandshakeTracker } from './tracker.ts';
 
 /** What a scan met, packet by packet. */
@@ -27,107 +38,124 @@ const LAYOUTS: Readonly<Record<number, LinkLayout>> = {
   229: { etherType: -1, network: 0 },
 };
 
-const ETHERTYPE_IPV4 = 0x0800;
-const ETHERTYPE_ARP = 0x0806;
-const ETHERTYPE_IPV6 = 0x86dd;
-
 /**
- * Finds the few packets of a capture that can matter to a handshake and hands them to a tracker. One call a batch; most
- * packets cost a handful of loads: a TCP packet without SYN is passed over when its flow hash meets an empty slot.
+ * Finds the few packets of a capture that can matter to a handshake and hands them to a tracker. The work on every packet is done by
+ * the scan (`wasm/`); packets with tunnels, IP options, fragments and ICMP errors come back to {@link PacketIntake}.
  */
 export class HandshakeScanner {
   readonly counts: ScanCounts = { packets: 0, cutTcp: 0, cutIcmp: 0, malformed: 0 };
   private readonly tracker: HandshakeTracker;
   private readonly intake: PacketIntake;
+  private readonly memoryView: DataView;
+  private readonly decoded: TcpOptions = createTcpOptions();
+  private reader!: FrameReader;
+  private view!: DataView;
+  private batch!: FrameBatch;
+  /** Index in the batch of what the scan has as its first packet. */
+  private first = 0;
 
   constructor(tracker: HandshakeTracker) {
     this.tracker = tracker;
     this.intake = new PacketIntake(tracker, this.counts);
+    this.memoryView = new DataView(tracker.scan.buffer);
+    tracker.feedFrom(this);
+  }
+
+  /** Where a capture is best read to: what lies there is scanned without being copied. */
+  get memory(): CaptureMemory {
+    return this.tracker.scan.input;
   }
 
   /** Takes the packets of one batch; `firstFrame` is the number of its first packet, counted from 1. */
   scan(reader: FrameReader, view: DataView, batch: FrameBatch, firstFrame: number): void {
-    const { count, dataOffset, capturedBytes, interfaceId } = batch;
-    const { index } = this.tracker;
-    const { intake } = this;
-    let currentInterface = -1;
-    let etherTypeOffset = -2;
-    let networkOffset = 0;
-    this.counts.packets += count;
-    intake.begin(reader, view, batch, firstFrame);
-    for (let i = 0; i < count; i++) {
-      if (interfaceId[i] !== currentInterface) {
-        currentInterface = interfaceId[i]!;
-        const layout = LAYOUTS[reader.interfaces[currentInterface]?.linkType ?? -1];
-        etherTypeOffset = layout?.etherType ?? -2;
-        networkOffset = layout?.network ?? 0;
-      }
-      const start = dataOffset[i]!;
-      const end = start + capturedBytes[i]!;
-      const ip = start + networkOffset;
-      // Room for an IPv4 header and the TCP header up to its flags; whatever is shorter goes the careful way.
-      if (etherTypeOffset === -2 || ip + 40 > end) {
-        intake.careful(i);
-        continue;
-      }
-      const versionAndLength = view.getUint8(ip);
-      const etherType =
-        etherTypeOffset < 0
-          ? versionAndLength >>> 4 === 4
-            ? ETHERTYPE_IPV4
-            : ETHERTYPE_IPV6
-          : view.getUint16(start + etherTypeOffset);
-      let transport: number;
-      let hash: number;
-      let protocol: number;
-      if (etherType === ETHERTYPE_IPV4) {
-        protocol = view.getUint8(ip + 9);
-        if (versionAndLength !== 0x45 || (view.getUint16(ip + 6) & 0x3fff) !== 0) {
-          intake.careful(i);
-          continue;
-        }
-        transport = ip + 20;
-        hash = protocol === 6 ? hashFlow(view.getInt32(ip + 12), view.getInt32(ip + 16), view.getInt32(transport)) : 0;
-      } else if (etherType === ETHERTYPE_IPV6) {
-        protocol = view.getUint8(ip + 6);
-        transport = ip + 40;
-        if (transport + 20 > end) {
-          intake.careful(i);
-          continue;
-        }
-        hash = protocol === 6 ? hashIpv6(view, ip, transport) : 0;
-      } else {
-        if (etherType !== ETHERTYPE_ARP) intake.careful(i);
-        continue;
-      }
-      if (protocol === 6) {
-        const { slots, mask } = index;
-        let at = hash & mask;
-        let slot = slots[at]!;
-        if (slot === 0 || (slot ^ hash) >>> 24 !== 0) {
-          if ((view.getUint8(transport + 13) & TCP_SYN) === 0) {
-            while (slot !== 0 && (slot ^ hash) >>> 24 !== 0) {
-              at = (at + 1) & mask;
-              slot = slots[at]!;
-            }
-            if (slot === 0) continue;
-          }
-        }
-        intake.plain(i, ip, transport, hash, etherType === ETHERTYPE_IPV6);
-      } else if (protocol !== 17 || isTunnelPort(view.getUint16(transport + 2))) {
-        intake.careful(i);
+    const { functions, buffer, input } = this.tracker.scan;
+    this.reader = reader;
+    this.view = view;
+    this.batch = batch;
+    this.counts.packets += batch.count;
+    this.intake.begin(reader, view, batch, firstFrame);
+    const { clock } = reader;
+    if (clock === undefined) functions.setClock(0, 0, 0);
+    else functions.setClock(clock.nsPerUnit, Number(!clock.littleEndian), clock.baseSeconds);
+    if (batch === input.batch && view.buffer === buffer) {
+      this.first = 0;
+      functions.setBatch(view.byteOffset, firstFrame);
+      this.take(0, batch.count);
+    } else {
+      for (this.first = 0; this.first < batch.count; ) {
+        const count = this.copyIn();
+        functions.setBatch(AT_INPUT - batch.recordOffset[this.first]!, firstFrame + this.first);
+        this.take(0, count);
+        this.first += count;
       }
     }
   }
-}
 
-function hashIpv6(view: DataView, ip: number, transport: number): number {
-  const from = foldIpv6(view.getInt32(ip + 8), view.getInt32(ip + 12), view.getInt32(ip + 16), view.getInt32(ip + 20));
-  const to = foldIpv6(view.getInt32(ip + 24), view.getInt32(ip + 28), view.getInt32(ip + 32), view.getInt32(ip + 36));
-  return hashFlow(from, to, view.getInt32(transport));
-}
+  /** Decodes options for the scan. */
+  options(transport: number, end: number): number {
+    const { decoded, tracker } = this;
+    const { words } = tracker.scan;
+    decodeTcpOptions(this.memoryView, transport, end, decoded);
+    words[AT_HAS_TSVAL / 4] = Number(decoded.hasTimestamps);
+    words[AT_TSVAL / 4] = decoded.tsval;
+    return packTcpOptions(decoded);
+  }
 
-/** UDP destination ports of VXLAN (and Linux's old default) and Geneve. */
-function isTunnelPort(port: number): boolean {
-  return port === 4789 || port === 8472 || port === 6081;
+  /** Finds the time and the direction of a packet for the scan, where its record does not begin with them. */
+  place(packet: number): number {
+    const { reader, view, batch } = this;
+    const recordOffset = batch.recordOffset[this.first + packet]!;
+    this.tracker.scan.words[AT_SEEN / 4] = reader.format === 'pcapng' ? reader.direction(view, recordOffset) : 0;
+    return reader.timeNs(view, recordOffset, batch.interfaceId[this.first + packet]!);
+  }
+
+  /** Copies packets from {@link first} on to where the scan reads; returns how many, at least one. */
+  private copyIn(): number {
+    const { view, batch, first } = this;
+    const { bytes } = this.tracker.scan.input;
+    const { buffer } = this.tracker.scan;
+    const start = batch.recordOffset[first]!;
+    let count = 0;
+    let end = start;
+    while (count < BATCH_PACKETS && first + count < batch.count) {
+      const next = batch.dataOffset[first + count]! + batch.capturedBytes[first + count]!;
+      if (next - start > INPUT_BYTES) break;
+      end = next;
+      count++;
+    }
+    bytes.set(new Uint8Array(view.buffer, view.byteOffset + start, end - start));
+    const columns = [
+      [AT_DATA_OFFSET, batch.dataOffset],
+      [AT_CAPTURED_BYTES, batch.capturedBytes],
+      [AT_RECORD_OFFSET, batch.recordOffset],
+    ] as const;
+    for (const [at, column] of columns) new Int32Array(buffer, at, count).set(column.subarray(first, first + count));
+    return count;
+  }
+
+  /** Takes packets that the scan can read: those of one interface after the other. */
+  private take(from: number, to: number): void {
+    const { interfaceId } = this.batch;
+    const { first } = this;
+    for (let start = from; start < to; ) {
+      const id = interfaceId[first + start]!;
+      let end = this.reader.format === 'pcap' ? to : start + 1;
+      while (end < to && interfaceId[first + end] === id) end++;
+      this.takeOfLink(start, end, this.reader.interfaces[id]?.linkType ?? -1);
+      start = end;
+    }
+  }
+
+  private takeOfLink(from: number, to: number, linkType: number): void {
+    const { intake, first } = this;
+    const { functions } = this.tracker.scan;
+    const layout = LAYOUTS[linkType];
+    if (layout === undefined) {
+      for (let i = from; i < to; i++) intake.take(first + i);
+      return;
+    }
+    functions.setLink(linkType, layout.etherType, layout.network);
+    functions.classify(from, to);
+    for (let i = functions.track(from, to); i < to; i = functions.track(i + 1, to)) intake.take(first + i);
+  }
 }

@@ -1,5 +1,5 @@
 import { createFrameReader, describeShortInput } from '../formats/pcap/frame-reader.ts';
-import type { FrameBatch, FrameReader } from '../formats/pcap/frames.ts';
+import type { CaptureMemory, FrameBatch, FrameReader } from '../formats/pcap/frames.ts';
 import { createFrameBatch } from '../formats/pcap/frames.ts';
 import type { CaptureSummary, Note } from '../model/capture.ts';
 
@@ -26,19 +26,25 @@ export class CapturePump {
 
   private readonly onFrames: OnFrames;
   private readonly chunkBytes: number;
-  private readonly batch: FrameBatch = createFrameBatch(BATCH_PACKETS);
+  private readonly memory: CaptureMemory | undefined;
+  private readonly batch: FrameBatch;
   private buffer: Uint8Array<ArrayBuffer>;
   private view: DataView;
   private filled = 0;
   private firstNs = Number.POSITIVE_INFINITY;
   private lastNs = Number.NEGATIVE_INFINITY;
 
-  /** @param chunkBytes size of the buffer in bytes; it grows for a longer record only. */
-  constructor(onFrames: OnFrames, chunkBytes: number) {
+  /**
+   * @param chunkBytes size of the buffer in bytes; it grows for a longer record only.
+   * @param memory where the buffer and the batches shall lie, as far as there is room.
+   */
+  constructor(onFrames: OnFrames, chunkBytes: number, memory?: CaptureMemory) {
     this.onFrames = onFrames;
     this.chunkBytes = chunkBytes;
-    this.buffer = new Uint8Array(chunkBytes);
-    this.view = new DataView(this.buffer.buffer);
+    this.memory = memory;
+    this.batch = memory?.batch ?? createFrameBatch(BATCH_PACKETS);
+    this.buffer = this.memoryOf(chunkBytes);
+    this.view = viewOf(this.buffer);
   }
 
   /** Whether nothing more of the input can be used. */
@@ -138,9 +144,21 @@ export class CapturePump {
 
   /** Doubles the buffer. It happens when it is full of bytes that have really come, and not for a length that a record claims. */
   private grow(): void {
-    const larger = new Uint8Array(this.buffer.length * 2);
-    larger.set(this.buffer);
+    const larger = this.memoryOf(this.buffer.length * 2);
+    // Within the memory that was given the larger buffer begins where the smaller one did.
+    if (larger.buffer !== this.buffer.buffer) larger.set(this.buffer);
     this.buffer = larger;
-    this.view = new DataView(larger.buffer);
+    this.view = viewOf(larger);
   }
+
+  private memoryOf(bytes: number): Uint8Array<ArrayBuffer> {
+    const { memory } = this;
+    return memory !== undefined && bytes <= memory.bytes.length
+      ? memory.bytes.subarray(0, bytes)
+      : new Uint8Array(bytes);
+  }
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }

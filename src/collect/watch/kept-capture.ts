@@ -53,6 +53,7 @@ export class KeptCapture {
     const pump = new CapturePump(
       (reader, view, batch, first) => scanner.scan(reader, view, batch, first),
       Math.min(CHUNK_BYTES, Math.max(4096, this.bytes)),
+      scanner.memory,
     );
     for (const piece of this.pieces) pump.push(piece);
     const baseNs = pump.reader?.baseNs ?? atNs;

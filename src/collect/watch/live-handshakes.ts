@@ -10,7 +10,7 @@ import {
   ROW_STATE,
   STATE_ACKED,
   STATE_ANSWERED,
-} from '../../handshake/attempt-table.ts';
+} from '../../handshake/attempt-layout.ts';
 import { isOpen, patienceNs } from '../../handshake/attempt-timeouts.ts';
 import { materialize } from '../../handshake/materialize.ts';
 import { isFailure, outcomeOf, synAckCount, synCount } from '../../handshake/outcome.ts';
@@ -77,7 +77,11 @@ export class LiveHandshakes {
     this.port = port;
     this.tracker = new HandshakeTracker({ capacity: MAX_ATTEMPTS, onClose: (row) => this.close(row) });
     this.scanner = new HandshakeScanner(this.tracker);
-    this.pump = new CapturePump((reader, view, batch, first) => this.take(reader, view, batch, first), CHUNK_BYTES);
+    this.pump = new CapturePump(
+      (reader, view, batch, first) => this.take(reader, view, batch, first),
+      CHUNK_BYTES,
+      this.scanner.memory,
+    );
   }
 
   /** Takes bytes of the capture as they come. @throws ParseError when they are no capture. */

@@ -1,7 +1,7 @@
 import type { ClassicLayout } from './classic-header.ts';
 import { isClassicMagic } from './classic-header.ts';
 import { recordCapturedBytes, recordWireBytes, walkLittleRecords, walkRecords } from './classic-walk.ts';
-import type { FrameBatch, FrameInterface, FrameReader, FramingNote } from './frames.ts';
+import type { FrameBatch, FrameInterface, FrameReader, FramingNote, RecordClock } from './frames.ts';
 import { MAX_RECORD_BYTES } from './frames.ts';
 import { cutNote, damagedNote, MAX_RECORD_TEXT } from './framing-notes.ts';
 
@@ -20,12 +20,12 @@ class ClassicReader implements FrameReader {
   readonly interfaces: readonly FrameInterface[];
   readonly notes: FramingNote[] = [];
   baseNs: bigint | undefined;
+  clock: RecordClock;
   neededBytes: number;
   ended = false;
 
   private readonly layout: ClassicLayout;
   private readonly plain: boolean;
-  private baseSeconds = 0;
   /** Bytes and packets of the file before the current walk. */
   private fileOffset = 0;
   private packets = 0;
@@ -36,6 +36,7 @@ class ClassicReader implements FrameReader {
     this.plain = layout.littleEndian && layout.recordHeaderBytes === 16 && layout.lengths === 'captured-first';
     this.interfaces = [{ linkType: layout.linkType, snapLength: layout.snapLength }];
     this.neededBytes = layout.headerBytes;
+    this.clock = { littleEndian: layout.littleEndian, nsPerUnit: layout.nsPerUnit, baseSeconds: 0 };
   }
 
   walk(view: DataView, start: number, end: number, batch: FrameBatch): number {
@@ -53,8 +54,10 @@ class ClassicReader implements FrameReader {
       at = next;
     }
     if (this.baseNs === undefined && batch.count > 0) {
-      this.baseSeconds = view.getUint32(batch.recordOffset[0]!, this.layout.littleEndian);
-      this.baseNs = BigInt(this.baseSeconds) * 1_000_000_000n;
+      const { littleEndian, nsPerUnit } = this.layout;
+      const baseSeconds = view.getUint32(batch.recordOffset[0]!, littleEndian);
+      this.clock = { littleEndian, nsPerUnit, baseSeconds };
+      this.baseNs = BigInt(baseSeconds) * 1_000_000_000n;
     }
     this.fileOffset += at - start;
     this.packets += batch.count;
@@ -62,12 +65,9 @@ class ClassicReader implements FrameReader {
   }
 
   timeNs(view: DataView, recordOffset: number): number {
-    const { littleEndian, nsPerUnit } = this.layout;
-    const seconds = view.getUint32(recordOffset, littleEndian) - this.baseSeconds;
-    // Four seconds are added and taken away again, so that the product is never a small integer: an engine that had seen only
-    // small ones would have to compile this, and all that it is inlined into, once more.
-    const whole = (seconds + 4) * 1_000_000_000 - 4_000_000_000;
-    return whole + view.getUint32(recordOffset + 4, littleEndian) * nsPerUnit;
+    const { littleEndian, nsPerUnit, baseSeconds } = this.clock;
+    const seconds = view.getUint32(recordOffset, littleEndian) - baseSeconds;
+    return seconds * 1_000_000_000 + view.getUint32(recordOffset + 4, littleEndian) * nsPerUnit;
   }
 
   wireBytes(view: DataView, recordOffset: number): number {

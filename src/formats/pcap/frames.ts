@@ -32,6 +32,12 @@ export function createFrameBatch(capacity: number): FrameBatch {
   };
 }
 
+/** Memory that a capture may be read into: bytes that lie there need not be copied to be scanned. */
+export interface CaptureMemory {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly batch: FrameBatch;
+}
+
 /** One interface of a capture; pcap files have exactly one. Indexes count through all sections of a pcapng file. */
 export interface FrameInterface {
   readonly linkType: number;
@@ -39,6 +45,15 @@ export interface FrameInterface {
   readonly snapLength: number;
   readonly name?: string;
   readonly description?: string;
+}
+
+/** How the time of a record is coded that begins with seconds since 1970 and a fraction of a second. */
+export interface RecordClock {
+  readonly littleEndian: boolean;
+  /** Nanoseconds of a unit of the fraction. */
+  readonly nsPerUnit: number;
+  /** Seconds since 1970 from which times count. */
+  readonly baseSeconds: number;
 }
 
 /** Damage or loss that the framing of a capture shows. */
@@ -82,6 +97,8 @@ export interface FrameReader {
    * a time (pcapng's Simple Packet Block) has that of the last packet before it that has one, or 0.
    */
   timeNs(view: DataView, recordOffset: number, interfaceId: number): number;
+  /** How {@link timeNs} comes out of the first eight bytes of a record; undefined where it is less simple. */
+  readonly clock: RecordClock | undefined;
   /** Length of the packet on the wire in bytes. */
   wireBytes(view: DataView, recordOffset: number): number;
   /** Direction by pcapng's `epb_flags` (or the packet type of a modified pcap): 1 inbound, 2 outbound, 0 unknown. */

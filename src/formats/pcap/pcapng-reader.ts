@@ -32,6 +32,7 @@ export function createPcapngReader(): FrameReader {
 
 class PcapngReader implements FrameReader {
   readonly format: 'pcapng' = 'pcapng';
+  readonly clock: undefined = undefined;
   readonly interfaces: FrameInterface[] = [];
   readonly notes: FramingNote[] = [];
   baseNs: bigint | undefined;

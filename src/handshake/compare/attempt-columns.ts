@@ -1,5 +1,4 @@
 import {
-  type AttemptTable,
   EVENT,
   EVENT_INFO,
   EVENT_NEXT,
@@ -13,7 +12,8 @@ import {
   ROW_LAST_TIME,
   ROW_STATE,
   STATE_USED,
-} from '../attempt-table.ts';
+} from '../attempt-layout.ts';
+import type { AttemptTable } from '../attempt-table.ts';
 import type { TrackedCapture } from './tracked-capture.ts';
 
 /** What matching needs of the attempts of one capture, by row of its table. */

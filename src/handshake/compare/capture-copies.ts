@@ -1,4 +1,4 @@
-import { EVENT, EVENT_TSVAL, ROW, ROW_CLIENT_ISN, ROW_CLIENT_OPTIONS } from '../attempt-table.ts';
+import { EVENT, EVENT_TSVAL, ROW, ROW_CLIENT_ISN, ROW_CLIENT_OPTIONS } from '../attempt-layout.ts';
 import { type AttemptColumns, firstSyn, hasTsval } from './attempt-columns.ts';
 import { addToChain, createHashChains, type HashChains, MAX_CHAIN } from './hash-chains.ts';
 

@@ -1,4 +1,4 @@
-import { ROW, ROW_CLIENT, ROW_SERVER, ROW_STATE, STATE_PROVED, STATE_SERVER_SEEN } from '../attempt-table.ts';
+import { ROW, ROW_CLIENT, ROW_SERVER, ROW_STATE, STATE_PROVED, STATE_SERVER_SEEN } from '../attempt-layout.ts';
 import { type AttemptColumns, columnsOf } from './attempt-columns.ts';
 import { chainByIsn, linkCopies } from './capture-copies.ts';
 import { aheadAt, type ClockModel, SAME_CLOCK } from './clock-model.ts';

@@ -1,4 +1,4 @@
-import { ROW, ROW_CLIENT, ROW_SERVER } from '../attempt-table.ts';
+import { ROW, ROW_CLIENT, ROW_SERVER } from '../attempt-layout.ts';
 import { type Comparison, referenceNs } from './comparison.ts';
 import { hashAddress } from './hash-chains.ts';
 import { isInSketch } from './hash-sketch.ts';

@@ -1,4 +1,4 @@
-import { ROW, ROW_CLIENT, ROW_CLIENT_ISN, ROW_CLIENT_OPTIONS, ROW_PORTS, ROW_SERVER } from '../attempt-table.ts';
+import { ROW, ROW_CLIENT, ROW_CLIENT_ISN, ROW_CLIENT_OPTIONS, ROW_PORTS, ROW_SERVER } from '../attempt-layout.ts';
 import { type AttemptColumns, compareTsvals } from './attempt-columns.ts';
 import { SAME_CLOCK } from './clock-model.ts';
 import {

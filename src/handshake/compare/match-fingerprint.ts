@@ -1,4 +1,4 @@
-import { EVENT, EVENT_TSVAL, ROW, ROW_CLIENT_OPTIONS, ROW_PORTS, ROW_SERVER, ROW_WINDOWS } from '../attempt-table.ts';
+import { EVENT, EVENT_TSVAL, ROW, ROW_CLIENT_OPTIONS, ROW_PORTS, ROW_SERVER, ROW_WINDOWS } from '../attempt-layout.ts';
 import { type AttemptColumns, compareTsvals, firstSyn, followingSyn, hasTsval } from './attempt-columns.ts';
 import { addToChain, chainOf, createHashChains, hashAddress, MAX_CHAIN, mix, sameWords } from './hash-chains.ts';
 import { BASIS_OPTIONS, BASIS_TSVAL } from './match-basis.ts';

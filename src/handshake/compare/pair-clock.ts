@@ -1,4 +1,4 @@
-import { ROW, ROW_STATE, STATE_ANSWERED } from '../attempt-table.ts';
+import { ROW, ROW_STATE, STATE_ANSWERED } from '../attempt-layout.ts';
 import { synAckCount, synCount } from '../outcome.ts';
 import {
   type AttemptColumns,

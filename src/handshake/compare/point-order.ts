@@ -1,4 +1,4 @@
-import { ROW } from '../attempt-table.ts';
+import { ROW } from '../attempt-layout.ts';
 import { synAckCount, synCount } from '../outcome.ts';
 import { eventTtl, firstSyn, firstSynAck } from './attempt-columns.ts';
 import type { PairMatch } from './pair-match.ts';

@@ -8,7 +8,7 @@ import {
   STATE_ANSWERED,
   STATE_SERVER_SEEN,
   STATE_SYN_MISSING,
-} from '../attempt-table.ts';
+} from '../attempt-layout.ts';
 import { type AttemptColumns, eventTtl, firstSyn, firstSynAck } from './attempt-columns.ts';
 import { hashAddress } from './hash-chains.ts';
 import { createHashSketch, type HashSketch } from './hash-sketch.ts';

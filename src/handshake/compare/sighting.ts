@@ -1,5 +1,5 @@
 import type { Handshake, Segment } from '../../model/handshake.ts';
-import { ROW, ROW_STATE, STATE_ACKED, STATE_ANSWERED, STATE_PROVED } from '../attempt-table.ts';
+import { ROW, ROW_STATE, STATE_ACKED, STATE_ANSWERED, STATE_PROVED } from '../attempt-layout.ts';
 import { materialize } from '../materialize.ts';
 import { type Comparison, referenceNs } from './comparison.ts';
 

@@ -1,4 +1,4 @@
-import { ROW, ROW_PORTS } from '../attempt-table.ts';
+import { ROW, ROW_PORTS } from '../attempt-layout.ts';
 import { type Comparison, referenceNs } from './comparison.ts';
 
 /** A load balancer connects to a server within this time after it was asked. */

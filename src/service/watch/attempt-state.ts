@@ -1,6 +1,5 @@
 import { TCP_ACK } from '../../formats/wire/tcp.ts';
 import {
-  type AttemptTable,
   EVENT,
   EVENT_INFO,
   EVENT_NEXT,
@@ -19,7 +18,8 @@ import {
   STATE_RST_CLIENT,
   STATE_RST_SERVER,
   STATE_WRONG_ACK,
-} from '../../handshake/attempt-table.ts';
+} from '../../handshake/attempt-layout.ts';
+import type { AttemptTable } from '../../handshake/attempt-table.ts';
 import { synAckCount } from '../../handshake/outcome.ts';
 
 /** How an attempt stands when it is looked at. */

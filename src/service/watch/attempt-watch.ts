@@ -1,7 +1,6 @@
 import { PacketHistory } from '../../collect/watch/packet-history.ts';
 import type { FrameBatch, FrameReader } from '../../formats/pcap/frames.ts';
 import {
-  type AttemptTable,
   EVENT,
   ROW,
   ROW_CLIENT,
@@ -16,7 +15,8 @@ import {
   STATE_DISPLACED,
   STATE_IPV6,
   STATE_SYN_MISSING,
-} from '../../handshake/attempt-table.ts';
+} from '../../handshake/attempt-layout.ts';
+import type { AttemptTable } from '../../handshake/attempt-table.ts';
 import { isOpen } from '../../handshake/attempt-timeouts.ts';
 import { flowAt, materialize } from '../../handshake/materialize.ts';
 import { synAckCount, synCount } from '../../handshake/outcome.ts';
@@ -88,7 +88,11 @@ export class AttemptWatch {
       onClose: (row) => this.close(row),
     });
     this.scanner = new HandshakeScanner(this.tracker);
-    this.pump = new CapturePump((reader, view, batch, first) => this.take(reader, view, batch, first), CHUNK_BYTES);
+    this.pump = new CapturePump(
+      (reader, view, batch, first) => this.take(reader, view, batch, first),
+      CHUNK_BYTES,
+      this.scanner.memory,
+    );
   }
 
   get table(): AttemptTable {

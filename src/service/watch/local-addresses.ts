@@ -1,5 +1,5 @@
 import { parseAddress } from '../../formats/wire/address.ts';
-import { foldIpv6 } from '../../handshake/flow-index.ts';
+import { foldIpv6 } from '../../handshake/fold-address.ts';
 
 /** The addresses of one network namespace, to be compared with those in the rows of an attempt table. */
 export class LocalAddresses {

@@ -1,4 +1,5 @@
-import { type AttemptTable, ROW, ROW_CLIENT, ROW_PORTS, ROW_STATE, STATE_IPV6 } from '../../handshake/attempt-table.ts';
+import { ROW, ROW_CLIENT, ROW_PORTS, ROW_STATE, STATE_IPV6 } from '../../handshake/attempt-layout.ts';
+import type { AttemptTable } from '../../handshake/attempt-table.ts';
 import { addressAt } from '../../handshake/materialize.ts';
 
 const KEPT = 256;

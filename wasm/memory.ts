@@ -1,0 +1,86 @@
+// Rows and events in the shared memory: the table of attempts, and what is free in it.
+import {
+  EVENT,
+  EVENT_NEXT,
+  HEADER,
+  OWN_EVENTS,
+  ROW,
+  ROW_EVENTS,
+  ROW_LAST_EVENT,
+  ROW_NEXT_FREE,
+  ROW_STATE,
+} from '../src/handshake/attempt-layout';
+import { AT_EVENT_END, AT_FREE_EVENT, AT_FREE_ROW, AT_ROW_END } from '../src/handshake/scan-layout';
+
+/** Address of the first row. */
+let rowsAt: i32 = 0;
+/** Most rows, and the event that would be one too many. */
+let capacity: i32 = 0;
+let eventLimit: i32 = 0;
+
+/** Says where the rows lie, how many there can be, and how many events may be borrowed. */
+export function placeRows(at: i32, rows: i32, borrowed: i32): void {
+  rowsAt = at;
+  capacity = rows;
+  const first = (rows * ROW) / EVENT;
+  eventLimit = first + borrowed;
+  store<i32>(AT_ROW_END, 0);
+  store<i32>(AT_EVENT_END, first);
+  store<i32>(AT_FREE_ROW, -1);
+  store<i32>(AT_FREE_EVENT, 0);
+}
+
+/** Address of a row. */
+@inline
+export function rowAt(row: i32): i32 {
+  return rowsAt + row * (ROW << 2);
+}
+
+/** Address of an event. */
+@inline
+export function eventAt(event: i32): i32 {
+  return rowsAt + event * (EVENT << 2);
+}
+
+/** Takes a row, cleared; -1 when the table is full. */
+export function allocateRow(): i32 {
+  const free = load<i32>(AT_FREE_ROW);
+  if (free >= 0) {
+    const base = rowAt(free);
+    store<i32>(AT_FREE_ROW, load<i32>(base, ROW_NEXT_FREE << 2));
+    memory.fill(base, 0, HEADER << 2);
+    return free;
+  }
+  const end = load<i32>(AT_ROW_END);
+  if (end === capacity) return -1;
+  store<i32>(AT_ROW_END, end + 1);
+  return end;
+}
+
+/** Takes the next event of a row that has `used` of them; 0 when the table is full. Its words hold what the last user left there. */
+export function allocateEvent(row: i32, used: i32): i32 {
+  if (used < OWN_EVENTS) return (row * ROW + HEADER) / EVENT + used;
+  const free = load<i32>(AT_FREE_EVENT);
+  if (free !== 0) {
+    store<i32>(AT_FREE_EVENT, load<i32>(eventAt(free), EVENT_NEXT << 2));
+    return free;
+  }
+  const end = load<i32>(AT_EVENT_END);
+  if (end === eventLimit) return 0;
+  store<i32>(AT_EVENT_END, end + 1);
+  return end;
+}
+
+/** Gives a row and its events back. */
+export function releaseRow(row: i32): void {
+  const base = rowAt(row);
+  if (load<i32>(base, ROW_EVENTS << 2) > OWN_EVENTS) {
+    const lastOwn = (row * ROW + HEADER) / EVENT + OWN_EVENTS - 1;
+    const borrowed = load<i32>(eventAt(lastOwn), EVENT_NEXT << 2);
+    store<i32>(eventAt(load<i32>(base, ROW_LAST_EVENT << 2)), load<i32>(AT_FREE_EVENT), EVENT_NEXT << 2);
+    store<i32>(AT_FREE_EVENT, borrowed);
+  }
+  store<i32>(base, 0, ROW_STATE << 2);
+  store<i32>(base, load<i32>(AT_FREE_ROW), ROW_NEXT_FREE << 2);
+  store<i32>(AT_FREE_ROW, row);
+}

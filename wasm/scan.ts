@@ -1,0 +1,233 @@
+// Finds the few packets of a capture that can matter to a handshake, and hands them to the tracker. Most packets cost a handful of
+// loads: a TCP packet without SYN is passed over when its flow hash meets an empty slot.
+import {
+  AT_CAPTURED_BYTES,
+  AT_CLASS,
+  AT_DATA_OFFSET,
+  AT_HASH,
+  AT_RECORD_OFFSET,
+  AT_SEEN,
+} from '../src/handshake/scan-layout';
+import { close, placeAttempts } from './attempts';
+import { firstSlot, nextFit, rowOf, seek, slotFits } from './flow-index';
+import { placeRows, rowAt } from './memory';
+import { hashAt, load16, load32, SYN, setHeader, setPlace, setQuoted, setWay } from './segment';
+import { takeIcmp, takeSegment } from './tracker';
+
+/** Time of a packet of the batch in nanoseconds since the start of the capture; its direction is put at {@link AT_SEEN}. */
+declare function place(packet: i32): f64;
+
+/** How a packet is to be taken: not at all, as a TCP segment over IPv4 or IPv6, or with care, which is left to the caller. */
+const CLASS_NONE: i32 = 0;
+const CLASS_IPV4: i32 = 1;
+const CLASS_IPV6: i32 = 2;
+const CLASS_CAREFUL: i32 = 3;
+
+/** EtherTypes as they lie in memory. */
+const ETHERTYPE_IPV4: i32 = 0x0008;
+const ETHERTYPE_ARP: i32 = 0x0608;
+const ETHERTYPE_IPV6: i32 = 0xdd86;
+const TCP: i32 = 6;
+const UDP: i32 = 17;
+const LINUX_SLL: i32 = 113;
+const LINUX_SLL2: i32 = 276;
+
+/** Address of the byte that offsets count from. */
+let origin: i32 = 0;
+let firstFrame: i32 = 1;
+/** Of the packets of the batch: their link type, and where its EtherType (or -1) and the network layer are. */
+let linkType: i32 = 0;
+let etherTypeOffset: i32 = 0;
+let networkOffset: i32 = 0;
+/** How times are read from records of classic pcap; by {@link place} when `nsPerUnit` is 0. */
+let nsPerUnit: f64 = 0;
+let swapsTime: bool = false;
+let baseSeconds: f64 = 0;
+
+/** Sets the memory up, once. */
+export function init(rowsAt: i32, rows: i32, borrowed: i32, keeps: bool, tellsBegin: bool): void {
+  placeRows(rowsAt, rows, borrowed);
+  placeAttempts(keeps, tellsBegin, rows);
+}
+
+/** Says where the bytes of a batch lie, and the number of its first packet. */
+export function setBatch(bytesAt: i32, first: i32): void {
+  origin = bytesAt;
+  firstFrame = first;
+}
+
+/** Says how the packets that follow are laid out. */
+export function setLink(type: i32, etherType: i32, network: i32): void {
+  linkType = type;
+  etherTypeOffset = etherType;
+  networkOffset = network;
+}
+
+/** Says how times are read: nanoseconds of a unit of a classic record, or 0 for records that are not classic. */
+export function setClock(unitNs: f64, swaps: bool, base: f64): void {
+  nsPerUnit = unitNs;
+  swapsTime = swaps;
+  baseSeconds = base;
+}
+
+/** Ends an open attempt. */
+export function end(row: i32): void {
+  close(row);
+}
+
+/**
+ * Classifies packets of a batch. What it looks up stays in the processor's cache until {@link track} needs it, and packets do not wait
+ * for each other here: that is worth more than the work itself when many flows are open.
+ */
+export function classify(from: i32, to: i32): i32 {
+  let warmed = 0;
+  for (let i = from; i < to; i++) {
+    const data = origin + load<i32>(AT_DATA_OFFSET + (i << 2));
+    const end = data + load<i32>(AT_CAPTURED_BYTES + (i << 2));
+    const ip = data + networkOffset;
+    const kind = classOf(data, ip, end);
+    store<u8>(AT_CLASS + i, kind);
+    if (kind === CLASS_IPV4 || kind === CLASS_IPV6) {
+      const isIpv6 = kind === CLASS_IPV6;
+      const hash = hashAt(ip, ip + (isIpv6 ? 40 : 20), isIpv6);
+      store<i32>(AT_HASH + (i << 2), hash);
+      warmed += firstSlot(hash);
+    }
+  }
+  for (let i = from; i < to; i++) {
+    const hash = load<i32>(AT_HASH + (i << 2));
+    const slot = firstSlot(hash);
+    if (slotFits(slot, hash)) {
+      const row = rowAt(rowOf(slot));
+      warmed += load<i32>(row) + load<i32>(row, 128);
+    }
+  }
+  return warmed;
+}
+
+@inline
+function classOf(data: i32, ip: i32, end: i32): i32 {
+  // Room for an IPv4 header and the TCP header up to its flags; whatever is shorter is left to the careful way.
+  if (ip + 40 > end) return CLASS_CAREFUL;
+  const versionAndLength: i32 = load<u8>(ip);
+  const etherType: i32 =
+    etherTypeOffset >= 0
+      ? load<u16>(data + etherTypeOffset)
+      : versionAndLength >>> 4 === 4
+        ? ETHERTYPE_IPV4
+        : ETHERTYPE_IPV6;
+  let protocol: i32;
+  let transport: i32;
+  if (etherType === ETHERTYPE_IPV4) {
+    // Without options, and not a fragment.
+    if (versionAndLength !== 0x45 || (load<u16>(ip + 6) & 0xff3f) !== 0) return CLASS_CAREFUL;
+    protocol = load<u8>(ip + 9);
+    if (protocol === TCP) return CLASS_IPV4;
+    transport = ip + 20;
+  } else if (etherType === ETHERTYPE_IPV6) {
+    transport = ip + 40;
+    if (transport + 20 > end) return CLASS_CAREFUL;
+    protocol = load<u8>(ip + 6);
+    if (protocol === TCP) return CLASS_IPV6;
+  } else {
+    return etherType === ETHERTYPE_ARP ? CLASS_NONE : CLASS_CAREFUL;
+  }
+  return protocol === UDP && !isTunnelPort(load16(transport + 2)) ? CLASS_NONE : CLASS_CAREFUL;
+}
+
+/** UDP destination ports of VXLAN (and Linux's old default) and Geneve. */
+@inline
+function isTunnelPort(port: i32): bool {
+  return port === 4789 || port === 8472 || port === 6081;
+}
+
+/**
+ * Takes packets that {@link classify} has seen, in their order.
+ * @returns the first one that needs care: the caller takes it, and goes on behind it; `to` when there is none.
+ */
+export function track(from: i32, to: i32): i32 {
+  for (let i = from; i < to; i++) {
+    const kind: i32 = load<u8>(AT_CLASS + i);
+    if (kind === CLASS_NONE) continue;
+    if (kind === CLASS_CAREFUL) return i;
+    const data = origin + load<i32>(AT_DATA_OFFSET + (i << 2));
+    const ip = data + networkOffset;
+    const isIpv6 = kind === CLASS_IPV6;
+    const transport = ip + (isIpv6 ? 40 : 20);
+    const hash = load<i32>(AT_HASH + (i << 2));
+    if ((load<u8>(transport + 13) & SYN) === 0) {
+      seek(hash);
+      if (nextFit(hash) < 0) continue;
+    }
+    const end = data + load<i32>(AT_CAPTURED_BYTES + (i << 2));
+    const transportBytes = isIpv6 ? load16(ip + 4) : load16(ip + 2) - 20;
+    const time = timeOf(i);
+    setPlace(ip, transport, isIpv6, hash, time, firstFrame + i, directionOf(data), 0);
+    setWay(load<u8>(ip + (isIpv6 ? 7 : 8)), isIpv6 ? 0 : load16(ip + 4));
+    setHeader(transport, max(transportBytes, 0), end);
+    takeSegment();
+  }
+  return to;
+}
+
+@inline
+function timeOf(i: i32): f64 {
+  if (nsPerUnit === 0) return place(i);
+  store<i32>(AT_SEEN, 0);
+  const record = origin + load<i32>(AT_RECORD_OFFSET + (i << 2));
+  const seconds: u32 = swapsTime ? load32(record) : load<u32>(record);
+  const units: u32 = swapsTime ? load32(record + 4) : load<u32>(record + 4);
+  return (<f64>seconds - baseSeconds) * 1e9 + <f64>units * nsPerUnit;
+}
+
+/** The recorded direction: 1 incoming, 2 outgoing, 0 unknown. Cooked headers say whether a packet was to this host (0) or from it (4). */
+@inline
+function directionOf(data: i32): i32 {
+  if (linkType !== LINUX_SLL && linkType !== LINUX_SLL2) return load<i32>(AT_SEEN);
+  const type: i32 = linkType === LINUX_SLL ? load16(data) : load<u8>(data + 10);
+  return type === 4 ? 2 : type === 0 ? 1 : 0;
+}
+
+/** Takes a TCP segment that the caller has found in a packet; offsets count from that of the batch. */
+export function takePacket(
+  ipOffset: i32,
+  transportOffset: i32,
+  transportBytes: i32,
+  endOffset: i32,
+  isIpv6: bool,
+  time: f64,
+  frame: i32,
+  seen: i32,
+  encapsulation: i32,
+): void {
+  const ip = origin + ipOffset;
+  const transport = origin + transportOffset;
+  setPlace(ip, transport, isIpv6, hashAt(ip, transport, isIpv6), time, frame, seen, encapsulation);
+  setWay(load<u8>(ip + (isIpv6 ? 7 : 8)), isIpv6 ? 0 : load16(ip + 4));
+  setHeader(transport, transportBytes, origin + endOffset);
+  takeSegment();
+}
+
+/** Takes an ICMP error; the offsets are those of the packet that it quotes. Its sender is at `AT_SENDER`. */
+export function takeError(
+  ipOffset: i32,
+  transportOffset: i32,
+  isIpv6: bool,
+  time: f64,
+  frame: i32,
+  seen: i32,
+  encapsulation: i32,
+  ttl: i32,
+  ipId: i32,
+  typeCode: i32,
+  sequence: i32,
+  hasSeq: bool,
+  advisory: bool,
+): void {
+  const ip = origin + ipOffset;
+  const transport = origin + transportOffset;
+  setPlace(ip, transport, isIpv6, hashAt(ip, transport, isIpv6), time, frame, seen, encapsulation);
+  setWay(ttl, ipId);
+  setQuoted(sequence);
+  takeIcmp(typeCode, hasSeq, advisory);
+}
