@@ -69,6 +69,8 @@ export interface NetlinkSocket {
    * @throws NetlinkRefusal when the kernel refuses it.
    */
   dump(type: number, body: Uint8Array): NetlinkMessage[];
+  /** The one message that answers a question; undefined when the kernel refuses it. */
+  ask(type: number, body: Uint8Array): NetlinkMessage | undefined;
   /** Sends one request and gives what the kernel says of it; errno 0 when it was done. */
   request(request: NetlinkRequest): NetlinkAnswer;
   /** Sends many requests; the answers are in their order. */
@@ -190,6 +192,14 @@ class SyncSocket implements NetlinkSocket {
         }
         messages.push(message);
       }
+    }
+  }
+
+  ask(type: number, body: Uint8Array): NetlinkMessage | undefined {
+    const sequence = this.send([{ type, flags: 0, body }]);
+    for (;;) {
+      const message = this.receive().find((one) => one.sequence === sequence);
+      if (message !== undefined) return message.type === NLMSG_ERROR ? undefined : message;
     }
   }
 

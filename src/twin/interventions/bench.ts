@@ -77,7 +77,8 @@ export class Bench {
   }
 
   private settle(changes: readonly Intervention[]): void {
-    if (this.complete.family === 6 && changes.some(({ disturbs }) => disturbs === true)) settleAddresses(this.routing);
+    if (this.complete.family === 6 && changes.some(({ disturbs }) => disturbs === true))
+      settleAddresses(this.routing, this.original.destination);
   }
 
   close(): void {

@@ -1,7 +1,16 @@
 import { covers } from '../../formats/iproute/prefix.ts';
 import { decodeAddress, encodeAddress, IFA_F_NODAD } from '../../formats/netlink/address.ts';
+import { attribute, encodeAttributes } from '../../formats/netlink/attributes.ts';
 import { NLM_F_CREATE } from '../../formats/netlink/message.ts';
-import { AF_INET6, dumpBody, RTM_DELADDR, RTM_GETADDR, RTM_NEWADDR } from '../../formats/netlink/rtnetlink.ts';
+import { decodeRoute } from '../../formats/netlink/route.ts';
+import {
+  AF_INET6,
+  dumpBody,
+  RTM_DELADDR,
+  RTM_GETADDR,
+  RTM_GETROUTE,
+  RTM_NEWADDR,
+} from '../../formats/netlink/rtnetlink.ts';
 import type { NetlinkSocket } from '../../host/netlink-socket.ts';
 import { bytesOf } from '../frames.ts';
 import type { AddressState } from '../state.ts';
@@ -9,11 +18,14 @@ import type { Bench } from './bench.ts';
 import type { Intervention } from './intervention.ts';
 
 const ADDRESS_HEAD_BYTES = 8;
+const ROUTE_HEAD_BYTES = 12;
+const RTA_DST = 1;
+const RTN_LOCAL = 2;
 const RTPROT_KERNEL = 2;
 const IFA_F_TENTATIVE = 0x40;
 const IFA_F_DADFAILED = 0x08;
 /** A work queue of the kernel makes new addresses of IPv6 usable, which takes it less than a millisecond as a rule. */
-const SETTLE_MS = 250;
+const SETTLE_MS = 100;
 
 /** Addresses of this host: one that is the client's as well, one that is not usable, and one that it lacks. */
 export function addressInterventions(bench: Bench): Intervention[] {
@@ -90,17 +102,29 @@ function own({ twin, original: { destination }, device }: Bench): Intervention[]
   ];
 }
 
-/** Waits until the kernel uses all addresses of IPv6 that this namespace has. */
-export function settleAddresses(routing: NetlinkSocket): void {
+/**
+ * Waits until the kernel uses what addresses of IPv6 this namespace has now, that of the server among them: it enters their local routes only
+ * afterwards.
+ */
+export function settleAddresses(routing: NetlinkSocket, destination: string): void {
   const pause = new Int32Array(new SharedArrayBuffer(4));
   for (const endMs = performance.now() + SETTLE_MS; performance.now() < endMs; Atomics.wait(pause, 0, 0, 1)) {
-    const isWaiting = routing
+    const all = routing
       .dump(RTM_GETADDR, dumpBody(ADDRESS_HEAD_BYTES, AF_INET6))
-      .some(
-        (message) => ((decodeAddress(message)?.flags ?? 0) & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) === IFA_F_TENTATIVE,
-      );
-    if (!isWaiting) return;
+      .flatMap((message) => decodeAddress(message) ?? []);
+    const isTentative = all.some(({ flags }) => (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) === IFA_F_TENTATIVE);
+    const isWaiting = all.some(({ address }) => address === destination) && !isLocal(routing, destination);
+    if (!isTentative && !isWaiting) return;
   }
+}
+
+/** Whether packets for an address of IPv6 are delivered here. */
+function isLocal(routing: NetlinkSocket, address: string): boolean {
+  const head = dumpBody(ROUTE_HEAD_BYTES, AF_INET6);
+  const bytes = bytesOf(address);
+  head[1] = bytes.length * 8;
+  const answer = routing.ask(RTM_GETROUTE, encodeAttributes([attribute(RTA_DST, bytes)], head));
+  return answer !== undefined && decodeRoute(answer)?.type === RTN_LOCAL;
 }
 
 function bodyOf(
