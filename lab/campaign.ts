@@ -160,7 +160,7 @@ export function canBeAsked(side: LabSide, { attempt, steps, expect }: ScenarioPl
 }
 
 /** The seed of one run: of the whole campaign's and its name (FNV-1a), so that runs do not depend on their order. */
-function seedOf(seed: number, name: string): number {
+export function seedOf(seed: number, name: string): number {
   let hash = 0x811c_9dc5 ^ seed;
   for (const letter of name) hash = Math.imul(hash ^ letter.charCodeAt(0), 0x0100_0193);
   return hash >>> 0;

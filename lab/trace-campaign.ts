@@ -10,7 +10,7 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import type { CauseVerdict, Diagnosis } from '../src/model/diagnosis.ts';
 import type { ScenarioPlan } from '../src/model/scenario.ts';
-import { type LabJob, listJobs, shardOf } from './campaign.ts';
+import { type LabJob, listJobs, seedOf, shardOf } from './campaign.ts';
 import { abortOnSignals } from './interrupt.ts';
 import { sweepLeftovers } from './leftovers.ts';
 import { runName } from './matrix.ts';
@@ -82,7 +82,7 @@ async function runOne(job: LabJob, signal: AbortSignal): Promise<TraceOutcome | 
   try {
     return await runScenario(
       runnable,
-      { family, variant, seed: Number(values.seed), decoys: values.decoys, signal },
+      { family, variant, seed: seedOf(Number(values.seed), name), decoys: values.decoys, signal },
       async (setting) => {
         const plan: ScenarioPlan = setting.plan;
         if (plan.attempt !== undefined && 'on' in plan.attempt && plan.attempt.on !== 'client') {

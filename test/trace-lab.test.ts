@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { listJobs } from '../lab/campaign.ts';
+import { listJobs, seedOf } from '../lab/campaign.ts';
 import { runName } from '../lab/matrix.ts';
 import { runScenario, ScenarioSkipped } from '../lab/run-scenario.ts';
 import { traceLab } from '../lab/trace-both.ts';
@@ -21,11 +21,15 @@ describe.skipIf(missing !== undefined)('both ends of the lab', () => {
   it.each(jobs.map((job) => ({ name: runName(job), job })))('$name', async ({ name, job }) => {
     const { runnable, family, variant, cause } = job;
     try {
-      const outcome = await runScenario(runnable, { family, variant, seed: 1, decoys: true }, async (setting) => {
-        const { attempt } = setting.plan;
-        if (attempt !== undefined && 'on' in attempt && attempt.on !== 'client') return undefined;
-        return tracedOutcome(name, await traceLab(setting), setting.plan, cause, 0);
-      });
+      const outcome = await runScenario(
+        runnable,
+        { family, variant, seed: seedOf(1, name), decoys: true },
+        async (setting) => {
+          const { attempt } = setting.plan;
+          if (attempt !== undefined && 'on' in attempt && attempt.on !== 'client') return undefined;
+          return tracedOutcome(name, await traceLab(setting), setting.plan, cause, 0);
+        },
+      );
       if (outcome === undefined) return;
       outcomes.push(outcome);
       // Nothing wrong is ever named for certain.

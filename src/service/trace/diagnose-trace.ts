@@ -12,7 +12,7 @@ import { traceReport } from './trace-report.ts';
 import { compareSoFar, type Traced, type TracedAttempt } from './trace-stories.ts';
 import { type TraceHost, type TraceOptions, targetAddresses } from './trace-target.ts';
 import { waitForServer } from './wait-for-server.ts';
-import { WatchedEnd } from './watched-end.ts';
+import { isOutdated, WatchedEnd } from './watched-end.ts';
 import { WatchedPoint } from './watched-point.ts';
 
 /** A further attempt is made as soon as the one before it has succeeded, or has been silent for so long. */
@@ -267,7 +267,8 @@ class Trace {
     const own = this.clientCases.get(handshake.server.address);
     const isOwn = own !== undefined && own.given.handshake.client.port === handshake.client.port;
     const fine = isFine(attempt);
-    const here = isOwn ? own : fine || this.options.waitMs === undefined ? undefined : await client.caseOf(handshake);
+    const asks = isOwn ? isOutdated(own, handshake) : this.options.waitMs !== undefined;
+    const here = !fine && asks ? await client.caseOf(handshake) : isOwn ? own : undefined;
     const arrived =
       server === undefined ? undefined : story.points.find(({ name }) => name === server.plan.name)?.sighting;
     const there =

@@ -54,7 +54,7 @@ export class WatchedEnd extends WatchedPoint {
   /** What this end says by itself of an attempt that it has seen. */
   async caseOf(handshake: Handshake): Promise<EndCase | undefined> {
     const known = this.cases.get(keyOf(handshake));
-    if (known?.isFinal === true) return known;
+    if (known?.isFinal === true && !isOutdated(known, handshake)) return known;
     return (await this.attempt(() => this.judge(handshake))) ?? known;
   }
 
@@ -104,6 +104,12 @@ export class WatchedEnd extends WatchedPoint {
     const attempt: Attempt = this.watch.attemptOf(handshake, connect);
     return judgeAlone(host, name, attempt, handshake, await this.watch.facts(attempt));
   }
+}
+
+/** Whether something has come since that was not there when it was judged. */
+export function isOutdated({ given }: EndCase, { outcome }: Handshake): boolean {
+  const isSilent = (one: string): boolean => one === 'no-reply' || one === 'in-progress';
+  return isSilent(given.handshake.outcome) && !isSilent(outcome);
 }
 
 function keyOf({ client, server, startedAtNs }: Handshake): string {
