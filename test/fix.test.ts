@@ -20,6 +20,7 @@ describe('the command line of fix', () => {
     [['fix', 'no-return-route'], 'where is no-return-route to be repaired?'],
     [['fix', 'no-return-route', '443', '80'], 'takes the name of a cause and a port'],
     [['fix', 'no-return-route', '99999'], '"99999" is neither'],
+    [['fix', 'no-return-rout', '443'], 'there is no cause "no-return-rout"; did you mean no-return-route'],
     [['fix', '443', '--last'], 'do not go together'],
     [['fix', '443', '--from', 'web7'], '--from takes the IP address of a client'],
     [['fix', '--last', '--from', '192.0.2.1'], '--from belongs to a port'],
@@ -130,7 +131,7 @@ describe.skipIf(missing !== undefined)('fix, for real', () => {
     expect(json(['--undo', result?.id ?? '']).result).toMatchObject({ outcome: 'verified', undid: result?.id });
     expect(defaultRoute()).toBe('');
     expect(json(['--journal']).journal?.[1]).toMatchObject({ outcome: 'undone', undoable: false });
-    expect(fix(['--undo', result?.id ?? '']).stderr).toContain('it is undone');
+    expect(fix(['--undo', result?.id ?? '']).stderr).toContain('it has been undone already');
   });
 
   it('takes the gateway and its metric from the configuration, and nothing is to be written then', () => {

@@ -61,6 +61,7 @@ export const cause: Cause = defineCause({
   remedies({ attempt, sockets, sysctls }) {
     const listener = sockets.mismatched.find(({ why }) => why === 'family')?.listener;
     const who = listener?.owners[0]?.name ?? 'the service';
+    const unit = listener?.owners[0]?.unit;
     const byDefault =
       attempt.family === 4 && listener?.v6only === true && sysctlNumber(sysctls, 'net.ipv6.bindv6only') === 1;
     const configure: Remedy = {
@@ -80,10 +81,16 @@ export const cause: Cause = defineCause({
       configure,
       {
         id: 'bindv6only',
-        title: 'Sockets of IPv6 take IPv4 as well again; counts for those that are made from then on',
+        title: `Sockets of IPv6 take IPv4 as well again: those that are made from then on, so ${who} is restarted`,
         risk: 'medium',
         auto: 'never',
-        changes: [{ kind: 'sysctl', key: 'net.ipv6.bindv6only', value: '0' }],
+        changes:
+          unit === undefined
+            ? [{ kind: 'advice', text: `sysctl -w net.ipv6.bindv6only=0, then restart ${who}.` }]
+            : [
+                { kind: 'sysctl', key: 'net.ipv6.bindv6only', value: '0' },
+                { kind: 'service', unit, action: 'restart' },
+              ],
       },
     ];
   },

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline/promises';
 import { type Host, HostError } from '../host/host.ts';
 import { openHost } from '../host/open-host.ts';
 import type { RepairPlan } from '../model/repair.ts';
+import { quoteCommand } from '../model/shell-quote.ts';
 import { Journal } from '../remedy/journal/journal.ts';
 import { recoverRepairs } from '../remedy/recover.ts';
 import { newRepairId } from '../remedy/repair.ts';
@@ -13,7 +14,7 @@ import { planRepair } from '../service/fix-plan.ts';
 import { interruptedRepairs } from '../service/fix-recover.ts';
 import { withTwin } from '../service/fix-twin.ts';
 import { Verifier } from '../service/fix-verify.ts';
-import { EXIT_CAUSE_FOUND, EXIT_NOTHING_WRONG, EXIT_UNDECIDED } from './command.ts';
+import { EXIT_CAUSE_FOUND, EXIT_NOTHING_WRONG, EXIT_UNDECIDED, UsageError } from './command.ts';
 import { parseConnectTarget } from './connect-options.ts';
 import type { FixCommandOptions, FixWish } from './fix.ts';
 import { type FixReport, renderFixJson } from './fix-json.ts';
@@ -36,7 +37,8 @@ export async function runFix(wish: FixWish, options: FixCommandOptions, signal: 
     );
     return EXIT_NOTHING_WRONG;
   }
-  const host = await openHost(options.on, { sudo: options.sudo ?? false });
+  if (wish.causeId !== undefined) await checkCause(wish.causeId);
+  const host = await openHost(hostOf(options, journal), { sudo: options.sudo ?? false });
   const status = statusLine();
   try {
     const changes = options.apply === true || options.undo !== undefined;
@@ -51,6 +53,24 @@ export async function runFix(wish: FixWish, options: FixCommandOptions, signal: 
     status.clear();
     await host.close();
   }
+}
+
+/** The journal knows where a repair was made: then `--on` need not be said again. */
+function hostOf({ on, undo }: FixCommandOptions, journal: Journal): string {
+  if (undo === undefined || on !== 'local') return on;
+  return undoableRepair(journal, undo).beginning.host;
+}
+
+/** @throws UsageError for a name that no cause has. */
+async function checkCause(id: string): Promise<void> {
+  const { CAUSES } = await import('../causes/index.ts');
+  if (CAUSES.some((cause) => cause.id === id)) return;
+  const { GlossaryIndex } = await import('../model/glossary/lookup.ts');
+  const { causeEntries } = await import('../engine/cause-entries.ts');
+  const guess = new GlossaryIndex(causeEntries()).nearest(id, 3).join(', ');
+  throw new UsageError(
+    `there is no cause "${id}"${guess === '' ? '' : `; did you mean ${guess}?`}; every one of them: synscope causes`,
+  );
 }
 
 /** What became of repairs that had been interrupted. */
@@ -184,7 +204,8 @@ class FixRun {
     if (fault !== undefined) return fault;
     if (first !== undefined) {
       const reason = `what stands out is ${first.cause.id}, not ${wish.causeId}: ${first.sentence.replace(/\.$/, '')}`;
-      return this.say({ cannot: { reason, hint: `synscope fix ${first.cause.id} …` } }, EXIT_UNDECIDED);
+      const words = process.argv.slice(2).map((word) => (word === wish.causeId ? first.cause.id : word));
+      return this.say({ cannot: { reason, hint: quoteCommand(['synscope', ...words]) } }, EXIT_UNDECIDED);
     }
     const isWell = report.diagnoses.length > 0 ? report.diagnoses.every((one) => one.incomplete !== true) : false;
     const isFine = isWell && report.summary.failed === 0;

@@ -1,3 +1,4 @@
+import { changeCommands } from '../model/change-commands.ts';
 import type { RepairPlan, RepairRecord, RepairStep } from '../model/repair.ts';
 import { createTheme, type Span, type Theme } from '../report/style.ts';
 import { renderCommand } from '../report/terminal-commands.ts';
@@ -44,7 +45,9 @@ export function renderFixScreen(
     ),
     ...(journal === undefined ? [] : [renderJournal(journal, page)]),
     nothingWrong === undefined ? [] : line(page, glyphs.check, 'good-strong', nothingWrong),
-    ...(plan === undefined ? [] : renderPlan(plan, page, result === undefined ? applyCommand : undefined)),
+    ...(plan === undefined
+      ? []
+      : renderPlan(plan, page, result !== undefined, result === undefined ? applyCommand : undefined)),
     cannot === undefined
       ? []
       : line(
@@ -53,7 +56,7 @@ export function renderFixScreen(
           'bad-strong',
           `${capital(cannot.reason)}${cannot.hint === undefined ? '.' : `: ${cannot.hint}.`}`,
         ),
-    result === undefined ? [] : renderResult(result, report.host, page),
+    result === undefined ? [] : renderResult(result, report, page),
   ];
   return blocks
     .filter((block) => block.length > 0)
@@ -62,16 +65,20 @@ export function renderFixScreen(
 }
 
 /** Renders a plan: what, why, how, with what it is verified, how it lasts. */
-function renderPlan(plan: RepairPlan, page: Page, applyCommand?: readonly string[]): Span[][][] {
+function renderPlan(plan: RepairPlan, page: Page, isDone: boolean, applyCommand?: readonly string[]): Span[][][] {
   const { theme, columns } = page;
   const { glyphs } = theme;
   const item = (mark: string, markStyle: 'dim' | 'good' | 'bad' | 'warn', text: string): Span[][] =>
     renderItems([{ mark, markStyle, text: [theme.span(text)], source: '' }], theme, columns);
   const { remedy, cause, steps, persistent, twin } = plan;
-  const why = plan.sentence.startsWith('Most likely') ? plan.sentence : plan.sentence;
+  const lacking = optionsLacking(plan);
   return [
     [
-      ...wrapHanging([theme.span(`${glyphs.cross} `, 'bad-strong')], [theme.span(why, 'bad-strong')], columns),
+      ...wrapHanging(
+        [theme.span(`${glyphs.cross} `, 'bad-strong')],
+        [theme.span(plan.sentence, 'bad-strong')],
+        columns,
+      ),
       ...wrapHanging([theme.span('  ')], [theme.span(`${cause.title} (${cause.id}, ${cause.status})`, 'dim')], columns),
     ],
     wrapHanging(
@@ -89,31 +96,40 @@ function renderPlan(plan: RepairPlan, page: Page, applyCommand?: readonly string
       plan.advice.flatMap((text) => item(glyphs.hint, 'dim', text)),
       theme,
     ),
-    section(
-      'Because',
-      plan.reasons.flatMap((text) => item(glyphs.bullet, 'dim', text)),
-      theme,
-    ),
-    section(
-      'Checked',
-      [
-        ...plan.checks.flatMap(({ ok, statement }) =>
-          item(ok ? glyphs.check : glyphs.cross, ok ? 'good' : 'bad', statement),
+    isDone
+      ? []
+      : section(
+          'Because',
+          plan.reasons.flatMap((text) => item(glyphs.bullet, 'dim', text)),
+          theme,
         ),
-        ...(twin === undefined
-          ? []
-          : item(twin.helped ? glyphs.check : glyphs.cross, twin.helped ? 'good' : 'bad', twin.statement)),
-      ],
-      theme,
-    ),
-    section(
-      'Risk',
-      steps
-        .flatMap(({ dangers, cannotUndo }) => [...dangers, ...(cannotUndo === undefined ? [] : [capital(cannotUndo)])])
-        .flatMap((text) => item('!', 'warn', text)),
-      theme,
-    ),
-    steps.length === 0
+    isDone
+      ? []
+      : section(
+          'Checked',
+          [
+            ...plan.checks.flatMap(({ ok, statement }) =>
+              item(ok ? glyphs.check : glyphs.cross, ok ? 'good' : 'bad', statement),
+            ),
+            ...(twin === undefined
+              ? []
+              : item(twin.helped ? glyphs.check : glyphs.cross, twin.helped ? 'good' : 'bad', twin.statement)),
+          ],
+          theme,
+        ),
+    isDone
+      ? []
+      : section(
+          'Risk',
+          steps
+            .flatMap(({ dangers, cannotUndo }) => [
+              ...dangers,
+              ...(cannotUndo === undefined ? [] : [capital(cannotUndo)]),
+            ])
+            .flatMap((text) => item('!', 'warn', text)),
+          theme,
+        ),
+    steps.length === 0 || isDone
       ? []
       : section(
           'Verified by',
@@ -131,13 +147,15 @@ function renderPlan(plan: RepairPlan, page: Page, applyCommand?: readonly string
       ],
       theme,
     ),
-    section(
-      'Other remedies',
-      plan.alternatives.flatMap(({ id, title, applicable }) =>
-        item(glyphs.hollow, 'dim', `${title}${applicable ? ` (--remedy ${id})` : ' (by hand)'}`),
-      ),
-      theme,
-    ),
+    isDone
+      ? []
+      : section(
+          'Other remedies',
+          plan.alternatives.flatMap(({ id, title, applicable }) =>
+            item(glyphs.hollow, 'dim', `${title}${applicable ? ` (--remedy ${id})` : ' (by hand)'}`),
+          ),
+          theme,
+        ),
     section(
       'Not possible as it stands',
       plan.blocked.flatMap(({ reason, hint }) =>
@@ -145,14 +163,25 @@ function renderPlan(plan: RepairPlan, page: Page, applyCommand?: readonly string
       ),
       theme,
     ),
-    applyCommand === undefined || plan.blocked.length > 0
+    applyCommand === undefined || lacking === undefined
       ? []
-      : section('Nothing was changed. To do it', renderCommand(applyCommand, theme, columns), theme),
+      : section(
+          plan.blocked.length === 0 ? 'Nothing was changed. To do it' : 'Nothing was changed. To do it all the same',
+          renderCommand([...applyCommand, ...lacking], theme, columns),
+          theme,
+        ),
   ];
 }
 
+/** What must be added to the command line so that a plan can be applied; undefined when no option would do. */
+function optionsLacking({ blocked }: RepairPlan): readonly string[] | undefined {
+  const options = blocked.map(({ option }) => option);
+  if (options.some((option) => option === undefined || option.includes('ADDRESS'))) return undefined;
+  return [...new Set(options.flatMap((option) => option ?? []))];
+}
+
 function renderStep(step: RepairStep, { theme, columns }: Page): Span[][] {
-  const commands = (words: readonly string[]): Span[][] => renderCommand(shown(words), theme, columns, 6);
+  const commands = (words: readonly string[]): Span[][] => renderCommand(words, theme, columns, 6);
   if (step.alreadySo)
     return wrapHanging(
       [theme.span('  '), theme.span(`${theme.glyphs.check} `, 'good')],
@@ -161,22 +190,30 @@ function renderStep(step: RepairStep, { theme, columns }: Page): Span[][] {
     );
   return [
     ...wrapHanging([theme.span('  '), theme.span(`${theme.glyphs.bullet} `, 'dim')], [theme.span(step.text)], columns),
-    ...commands(step.do),
-    ...(step.undo.length === 0 ? [] : [[theme.span('    undone by', 'dim')], ...step.undo.flatMap(commands)]),
+    ...(isScript(step.do) ? changeCommands(step.change) : [step.do]).flatMap(commands),
+    ...renderUndo(step, theme, columns),
   ];
 }
 
-/** A command for people; a script of synscope by what it is given. */
-function shown(words: readonly string[]): readonly string[] {
-  return words[0] === 'sh' && words[1] === '-c' ? ['sh', '-c', '…', ...words.slice(4)] : words;
+function renderUndo({ undo, undoText }: RepairStep, theme: Theme, columns: number): Span[][] {
+  if (undo.length === 0) return [];
+  const words = undoText ?? (undo.some(isScript) ? 'putting back what is there now' : undefined);
+  if (words !== undefined) return wrapHanging([theme.span('    ')], [theme.span(`undone by ${words}`, 'dim')], columns);
+  return [[theme.span('    undone by', 'dim')], ...undo.flatMap((argv) => renderCommand(argv, theme, columns, 6))];
+}
+
+/** A script of synscope says nothing to people. */
+function isScript(words: readonly string[]): boolean {
+  return words[0] === 'sh' && words[1] === '-c';
 }
 
 function renderResult(
   { id, outcome, statement, persisted, undid }: NonNullable<FixReport['result']>,
-  host: string,
+  { host, plan }: FixReport,
   page: Page,
 ): Span[][] {
   const { glyphs } = page.theme;
+  const isExact = plan?.steps.every(({ cannotUndo }) => cannotUndo === undefined) !== false;
   const undo = `Repair ${id}; to take it back: synscope fix --undo ${id}${onHost(host)}`;
   if (undid !== undefined) return line(page, glyphs.check, 'good-strong', `Repair ${undid} is undone: ${statement}.`);
   if (outcome === 'verified') {
@@ -189,7 +226,7 @@ function renderResult(
   if (outcome === 'rolled-back') {
     return [
       ...line(page, glyphs.cross, 'bad-strong', `Taken back: ${statement}.`),
-      ...line(page, ' ', 'dim', `Everything is as it was before. Repair ${id} in the journal.`),
+      ...line(page, ' ', 'dim', `${isExact ? 'Everything is as it was before. ' : ''}Repair ${id} in the journal.`),
     ];
   }
   return line(page, glyphs.cross, 'bad-strong', `It needs your hand: ${statement}. Repair ${id} in the journal.`);

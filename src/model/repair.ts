@@ -10,6 +10,8 @@ export interface RepairStep {
   readonly do: readonly string[];
   /** The commands that bring back what was there, in their order. */
   readonly undo: readonly (readonly string[])[];
+  /** How it is undone in words, where the commands are a script of synscope. */
+  readonly undoText?: string;
   /** The command that makes it again once it was undone, where that is another one. */
   readonly redo?: readonly string[];
   /** What is there now; equal text means equal state. */
@@ -77,7 +79,12 @@ export interface RepairPlan {
   readonly reasons: readonly string[];
   readonly checks: readonly RepairCheck[];
   /** Why it cannot be applied as it stands; each with what would help. */
-  readonly blocked: readonly { readonly reason: string; readonly hint?: string }[];
+  readonly blocked: readonly {
+    readonly reason: string;
+    readonly hint?: string;
+    /** What the command line lacks so that it can be applied. */
+    readonly option?: readonly string[];
+  }[];
   readonly verification: string;
   readonly persistent?: PersistentChange;
   /** What is to be said about the lasting form where there is none to be written. */

@@ -174,9 +174,11 @@ async function refine(host: Host, offer: RemedyOffer, options: PlanOptions): Pro
     };
   }
   const [hint] = evidence;
-  const name = hint === undefined ? 'ADDRESS' : hint.gateway;
+  const named = hint?.device === undefined ? [] : ['--device', hint.device];
+  const option = ['--gateway', hint?.gateway ?? 'ADDRESS', ...named];
   return {
     changes,
+    title: offer.title.split(/[:,] /)[0] ?? offer.title,
     ...{ reasons, checks },
     blocked: [
       {
@@ -184,7 +186,8 @@ async function refine(host: Host, offer: RemedyOffer, options: PlanOptions): Pro
           checks.length > 0
             ? 'no router that is known answers'
             : `which router the route led through is not known; looked at: ${lookedAt}`,
-        hint: `name it: --gateway ${name}${hint?.device === undefined ? ' [--device NAME]' : ` --device ${hint.device}`}`,
+        hint: `name it: ${option.join(' ')}${named.length === 0 ? ' [--device NAME]' : ''}`,
+        option,
       },
     ],
   };
@@ -253,12 +256,13 @@ async function blockedByKind(
   { ownsPolicy = false }: PlanOptions,
 ): Promise<Blocked[]> {
   const blocked: Blocked[] = [];
-  if (isForPeople) blocked.push({ reason: 'only a person can do it' });
+  if (isForPeople) return [{ reason: 'synscope can do none of it by itself: it is for a person' }];
   for (const { policy, alreadySo } of steps) {
     if (policy === undefined || alreadySo || ownsPolicy) continue;
     blocked.push({
       reason: `it widens a security policy: ${policy}`,
       hint: 'if the policy is yours to change: --i-own-this-policy',
+      option: ['--i-own-this-policy'],
     });
   }
   if ((await host.run(['id', '-u'])).stdout.trim() !== '0') {

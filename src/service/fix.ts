@@ -74,6 +74,14 @@ export function listRepairs(journal: Journal): RepairRecord[] {
     .map((story) => recordOf(story, isAlive(story.beginning.owner) === true));
 }
 
+const WHY_NOT_UNDONE: Readonly<Partial<Record<RepairRecord['outcome'], string>>> = {
+  undone: 'it has been undone already',
+  'rolled-back': 'it did not help, and was taken back by itself',
+  failed: 'it needed a hand; the journal says for what',
+  interrupted: 'it was interrupted, and the next repair of its host brings it to an end',
+  running: 'it is being made at this moment',
+};
+
 /** A repair of the journal that can be undone. @throws InputError when there is none of that name, or it cannot be. */
 export function undoableRepair(journal: Journal, id: string): RepairStory {
   const story = storiesOf(journal.read()).find((one) => one.id === id);
@@ -86,7 +94,7 @@ export function undoableRepair(journal: Journal, id: string): RepairStory {
   }
   const record = recordOf(story, isAlive(story.beginning.owner) === true);
   if (!record.undoable) {
-    const why = record.outcome === 'verified' ? 'nothing of it can be undone' : `it is ${record.outcome}`;
+    const why = WHY_NOT_UNDONE[record.outcome] ?? 'nothing of it can be undone';
     throw new InputError({ code: 'cannot-undo', message: `Repair ${id} cannot be undone: ${why}.` });
   }
   return story;

@@ -51,6 +51,7 @@ function prepareInsert(change: NftChange, rules: readonly ListedRule[], mark: st
     text: `insert "${rule.join(' ')}" into ${family} ${table} ${chain}${before === undefined ? '' : `, before "${before.text}"`}`,
     do: command,
     undo: [['sh', '-c', DELETE_MARKED, 'sh', family, table, chain, mark]],
+    undoText: `deleting the rule with the comment "${mark}" from ${family} ${table} ${chain}`,
     before: stateOf(rules),
     dangers: ['A firewall manager (firewalld, ufw, Docker) that loads its rules again removes it'],
     policy: `it lets through what ${before === undefined ? `the policy of ${family} ${table} ${chain}` : `"${before.text}"`} refuses`,
