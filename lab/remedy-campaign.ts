@@ -50,6 +50,8 @@ async function campaign(): Promise<void> {
   process.env.NODE_COMPILE_CACHE = join(state, 'compile-cache');
   await sweepLeftovers();
   const startedAt = new Date().toISOString();
+  const jobs = jobsOfPart();
+  const planned = jobs.length;
   const outcomes: RemedyOutcome[] = [];
   const done: string[] = [];
   const results = (): RemedyResults => ({
@@ -57,10 +59,10 @@ async function campaign(): Promise<void> {
     startedAt,
     seed: Number(values.seed),
     part: values.part,
+    planned,
     done,
     outcomes,
   });
-  const jobs = jobsOfPart();
   const killed = new Set<string>();
   const causes = [...new Set(jobs.map(({ scenario }) => scenario))];
   const work = async (): Promise<void> => {
@@ -124,6 +126,7 @@ function together(files: readonly string[]): RemedyResults {
     ...first,
     part: '1/1',
     startedAt: parts.map(({ startedAt }) => startedAt).sort()[0] ?? first.startedAt,
+    planned: parts.reduce((sum, { planned }) => sum + planned, 0),
     done: parts.flatMap(({ done }) => done),
     outcomes: parts.flatMap(({ outcomes }) => outcomes),
   };

@@ -94,7 +94,7 @@ function pointsOf(entries: readonly string[]): KillPoint[] {
     [false, true].map((withTimer): KillPoint => ({ way: 'does-not-help', entry: verifying + 1, isLate, withTimer })),
   );
   const undo = all
-    .filter(({ entry, withTimer }) => withTimer && entry > armed)
+    .filter(({ entry, isLate, withTimer }) => withTimer && isLate && entry > armed)
     .map((point): KillPoint => ({ ...point, way: 'undo' }));
   return [...all, ...back, ...undo];
 }

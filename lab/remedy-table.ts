@@ -13,7 +13,8 @@ export interface RemedyResults {
   readonly seed: number;
   /** `2/6`: the second of six parts. */
   readonly part: string;
-  /** Scenarios that were run. */
+  /** Scenarios that were to be run, and those that were. */
+  readonly planned: number;
   readonly done: readonly string[];
   readonly outcomes: readonly RemedyOutcome[];
 }
@@ -28,7 +29,7 @@ export function writeRemedyTable(results: RemedyResults): void {
 }
 
 /** Totals, and one row for each remedy of each cause; its runs are families and variants. */
-export function remedyMarkdown({ startedAt, done, outcomes }: RemedyResults): string {
+export function remedyMarkdown({ startedAt, planned, done, outcomes }: RemedyResults): string {
   const rows = Map.groupBy(
     [...outcomes].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),
     keyOf,
@@ -37,7 +38,7 @@ export function remedyMarkdown({ startedAt, done, outcomes }: RemedyResults): st
   const { made, clean } = killsOf(outcomes);
   const isClean = made === clean ? 'nothing was left of any' : `${made - clean} left something`;
   return [
-    `On ${startedAt.slice(0, 10)}, ${done.length} scenarios, ${rows.size} remedies in ${outcomes.length} runs: ${count('verified')} repaired, verified and undone,`,
+    `On ${startedAt.slice(0, 10)}, ${done.length === planned ? '' : `${done.length} of `}${planned} scenarios, ${rows.size} remedies in ${outcomes.length} runs: ${count('verified')} repaired, verified and undone,`,
     `${count('taken-back')} taken back because they did not help, ${count('not-applicable')} not applicable as it stood, ${count('wrong')} wrong.`,
     `${made} kills: ${isClean}.`,
     '',
