@@ -1,14 +1,21 @@
 import process from 'node:process';
-import type { Incident, ListenerHealth } from '../model/incident.ts';
+import type { Incident, IncidentService, ListenerHealth } from '../model/incident.ts';
 import { formatCount, formatDuration, formatQuantity } from '../model/text.ts';
 import { createTheme, type Span, type Style, type Theme } from '../report/style.ts';
-import { displayWidth, takeColumns } from '../report/width.ts';
+import { displayWidth, shortenMiddle, takeColumns } from '../report/width.ts';
+import { wrapHanging } from '../report/wrap.ts';
 import type { WatchView } from '../service/watch/view.ts';
 import { outputStyle } from './output.ts';
 import { serviceText } from './watch-lines.ts';
 import type { PagePlace } from './watch-page.ts';
 
 const REDRAW_MS = 1000;
+/** Lines of the sentence of an incident while there are so many at most; beyond that one. */
+const SENTENCE_LINES: readonly { readonly incidents: number; readonly lines: number }[] = [
+  { incidents: 3, lines: 3 },
+  { incidents: 6, lines: 2 },
+];
+const MAX_SERVICE_COLUMNS = 44;
 const LISTENERS = 8;
 const INCIDENTS = 10;
 
@@ -23,6 +30,8 @@ export class WatchScreen {
   private before: { readonly atMs: number; readonly answered: number } = { atMs: Date.now(), answered: 0 };
   private rate = 0;
   private page = '';
+  /** The namespace that is watched, when it is the only one: its name need not stand on every line. */
+  private single: string | undefined;
 
   constructor(view: WatchView) {
     this.view = view;
@@ -79,17 +88,20 @@ export class WatchScreen {
         parts.map(([text, style]) => paint.span(text, style)),
         columns,
       );
-    const lasted = formatDuration(Number(status.nowNs - status.startedNs));
+    const lasted = wholeSeconds(Number(status.nowNs - status.startedNs));
+    this.single = status.namespaces.length === 1 ? status.namespaces[0] : undefined;
     const lines = [
       line(
         ['synscope watch', 'strong'],
-        [` on ${status.hostname}, ${formatQuantity(status.namespaces.length, 'network namespace')}, for ${lasted}`],
+        [
+          ` on ${status.hostname}, ${this.single ?? formatQuantity(status.namespaces.length, 'network namespace')}, for ${lasted}`,
+        ],
       ),
       line(
         [`${formatCount(Math.round(this.rate))}/s answered`],
         [`, ${formatCount(answered)} in all, ${formatCount(refused)} refused, `],
         [`${formatCount(failed)} failed`, failed > 0 ? 'bad' : 'plain'],
-        [status.capture.lost > 0 ? `, ${formatCount(status.capture.lost)} packets lost` : '', 'warn'],
+        [status.capture.lost > 0 ? `, ${formatQuantity(status.capture.lost, 'packet')} lost` : '', 'warn'],
       ),
       ...(this.page === '' ? [] : [line([this.page, 'dim'])]),
       '',
@@ -97,7 +109,10 @@ export class WatchScreen {
     const incidents = this.view.openIncidents();
     if (incidents.length === 0) lines.push(line([`${paint.glyphs.check} nothing fails`, 'good']));
     else lines.push(line([`${formatQuantity(incidents.length, 'open incident')}`, 'bad-strong']));
-    for (const incident of incidents.slice(0, INCIDENTS)) lines.push(...this.incidentLines(paint, columns, incident));
+    const room = SENTENCE_LINES.find((step) => incidents.length <= step.incidents)?.lines ?? 1;
+    for (const incident of incidents.slice(0, INCIDENTS)) {
+      lines.push(...this.incidentLines(paint, columns, incident, room));
+    }
     if (incidents.length > INCIDENTS)
       lines.push(line([`  and ${incidents.length - INCIDENTS} more: synscope incidents`]));
     for (const { id, sentence, closedBecause } of this.closed) {
@@ -116,13 +131,13 @@ export class WatchScreen {
     return lines;
   }
 
-  private incidentLines(paint: Theme, columns: number, incident: Incident): string[] {
+  private incidentLines(paint: Theme, columns: number, incident: Incident, room: number): string[] {
     const { id, kind, service, cause, attempts, clients, sentence, lastNs } = incident;
-    const ago = formatDuration(Math.max(0, Date.now() * 1e6 - Number(lastNs)));
+    const ago = wholeSeconds(Math.max(0, Date.now() * 1e6 - Number(lastNs)));
     const style: Style = kind === 'failure' ? 'bad' : 'warn';
     const head = [
       paint.span(`${kind === 'failure' ? paint.glyphs.cross : paint.glyphs.bullet} #${id} `, style),
-      paint.span(`${serviceText(service)} `),
+      paint.span(`${this.nameOf(service)} `),
       paint.span(cause?.id ?? 'no cause found', 'strong'),
       paint.span(
         kind === 'warning'
@@ -131,37 +146,69 @@ export class WatchScreen {
         'dim',
       ),
     ];
-    return [fitted(paint, head, columns), fitted(paint, [paint.span(`    ${sentence}`)], columns)];
+    const told = wrapHanging([paint.span('    ')], [paint.span(sentence)], columns - 2);
+    const kept = told.slice(0, room);
+    if (told.length > room) kept.at(-1)?.push(paint.span(paint.glyphs.ellipsis));
+    const text = kept.map((spans) => paint.paint(spans));
+    return [fitted(paint, head, columns), ...text];
+  }
+
+  private nameOf(service: IncidentService): string {
+    return serviceText(service.namespace === this.single ? { ...service, namespace: 'local' } : service);
   }
 
   private listenerLines(paint: Theme, columns: number): string[] {
     const all = [...this.view.listeners()].sort(byInterest);
-    const lines = [fitted(paint, [paint.span(formatQuantity(all.length, 'listener'), 'strong')], columns)];
-    for (const { service, acceptQueue, lastMinute, openIncidents } of all.slice(0, LISTENERS)) {
+    const rows = all.slice(0, LISTENERS).map(({ service, acceptQueue, lastMinute, openIncidents }) => {
       const { answered, refused, failed } = lastMinute;
       const style: Style = openIncidents.length > 0 ? 'bad' : 'plain';
-      lines.push(
+      const name = shortenMiddle(
+        this.nameOf(service).replace(/^inbound /, ''),
+        Math.min(MAX_SERVICE_COLUMNS, Math.floor(columns / 2)),
+        paint.glyphs.ellipsis,
+      );
+      return {
+        style,
+        cells: [
+          name,
+          `queue ${formatCount(acceptQueue.waiting)} of ${formatCount(acceptQueue.limit)}`,
+          `${formatCount(answered)} answered`,
+          `${formatCount(refused + failed)} not`,
+        ],
+      };
+    });
+    const widths = [0, 1, 2, 3].map((at) => Math.max(0, ...rows.map(({ cells }) => displayWidth(cells[at] ?? ''))));
+    const lines = [
+      fitted(
+        paint,
+        [
+          paint.span(formatQuantity(all.length, 'listener'), 'strong'),
+          paint.span(', handshakes of the last minute', 'dim'),
+        ],
+        columns,
+      ),
+      ...rows.map(({ style, cells }) =>
         fitted(
           paint,
-          [
-            paint.span(
-              `  ${serviceText(service)
-                .replace(/^inbound /, '')
-                .padEnd(24)} `,
-              style,
-            ),
-            paint.span(`queue ${acceptQueue.waiting} of ${acceptQueue.limit}`.padEnd(20), 'dim'),
-            paint.span(`last minute ${formatCount(answered)} answered, ${formatCount(refused + failed)} not`),
-          ],
+          cells.map((cell, at) => {
+            const padding = ' '.repeat((widths[at] ?? 0) - displayWidth(cell));
+            // Numbers end under each other.
+            return paint.span(`  ${at > 1 ? `${padding}${cell}` : `${cell}${padding}`}`, at === 1 ? 'dim' : style);
+          }),
           columns,
         ),
-      );
-    }
+      ),
+    ];
     if (all.length > LISTENERS) {
       lines.push(fitted(paint, [paint.span(`  and ${all.length - LISTENERS} more`, 'dim')], columns));
     }
     return lines;
   }
+}
+
+/** A duration that does not flicker. */
+function wholeSeconds(ns: number): string {
+  return formatDuration(Math.round(ns / 1e9) * 1e9 || 1e9);
 }
 
 /** Those in trouble first, then those that are busy. */

@@ -5,7 +5,7 @@ import { wordAfter } from '../kinds/ip-words.ts';
 import { tryRun } from '../kinds/kind.ts';
 
 /** Nothing listens there (discard, RFC 863): any port would do to make the kernel look for the neighbour. */
-const PORT = 9;
+export const GATEWAY_PROBE_PORT: number = 9;
 const PATIENCE_MS = 1500;
 
 /**
@@ -17,7 +17,7 @@ export async function gatewayAnswers(host: Host, gateway: string, device: string
   const address = /^fe[89ab]/i.test(gateway) ? `${gateway}%${device}` : gateway;
   let errno: string | undefined = 'none';
   try {
-    errno = (await host.connect({ address, port: PORT, timeoutMs: PATIENCE_MS })).errno;
+    errno = (await host.connect({ address, port: GATEWAY_PROBE_PORT, timeoutMs: PATIENCE_MS })).errno;
   } catch (error) {
     if (!(error instanceof HostError) || error.code === 'unreachable') throw error;
   }

@@ -2,6 +2,7 @@ import { SurroundingsLog } from '../../collect/watch/attempt-of.ts';
 import type { Handshake } from '../../model/handshake.ts';
 import type { IncidentService } from '../../model/incident.ts';
 import { prefixContains } from '../../model/prefix.ts';
+import { GATEWAY_PROBE_PORT } from '../../remedy/gateway/answers.ts';
 import type { AttemptState } from './attempt-state.ts';
 import type { AttemptSink } from './attempt-watch.ts';
 import type { DirectionConfig, WatchConfig } from './config-types.ts';
@@ -125,7 +126,7 @@ export class FailureDesk {
     const port = namespace.attempts.serverPort(row);
     const config = this.config();
     const scope = direction === 'inbound' ? config.listeners : config.outbound;
-    if (!isWatched(scope, port)) return;
+    if (!isWatched(scope, port) || (direction === 'outbound' && port === GATEWAY_PROBE_PORT)) return;
     const weight = 2 ** namespace.attempts.rates.shiftOf(port);
     this.counts.add(namespace.spec, direction, port, state === 'refused' ? 'refused' : 'failed', weight);
     if (direction === 'inbound' && this.isPartOfFlood(namespace, row, port, state, repeated)) return;

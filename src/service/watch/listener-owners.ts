@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { isSystemError } from '../../host/system-error.ts';
 
@@ -61,7 +62,9 @@ function* socketsOf(pid: string): Generator<number> {
 
 function nameOf(pid: string): string | undefined {
   try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+    const name = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+    // Some runtimes, Node among them, name their first thread instead of the program.
+    return name === 'MainThread' ? basename(readlinkSync(`/proc/${pid}/exe`)).replace(/ \(deleted\)$/, '') : name;
   } catch (error) {
     if (isSystemError(error)) return undefined;
     throw error;
