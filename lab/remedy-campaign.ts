@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import { isApplicable } from '../src/service/fix-plan.ts';
 import { type LabJob, listJobs, shardOf } from './campaign.ts';
 import { abortOnSignals } from './interrupt.ts';
 import { sweepLeftovers } from './leftovers.ts';
@@ -96,6 +97,12 @@ async function campaign(): Promise<void> {
   if (wrong.length > 0) process.exitCode = 1;
 }
 
+/** Whether synscope can do something about a cause in any of its examples; about others it gives advice. */
+function hasRemedy({ cause }: LabJob): boolean {
+  if (cause?.remedies === undefined || cause.place === 'path') return false;
+  return cause.examples.some(({ given }) => cause.remedies?.(given).some(isApplicable) === true);
+}
+
 /** Scenarios of causes that a host can have and repair. All runs of one cause are in one part, so that each remedy is killed once. */
 function jobsOfPart(): LabJob[] {
   const [index, count] = values.part.split('/').map(Number);
@@ -104,8 +111,7 @@ function jobsOfPart(): LabJob[] {
   }
   const family = values.family === undefined ? undefined : values.family === '6' ? 6 : 4;
   const all = listJobs({ names: positionals, ...(family === undefined ? {} : { family }) }).filter(
-    ({ cause, variant }) =>
-      cause?.remedies !== undefined && cause.place !== 'path' && !(values.plain && variant !== undefined),
+    (job) => hasRemedy(job) && !(values.plain && job.variant !== undefined),
   );
   const causes = shardOf([...new Set(all.map(({ scenario }) => scenario))], index, count);
   return all.filter(({ scenario }) => causes.includes(scenario));
