@@ -111,7 +111,7 @@ function byHand(change: Change): string {
 }
 
 /** Whether a remedy changes anything by itself. */
-export function isApplicable({ changes }: RemedyOffer): boolean {
+export function isApplicable({ changes }: Pick<RemedyOffer, 'changes'>): boolean {
   return (changes as readonly Change[]).some((change) => !isByHand(change));
 }
 
