@@ -4,7 +4,7 @@ import type { Side } from '../model/facts/attempt.ts';
 import type { PathLocation } from '../model/path.ts';
 import { formatQuantity } from '../model/text.ts';
 import { type AttemptCase, diagnoseAttempt } from './diagnose-attempt.ts';
-import { fitsLocation, isSaidByLocation, overrulesSilence, speakersFor } from './join-fit.ts';
+import { correctedLocation, fitsLocation, isSaidByLocation, overrulesSilence, speakersFor } from './join-fit.ts';
 import type { RouterFinding } from './join-router.ts';
 import { capitalized, joinSentence, namedEvidence, namedHost, namedRemedies, pathPhrase } from './join-words.ts';
 import type { JudgedPath } from './judge-path.ts';
@@ -72,9 +72,14 @@ export function joinAttempt(causes: readonly Cause[], input: JoinInput): Diagnos
   ];
   const lead = withDetail(leadOf(voices, location), voices, location);
   const holder = lead?.speaker === 'router' ? input.routers.find(({ cause }) => cause === lead.from) : undefined;
-  const phrase =
-    story === undefined || path === undefined ? undefined : pathPhrase(story, path.verdict.location, holder);
   const bare = story === undefined || path === undefined ? undefined : pathDiagnosis(story, path);
+  const real =
+    location === undefined || lead?.cause?.status !== 'confirmed'
+      ? location
+      : correctedLocation(lead.cause.id, location);
+  const isCorrected = real !== location;
+  const phrase =
+    story === undefined || path === undefined ? undefined : pathPhrase(story, real ?? path.verdict.location, holder);
   const base = bare ?? client?.alone ?? server?.alone;
   if (base === undefined) throw new TypeError('an attempt of which nothing is known cannot be judged');
   const shown = lead?.cause ?? null;
@@ -84,14 +89,14 @@ export function joinAttempt(causes: readonly Cause[], input: JoinInput): Diagnos
   const aside = input.aside === undefined || cause?.status === 'confirmed' ? '' : ` ${capitalized(input.aside)}.`;
   const shownPath = bare?.evidence.filter(({ bearing }) => bearing === 'supports') ?? [];
   // What a router kept, it says itself.
-  const pathEvidence = holder === undefined ? shownPath : sentBy(story);
+  const pathEvidence = isCorrected ? [] : holder === undefined ? shownPath : sentBy(story);
   const first = lead?.diagnosis ?? client?.alone ?? server?.alone;
   const alone = bare === undefined ? (lead?.diagnosis ?? base) : bare;
   return {
     ...base,
-    ...(holder === undefined || phrase === undefined || base.path === undefined
+    ...((holder === undefined && !isCorrected) || phrase === undefined || base.path === undefined
       ? {}
-      : { path: { ...base.path, sentence: `${capitalized(phrase)}.` } }),
+      : { path: { ...base.path, location: real ?? base.path.location, sentence: `${capitalized(phrase)}.` } }),
     sentence: `${cause === null ? (withoutCause(input, alone, location) ?? alone.sentence) : sentenceOf(cause, phrase)}${aside}`,
     cause,
     evidence: [

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { CAUSES } from '../causes/index.ts';
 import { PATH_LOCATIONS } from '../model/path.ts';
-import { fitsLocation, isSaidByLocation, speakersFor } from './join-fit.ts';
+import { correctedLocation, fitsLocation, isSaidByLocation, speakersFor } from './join-fit.ts';
 
 function allowed(side: 'client' | 'server', location: Parameters<typeof fitsLocation>[2]): string[] {
   return CAUSES.filter((cause) => fitsLocation(cause, side, location)).map(({ id }) => id);
@@ -28,4 +28,10 @@ it('names causes and speakers that there are', () => {
       if (isSaidByLocation(id, location)) expect(allowed('server', location)).toContain(id);
     }
   }
+});
+
+it('knows a server that resets its own answers from somebody in between', () => {
+  expect(allowed('server', 'refused-by-middlebox')).toContain('own-address-source-ipv6');
+  expect(correctedLocation('own-address-source-ipv6', 'refused-by-middlebox')).toBe('answer-lost');
+  expect(correctedLocation('rst-injected', 'refused-by-middlebox')).toBe('refused-by-middlebox');
 });

@@ -42,7 +42,7 @@ const SERVER: Readonly<Record<PathLocation, Fit>> = {
     ],
   },
   'final-ack-lost': { steps: ['final-ack', 'after'] },
-  'refused-by-middlebox': { ids: ['rst-injected', 'option-mangling'] },
+  'refused-by-middlebox': { ids: ['rst-injected', 'option-mangling', 'own-address-source-ipv6'] },
   'refused-by-server': ALL,
   'icmp-from-server': ALL,
   'client-rejected-answer': {
@@ -133,4 +133,12 @@ export function overrulesSilence(id: string): boolean {
 /** Whether a cause says just what the captures of both ends show. */
 export function isSaidByLocation(id: string, location: PathLocation): boolean {
   return SAID_BY_LOCATION[location]?.includes(id) === true;
+}
+
+/** A server that has the client's address resets its own answers, in the name of the client: it looks like somebody in between. */
+const RESETS_ITSELF: ReadonlySet<string> = new Set(['own-address-source-ipv6']);
+
+/** Where an attempt really died, when a cause that is certain says more of it than the captures. */
+export function correctedLocation(id: string, location: PathLocation): PathLocation {
+  return location === 'refused-by-middlebox' && RESETS_ITSELF.has(id) ? 'answer-lost' : location;
 }
