@@ -1,8 +1,12 @@
-/** Measures how long a copy of a host takes: `node bench/twin.ts [RUNS]`, as root. Prints rows for docs/benchmarks.md. */
+/**
+ * Measures how long a copy of a host takes, and a whole proof from the reading of the host to the verified verdict:
+ * `node bench/twin.ts [RUNS]`, as root. Prints rows for docs/benchmarks.md.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import process from 'node:process';
 import { NetnsHost } from '../src/host/netns-host.ts';
+import { proveInTwin } from '../src/service/prove-twin.ts';
 import { snapshotHost } from '../src/twin/snapshot.ts';
 import type { SynSpec } from '../src/twin/syn.ts';
 import { listenIn } from '../src/twin/testing/real-server.ts';
@@ -20,15 +24,30 @@ const SYN: SynSpec = {
   device: 's0',
 };
 
+/** Of a client behind the gateway. */
+const FAR_SYN: SynSpec = { ...SYN, source: '203.0.113.7' };
+
 interface Shape {
   readonly name: string;
   readonly goal: string;
   /** Adds to a small host: an address, a gateway, a listener. */
-  readonly fill: (run: (argv: readonly string[], input: string) => void) => void;
+  readonly fill: (run: Run) => void;
+  /** Keeps it from answering a client behind the gateway. */
+  readonly damage: (run: Run) => void;
+  /** The kind of element that is to blame then. */
+  readonly guilty: string;
 }
 
+type Run = (argv: readonly string[], input: string) => void;
+
 const SHAPES: readonly Shape[] = [
-  { name: 'small host', goal: 'under 0.3 s', fill: () => {} },
+  {
+    name: 'small host',
+    goal: 'under 0.3 s',
+    fill: () => {},
+    damage: (run) => run(['ip', '-batch', '-'], 'route del default\n'),
+    guilty: 'route',
+  },
   {
     name: '10,000 routes, 100 interfaces',
     goal: 'under 2 s',
@@ -44,6 +63,8 @@ const SHAPES: readonly Shape[] = [
       );
       run(['ip', '-batch', '-'], `${routes.join('\n')}\n`);
     },
+    damage: (run) => run(['ip', '-batch', '-'], 'route add blackhole 203.0.113.0/24\n'),
+    guilty: 'route',
   },
   {
     name: '2,000 rules of nftables, 10,000 elements',
@@ -59,6 +80,8 @@ const SHAPES: readonly Shape[] = [
         `table inet fw {\nset bad {\ntype ipv4_addr\nelements = { ${elements} }\n}\nchain in {\ntype filter hook input priority 0\nip saddr @bad drop\n${rules}\n}\n}\n`,
       );
     },
+    damage: (run) => run(['nft', '-f', '-'], `add rule inet fw in ip saddr 203.0.113.0/24 tcp dport ${PORT} drop\n`),
+    guilty: 'nft-rule',
   },
 ];
 
@@ -74,17 +97,17 @@ process.stdout.write(
   `- ${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}; load average ${before.toFixed(1)} before, ${(loadavg()[0] ?? 0).toFixed(1)} after\n\n`,
 );
 process.stdout.write(
-  '| host | goal | snapshot | build | both and one replay | one replay, cleaned up after | start of the process |\n',
+  '| host | goal | whole proof | snapshot | build | snapshot, build and one replay | one replay, cleaned up after | start of the process |\n',
 );
-process.stdout.write('| --- | --- | --: | --: | --: | --: | --: |\n');
+process.stdout.write('| --- | --- | --: | --: | --: | --: | --: | --: |\n');
 process.stdout.write(`${rows.join('\n')}\n`);
 
-async function measure({ name, goal, fill }: Shape): Promise<string> {
+async function measure({ name, goal, fill, damage, guilty }: Shape): Promise<string> {
   const namespace = `sbt-${process.pid}`;
   const remove = (): void => void spawnSync('ip', ['netns', 'del', namespace], { stdio: 'ignore' });
   process.once('exit', remove);
   execFileSync('ip', ['netns', 'add', namespace]);
-  const run = (argv: readonly string[], input: string): void => {
+  const run: Run = (argv, input) => {
     execFileSync('ip', ['netns', 'exec', namespace, ...argv], { input, stdio: ['pipe', 'ignore', 'inherit'] });
   };
   run(
@@ -94,7 +117,8 @@ async function measure({ name, goal, fill }: Shape): Promise<string> {
   fill(run);
   const stop = listenIn(namespace, '0.0.0.0', PORT);
   const host = new NetnsHost(namespace);
-  const times: Record<'start' | 'snapshot' | 'build' | 'whole' | 'replay', number[]> = {
+  const times: Record<'start' | 'snapshot' | 'build' | 'whole' | 'replay' | 'proof', number[]> = {
+    proof: [],
     start: [],
     snapshot: [],
     build: [],
@@ -124,6 +148,11 @@ async function measure({ name, goal, fill }: Shape): Promise<string> {
       times.whole.push(endMs - startedMs);
       times.replay.push(replayMs);
     }
+    damage(run);
+    for (let number = 0; number <= runs; number++) {
+      const proofMs = await prove(host, guilty);
+      if (number > 0) times.proof.push(proofMs);
+    }
   } finally {
     stop();
     await host.close();
@@ -131,5 +160,20 @@ async function measure({ name, goal, fill }: Shape): Promise<string> {
     process.off('exit', remove);
   }
   const ms = (values: readonly number[]): string => `${median(values).toFixed(0)} ms`;
-  return `| ${name} | ${goal} | ${ms(times.snapshot)} | ${ms(times.build)} | ${ms(times.whole)} | ${median(times.replay).toFixed(2)} ms | ${ms(times.start)} |`;
+  return `| ${name} | ${goal} | ${ms(times.proof)} | ${ms(times.snapshot)} | ${ms(times.build)} | ${ms(times.whole)} | ${median(times.replay).toFixed(2)} ms | ${ms(times.start)} |`;
+}
+
+/** From the reading of the host to the verified verdict, in milliseconds; the processes of the copies run already. */
+async function prove(host: NetnsHost, guilty: string): Promise<number> {
+  const twins = await Promise.all([TwinProcess.start(), TwinProcess.start()]);
+  const startMs = performance.now();
+  const state = await snapshotHost(host, { port: PORT, client: FAR_SYN.source });
+  const readMs = performance.now();
+  const { proof } = await proveInTwin({
+    ...{ state, syn: FAR_SYN, role: 'server', isObserved: true, seen: 'silence', assumptions: [], timeoutMs: 20_000 },
+    twins: twins.map((twin) => Promise.resolve(twin)),
+  });
+  const [element] = proof.guilty;
+  if (element?.kind !== guilty) throw new Error(`a ${guilty} is to blame, and the proof says ${JSON.stringify(proof)}`);
+  return readMs - startMs + proof.elapsedMs;
 }

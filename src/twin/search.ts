@@ -204,7 +204,9 @@ class Search {
     for (const change of all) {
       const { kind } = change.element;
       const group = GROUPED.has(kind) ? `${kind} ${change.breadth}` : '';
-      kinds.set(group, [...(kinds.get(group) ?? []), change]);
+      const changes = kinds.get(group);
+      if (changes === undefined) kinds.set(group, [change]);
+      else changes.push(change);
     }
     for (const [group, changes] of kinds) {
       // The trace points to the first ones: these are tried alone in any case.
@@ -235,7 +237,8 @@ class Search {
 function guided(all: readonly Intervention[], { rules }: Explanation): readonly Intervention[] {
   const isHinted = ({ hints = [] }: Intervention): boolean =>
     hints.some((hint) => rules.some((rule) => `${rule} `.startsWith(hint)));
-  return [...all].sort((a, b) => Number(isHinted(b)) - Number(isHinted(a)));
+  const hinted = new Set(all.filter(isHinted));
+  return [...hinted, ...all.filter((change) => !hinted.has(change))];
 }
 
 function flipOf(changes: readonly Intervention[], replay: Replay | undefined): Flip {

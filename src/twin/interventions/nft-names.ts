@@ -133,5 +133,7 @@ function add(
   const key = chainKey(rule.family, rule.table, rule.chain);
   const element = `${rule.family} ${rule.table} ${rule.chain} handle ${rule.handle}`;
   const text = rule.text.replace(/ packets \d+ bytes \d+/g, '');
-  byChain.set(key, [...(byChain.get(key) ?? []), { kind: 'nft-rule', element, text }]);
+  const rules = byChain.get(key);
+  if (rules === undefined) byChain.set(key, [{ kind: 'nft-rule', element, text }]);
+  else rules.push({ kind: 'nft-rule', element, text });
 }
