@@ -18,11 +18,16 @@ export async function netplanRoute({
       const [id] = found;
       const path = configuration.pathOf(`/etc/netplan/90-synscope-${device.name}.yaml`);
       if (path === undefined) return undefined;
-      const { via, metric, destination } = route;
-      const entry = { to: destination, via, ...(metric === undefined ? {} : { metric }) };
+      const { via, metric, destination, family } = route;
+      // Versions before 0.104 do not know `default`.
+      const everything = family === 6 ? '::/0' : '0.0.0.0/0';
+      const to = destination === 'default' ? everything : destination;
+      const entry = { to, via, ...(metric === undefined ? {} : { metric }) };
       const kind = kindOfDefinition(text, id);
-      const content = `# Written by synscope.\n${stringify({ network: { version: 2, [kind]: { [id]: { routes: [entry] } } } })}`;
       const current = await readIfAny(host, path);
+      // What an earlier repair wrote, for the other family or another destination, stays.
+      const routes = [...routesOf(current ?? '', id).filter((one) => !isSame(one, entry)), entry];
+      const content = `# Written by synscope.\n${stringify({ network: { version: 2, [kind]: { [id]: { routes } } } })}`;
       return {
         system: 'netplan',
         path,
@@ -34,4 +39,15 @@ export async function netplanRoute({
     }
   }
   return undefined;
+}
+
+function routesOf(text: string, id: string): readonly unknown[] {
+  const definition = definitionsOf(text).find(([name]) => name === id)?.[1];
+  return Array.isArray(definition?.routes) ? definition.routes : [];
+}
+
+/** Whether two routes would be in each other's way. */
+function isSame(one: unknown, entry: { readonly to: string; readonly metric?: number }): boolean {
+  const { to, metric } = (typeof one === 'object' && one !== null ? one : {}) as Record<string, unknown>;
+  return to === entry.to && metric === entry.metric;
 }

@@ -23,10 +23,14 @@ export async function networkdRoute({
     ...(route.metric === undefined ? [] : [`Metric=${route.metric}`]),
   ];
   const current = await readIfAny(host, path);
+  const section = `${lines.join('\n')}\n`;
+  // What an earlier repair wrote, for the other family or another destination, stays.
+  const earlier = current?.trimEnd() ?? '# Written by synscope.';
+  const isThere = current?.includes(section) === true;
   return {
     system: 'systemd-networkd',
     path,
-    content: `# Written by synscope.\n${lines.join('\n')}\n`,
+    content: isThere ? current : `${earlier}\n${section}`,
     ...(current === undefined ? {} : { current }),
     added: lines,
     statement: `systemd-networkd adds it to ${file.path}, at the next "networkctl reload" or start`,
