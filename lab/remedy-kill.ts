@@ -25,6 +25,8 @@ export interface KillOptions {
   readonly plan: (id: string) => Promise<RepairPlan | undefined>;
   /** The state of the namespace, equal for equal states. */
   readonly state: (plan: RepairPlan) => Promise<string>;
+  /** Only at the points around the change itself: for each run of the tests. */
+  readonly few?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -60,7 +62,7 @@ export async function killEverywhere(options: KillOptions): Promise<Kills | unde
   const entries = await new KillTrial(options, undefined).entries();
   if (entries === undefined) return undefined;
   const found = { made: 0, clean: 0, problems: [] as string[] };
-  for (const point of pointsOf(entries)) {
+  for (const point of pointsOf(entries).filter((one) => !options.few || isAtChange(entries, one))) {
     if (options.signal?.aborted) break;
     const outcome = await new KillTrial(options, point).run();
     if (outcome === 'not killed') continue;
@@ -97,6 +99,12 @@ function pointsOf(entries: readonly string[]): KillPoint[] {
     .filter(({ entry, isLate, withTimer }) => withTimer && isLate && entry > armed)
     .map((point): KillPoint => ({ ...point, way: 'undo' }));
   return [...all, ...back, ...undo];
+}
+
+/** Whether a point is where a change was just made, or just verified, with nobody left to watch over it. */
+function isAtChange(entries: readonly string[], { way, entry, isLate, withTimer }: KillPoint): boolean {
+  const name = entries[entry - 1];
+  return withTimer && isLate && way !== 'undo' && (name === 'step' || name === 'verified');
 }
 
 function textOf({ way, entry, isLate, withTimer }: KillPoint): string {

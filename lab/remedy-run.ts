@@ -43,7 +43,7 @@ export interface RemedyOutcome {
 export interface RemedyRunOptions {
   readonly seed: number;
   /** Whether a repair is to be killed between any two entries of its journal as well. */
-  readonly kill: (remedy: Pick<RemedyOutcome, 'cause' | 'remedy' | 'changes'>) => boolean;
+  readonly kill: (remedy: Pick<RemedyOutcome, 'cause' | 'remedy' | 'changes'>) => boolean | 'few';
   readonly signal?: AbortSignal;
 }
 
@@ -120,12 +120,12 @@ class RemedyTrial {
     this.node = fault.side;
   }
 
-  async run(isKilled: boolean): Promise<Outcome> {
+  async run(killed: boolean | 'few'): Promise<Outcome> {
     const host = await this.open();
     const peer = this.fault.side === 'server' ? await this.openClient() : undefined;
     try {
       const outcome = await this.repair(host, peer);
-      const kills = isKilled ? await this.kill(host) : undefined;
+      const kills = killed === false ? undefined : await this.kill(host, killed === 'few');
       return { ...outcome, ...(kills === undefined ? {} : { kills }) };
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
@@ -175,9 +175,10 @@ class RemedyTrial {
       : { result: 'verified', statement: result.statement, failsAgain: !worksStill };
   }
 
-  private kill(host: Host): Promise<Kills | undefined> {
+  private kill(host: Host, few: boolean): Promise<Kills | undefined> {
     return killEverywhere({
       host,
+      few,
       fault: () => this.fault,
       plan: async (id) => {
         this.fault = await this.rules.follow(this.fault);
