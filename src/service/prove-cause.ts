@@ -78,7 +78,7 @@ function causesOfElement(element: ProofElement, signs: ProvenSigns): ProvenCause
     case 'bridge-port':
       return plain('l2-misconfiguration');
     case 'xfrm-policy':
-      return ofPolicy(element.element);
+      return ofPolicy(element);
     case 'qdisc':
       return plain('synack-tc-qdisc-drop');
     case 'tc-filter':
@@ -140,10 +140,17 @@ const SPECIAL: readonly (readonly [RegExp, readonly string[]])[] = [
   ],
 ];
 
+/** Rules that drop, or hand on to others. */
+const DROPPING =
+  /\b(?:drop|reject|jump|goto|vmap|queue)\b|-[jg] (?!(?:CT|NOTRACK|MARK|CONNMARK|LOG|NFLOG|DSCP|TOS|TTL|HL)\b)/i;
+
 function ofFilter(element: ProofElement, { isLimit, baseline }: ProvenSigns): ProvenCauses {
   const text = element.text ?? '';
   const special = SPECIAL.find(([words]) => words.test(text))?.[1];
   if (special !== undefined) return plain(...special, 'netfilter-drop-in', 'synack-output-drop');
+  // What only changes how others see the packet does not drop it: the signs have to tell what does.
+  if (text !== '' && !DROPPING.test(text))
+    return unclear('synack-output-drop', 'netfilter-drop-in', 'netfilter-reject-in');
   if (isLimit) return unclear('netfilter-rate-limit', 'netfilter-connlimit');
   if (OUTPUT.test(element.element)) return plain('synack-output-drop', 'netfilter-drop-in', 'return-rule-rejected');
   const refuses = baseline.reply === 'rst' || baseline.reply === 'icmp' || /\breject\b/i.test(text);
@@ -217,16 +224,19 @@ function ofListener(change: string): ProvenCauses {
   return change === 'closed' ? plain('reuseport-stuck-member', 'accept-queue-full', 'listener-process-stopped') : NONE;
 }
 
-function ofPolicy(element: string): ProvenCauses {
-  return / dir in$/.test(element) ? plain('xfrm-in-policy') : plain('xfrm-out-block-server', 'synack-xfrm-no-sa');
+function ofPolicy({ element, text = '' }: ProofElement): ProvenCauses {
+  if (/ dir in$/.test(element)) return plain('xfrm-in-policy');
+  return /\btmpl\b/.test(text)
+    ? plain('synack-xfrm-no-sa', 'xfrm-out-block-server')
+    : plain('xfrm-out-block-server', 'synack-xfrm-no-sa');
 }
 
 function ofPacket(element: string, { explanation }: ProvenSigns): ProvenCauses {
   if (element.startsWith('IP header checksum')) return plain('ip-header-error');
   if (element === 'TCP checksum') {
-    // Connection tracking calls such a packet invalid, and a rule may drop it before TCP does.
-    const isFiltered = explanation?.drops.some((drop) => drop.startsWith('NETFILTER_DROP')) === true;
-    return isFiltered ? plain('conntrack-invalid-syn', 'tcp-bad-checksum') : plain('tcp-bad-checksum');
+    // Connection tracking calls such a packet invalid, and a rule may drop it before TCP, which would have counted it.
+    const isCounted = (explanation?.counters.TcpInCsumErrors ?? 0) > 0;
+    return isCounted ? plain('tcp-bad-checksum') : plain('conntrack-invalid-syn', 'tcp-bad-checksum');
   }
   if (element === 'TCP signature') return plain('md5-mismatch', 'ao-mismatch');
   if (element === 'TCP flags') return plain('syn-bad-flags');

@@ -235,10 +235,13 @@ class Search {
 
 /** What the trace of the replay speaks of comes first. */
 function guided(all: readonly Intervention[], { rules }: Explanation): readonly Intervention[] {
-  const isHinted = ({ hints = [] }: Intervention): boolean =>
-    hints.some((hint) => rules.some((rule) => `${rule} `.startsWith(hint)));
-  const hinted = new Set(all.filter(isHinted));
-  return [...hinted, ...all.filter((change) => !hinted.has(change))];
+  const isHinted = ({ hints = [] }: Intervention, some: readonly string[]): boolean =>
+    hints.some((hint) => some.some((rule) => `${rule} `.startsWith(hint)));
+  const dropping = rules.filter((rule) => rule.endsWith(' drop'));
+  // Of several that bring the answer, the rule that drops is to blame before the one that leads there.
+  const first = new Set(all.filter((change) => isHinted(change, dropping)));
+  const ordered = new Set([...first, ...all.filter((change) => isHinted(change, rules)), ...all]);
+  return [...ordered];
 }
 
 function flipOf(changes: readonly Intervention[], replay: Replay | undefined): Flip {

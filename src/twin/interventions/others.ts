@@ -18,7 +18,10 @@ function policies({ twin: { state } }: Bench): Intervention[] {
     const add = ['ip', 'xfrm', 'policy', 'add', ...words, ...rest.join(' ').split(/\s+/)];
     return [
       {
-        element: { kind: 'xfrm-policy', element: `${selector} dir ${direction}`, change: 'removed' },
+        element: {
+          ...{ kind: 'xfrm-policy', element: `${selector} dir ${direction}`, change: 'removed' },
+          text: rest.join(' ').replaceAll(/\s+/g, ' '),
+        },
         rank: 'existing',
         breadth: 1,
         apply: ({ twin }) => void twin.runSync(['ip', 'xfrm', 'policy', 'delete', ...words, 'dir', direction]),
