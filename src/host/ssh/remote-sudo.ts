@@ -5,9 +5,6 @@ import { type CommandResult, HostError } from '../host.ts';
  */
 export type SudoUse = 'not' | 'shell' | SingleCommands;
 
-/** These need no right, and one that may be run as root may do anything: sudo is never asked for them. */
-const NEVER_AS_ROOT: ReadonlySet<string> = new Set(['python3', 'sh', 'env', 'getent', 'dig', 'ping', 'date', 'id']);
-
 /** What sudo says when it does not run a command. */
 const REFUSAL = /^(?:sudo: |Sorry, user )/m;
 
@@ -22,36 +19,69 @@ export async function sudoUse(
 ): Promise<SudoUse> {
   const list = await run(['sudo', '-n', '-l']);
   if (list.exitCode !== 0 || REFUSAL.test(list.stderr)) throw sudoRefused(host, list.stderr);
-  const rights = /^\s+\(.*$/ms.exec(list.stdout)?.[0] ?? '';
-  const asShell = /\bALL\b|\/(?:ba|da)?sh\b/.test(rights)
+  const rights = parseRights(list.stdout);
+  const asShell = rights.some(({ program }) => /^(?:ALL|(?:ba|da)?sh)$/.test(program))
     ? await run(['sudo', '-n', '--', 'sh', '-c', ':'])
     : undefined;
   if (asShell?.exitCode === 0) return 'shell';
-  const programs = [...rights.matchAll(/\/([\w.+-]+)(?=[\s,]|$)/gm)].map(([, name = '']) => name);
-  if (programs.length === 0) throw sudoRefused(host, asShell?.stderr ?? list.stderr);
-  return new SingleCommands(programs);
+  if (rights.length === 0) throw sudoRefused(host, asShell?.stderr ?? list.stderr);
+  return new SingleCommands(rights);
+}
+
+/** A command that sudo allows. */
+interface Right {
+  /** Name of the program without its folder, or `ALL`. */
+  readonly program: string;
+  /** What the arguments, with spaces between them, have to be, or begin with; absent for any. */
+  readonly words?: string;
+  readonly isBeginning: boolean;
+}
+
+/** Reads what `sudo -l` lists. Of patterns only the plain text that they begin with counts: sudo itself has the last word. */
+function parseRights(text: string): Right[] {
+  const list = [...text.matchAll(/^\s+\(.*$/gm)].map(([line]) => line.replace(/\([^)]*\) (?:[A-Z_]+: )*/, ''));
+  return list.flatMap((line) =>
+    line.split(/(?<!\\),\s+/).flatMap((one): Right[] => {
+      const [, path = '', words = ''] = /^\s*(?:[A-Z_]+: )*(\S+)\s*(.*?)\s*$/.exec(one) ?? [];
+      const program = path.split('/').at(-1) ?? '';
+      if (program === '' || path.startsWith('!')) return [];
+      if (words === '') return [{ program, isBeginning: false }];
+      if (words === '""') return [{ program, words: '', isBeginning: false }];
+      const pattern = words.startsWith('^') ? words.slice(1) : words;
+      const plain = /^(?:[^\\*?[\](){}+|^$]|\\[^\w])*/.exec(pattern)?.[0] ?? '';
+      return [{ program, words: plain.replace(/\\(.)/g, '$1'), isBeginning: plain.length < words.length }];
+    }),
+  );
 }
 
 /** Runs commands as root, each by itself, where sudo allows it, and otherwise without. */
 export class SingleCommands {
-  private readonly programs: ReadonlySet<string>;
-  /** Commands that it refused: it keeps a log of them, and is not asked again. */
+  private readonly rights: readonly Right[];
+  /** Commands that it refused all the same: it keeps a log of them, and is not asked again. */
   private readonly refused = new Set<string>();
 
-  /** @param programs of which sudo allows some commands. */
-  constructor(programs: readonly string[]) {
-    this.programs = new Set(programs.filter((name) => !NEVER_AS_ROOT.has(name)));
+  constructor(rights: readonly Right[]) {
+    this.rights = rights;
   }
 
   /** @param run runs a command without sudo. */
   async run(argv: readonly string[], run: (argv: readonly string[]) => Promise<CommandResult>): Promise<CommandResult> {
     const key = argv.join('\0');
-    const name = argv[0]?.split('/').at(-1) ?? '';
-    if (!this.programs.has(name) || this.refused.has(key)) return run(argv);
+    if (!this.isAllowed(argv) || this.refused.has(key)) return run(argv);
     const result = await run(['sudo', '-n', '--', ...argv]);
     if (result.exitCode !== 1 || result.stdout !== '' || !REFUSAL.test(result.stderr)) return result;
     this.refused.add(key);
     return run(argv);
+  }
+
+  private isAllowed([path = '', ...args]: readonly string[]): boolean {
+    const name = path.split('/').at(-1);
+    const given = args.join(' ');
+    return this.rights.some(
+      ({ program, words, isBeginning }) =>
+        (program === name || program === 'ALL') &&
+        (words === undefined || words === given || (isBeginning && given.startsWith(words))),
+    );
   }
 }
 

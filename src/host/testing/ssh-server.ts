@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -24,8 +24,15 @@ export interface SshServer {
   stop(): Promise<void>;
 }
 
+/** Another user that the server lets in, who exists for it alone. */
+export interface SshUser {
+  readonly name: string;
+  /** What sudo allows there, as a file of /etc/sudoers.d has it. */
+  readonly sudoers: string;
+}
+
 /** Starts a server; everything about it lies in a temporary folder. */
-export async function startSshServer(): Promise<SshServer> {
+export async function startSshServer(extra?: SshUser): Promise<SshServer> {
   const folder = mkdtempSync(join(tmpdir(), 'synscope-sshd-'));
   const keygen = (name: string): void => {
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, name)]);
@@ -59,7 +66,9 @@ export async function startSshServer(): Promise<SshServer> {
   mkdirSync(bin);
   writeFileSync(join(bin, 'ssh'), `#!/bin/sh\nexec /usr/bin/ssh -F ${join(folder, 'ssh_config')} "$@"\n`);
   chmodSync(join(bin, 'ssh'), 0o755);
-  const server = spawn(SSHD, ['-D', '-e', '-f', join(folder, 'sshd_config')], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const sshd = [SSHD, '-D', '-e', '-f', join(folder, 'sshd_config')];
+  const [program = '', ...args] = extra === undefined ? sshd : withUser(folder, extra, sshd);
+  const server = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   const stop = async (): Promise<void> => {
     await end(server);
     rmSync(folder, { recursive: true, force: true });
@@ -76,7 +85,28 @@ export async function startSshServer(): Promise<SshServer> {
     await stop();
     throw new Error(`sshd does not start: ${said}`);
   }
-  return { port, spec: `ssh:${userInfo().username}@127.0.0.1:${port}`, bin, stop };
+  return { port, spec: `ssh:${extra?.name ?? userInfo().username}@127.0.0.1:${port}`, bin, stop };
+}
+
+/** The command that runs a program among files of its own in /etc that know the user. */
+function withUser(folder: string, { name, sudoers }: SshUser, argv: readonly string[]): string[] {
+  // The key has to be read by that user as well.
+  chmodSync(folder, 0o755);
+  const lines = {
+    passwd: `${name}:x:4242:4242::/tmp:/bin/sh`,
+    shadow: `${name}:*:19000:0:99999:7:::`,
+    group: `${name}:x:4242:`,
+  };
+  const binds = Object.entries(lines).map(([file, line]) => {
+    const own = join(folder, file);
+    writeFileSync(own, `${readFileSync(`/etc/${file}`, 'utf8')}${line}\n`, { mode: file === 'shadow' ? 0o600 : 0o644 });
+    return `mount --bind ${own} /etc/${file}`;
+  });
+  const rules = join(folder, 'sudoers.d');
+  mkdirSync(rules);
+  writeFileSync(join(rules, name), sudoers, { mode: 0o440 });
+  const script = [...binds, `mount --bind ${rules} /etc/sudoers.d`, 'exec "$@"'].join(' && ');
+  return ['unshare', '--mount', 'sh', '-c', script, 'sh', ...argv];
 }
 
 async function end(server: ChildProcess): Promise<void> {
