@@ -100,4 +100,19 @@ describe.skipIf(missing !== undefined)('fix on another machine', { timeout: 900_
     expect(fix([...plan, '--apply', '--json']).stdout).toContain('and the timer on the host has taken it back');
     expect(route()).toContain('via 10.77.0.2');
   });
+
+  it.each([
+    ['link', { refused: expect.stringContaining('would cut your own connection: you are connected through eth0') }],
+    // The host answers no more, until its timer has heard nothing for too long and takes the change back.
+    ['route', { outcome: 'rolled-back' }],
+  ])('does not cut the connection through which it is made (%s)', (what, expected) => {
+    const script = `${root}test/fix-own-path.ts`;
+    const { stdout, stderr } = run('ip', ['netns', 'exec', pair.client, process.execPath, script, on, what], root, {
+      PATH: `${join(folder, 'bin')}:${process.env.PATH}`,
+      SYNSCOPE_STATE_DIR: join(folder, 'state-cut'),
+    });
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toMatchObject({ path: { peer: '10.77.0.2', device: 'eth0' }, ...expected });
+    expect(ip('route', 'show')).not.toContain('unreachable');
+  });
 });
