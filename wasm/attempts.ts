@@ -42,6 +42,7 @@ let mostOpen: i32 = 0;
 let nextSweepNs: f64 = -Infinity;
 let lastSweepNs: f64 = -Infinity;
 let attemptsAtSweep: f64 = 0;
+/** Grows to {@link SWEEP_NS}. */
 let sweepEveryNs: f64 = 1e6 + 0.5;
 
 /** Set by {@link find}: whether the segment goes from the client to the server of the attempt that it found. */

@@ -122,7 +122,7 @@ function instantiate(
   const pages = Math.ceil(bytes / PAGE_BYTES);
   if (pages > MAX_PAGES) throw new RangeError(`${capacity} attempts need more memory than can be addressed`);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  compiled ??= new WebAssembly.Module(Uint8Array.from(atob(SCAN_MODULE), (character) => character.charCodeAt(0)));
+  compiled ??= new WebAssembly.Module(Buffer.from(SCAN_MODULE, 'base64'));
   const functions = new WebAssembly.Instance(compiled, {
     env: { memory },
     // Named by the files that declare them.

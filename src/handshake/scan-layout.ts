@@ -26,9 +26,9 @@ export const AT_TSVAL = 120;
 /** Sender of an ICMP error in four words; an IPv4 address is the first of them. */
 export const AT_SENDER = 128;
 
-/** Packets of a batch, at most. */
-export const BATCH_PACKETS = 1024;
-/** The columns of a batch, {@link BATCH_PACKETS} words each; those of the caller first. */
+/** Packets of a batch, at most: what is looked up for them all stays in a first-level cache until it is needed. */
+export const BATCH_PACKETS = 512;
+/** The columns of a batch, with room for {@link BATCH_PACKETS} words each; those of the caller first. */
 export const AT_DATA_OFFSET = 4096;
 export const AT_CAPTURED_BYTES = 8192;
 export const AT_RECORD_OFFSET = 12288;
