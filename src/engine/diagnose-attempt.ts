@@ -195,9 +195,10 @@ function nextSteps(
   on: string | undefined,
   untraced: boolean,
 ): NextStep[] {
-  if (place === 'none') return [];
   const steps: NextStep[] = [];
   const { server, client, side } = attempt;
+  // It works, and nothing is wrong with it.
+  if (attempt.observed && place === 'none') return steps;
   if (lead?.status === 'confirmed') {
     if (remedies.some(({ commands }) => commands.length > 0) && on?.startsWith('bundle:') !== true) {
       steps.push({

@@ -14,6 +14,8 @@ import type { Endpoint, Flow } from '../model/flow.ts';
 import type { Handshake } from '../model/handshake.ts';
 import { HostWatch } from './host-watch.ts';
 
+type Catalogue = typeof import('../causes/index.ts');
+
 /** What is to be reached. */
 export interface ConnectTarget {
   /** Name or address. */
@@ -56,6 +58,8 @@ const ATTEMPT_DELAY_MS = 250;
 const GRACE_MS = 100;
 /** Silence for so long is worth a first look: Linux repeats a SYN after one second. */
 const FIRST_LOOK_MS = 1150;
+/** An attempt that takes so long may have a cause. */
+const SUSPICIOUS_MS = 100;
 /** The kernel's own verdict on a dead neighbour takes three seconds. */
 const PATIENCE_MS = 4300;
 /** A SYN that left is in the capture within this time, also on a busy host. */
@@ -84,6 +88,7 @@ class Trial {
   private readonly options: ConnectOptions;
   private readonly watch: HostWatch;
   private missing: readonly NotSeen[] = [];
+  private loading: Promise<Catalogue> | undefined;
 
   constructor(options: ConnectOptions) {
     this.options = options;
@@ -94,8 +99,8 @@ class Trial {
   async run(): Promise<CaptureReport> {
     const { host, target } = this.options;
     const { watch } = this;
-    // What does not wait for each other is done together; the catalogue is loaded while the host answers.
-    const starting = watch.start(() => void import('../causes/index.ts'));
+    // What does not wait for each other is done together.
+    const starting = watch.start();
     let diagnoses: Diagnosis[];
     try {
       const [resolution, proxies] = await Promise.all([
@@ -143,7 +148,8 @@ class Trial {
     }
     const startedMs = performance.now();
     const within = (ms: number): Promise<void> => this.settle(candidates, startedMs + ms);
-    await within(FIRST_LOOK_MS);
+    const suspicion = setTimeout(() => void this.catalogue(), SUSPICIOUS_MS);
+    await within(FIRST_LOOK_MS).finally(() => clearTimeout(suspicion));
     // What connect() says while the first look is taken is not in it yet.
     const wasOpen = candidates.some(({ outcome }) => outcome === undefined);
     let diagnoses = await this.judgeAll(candidates, resolution, proxies);
@@ -153,6 +159,12 @@ class Trial {
       diagnoses = await this.judgeAll(candidates, resolution, proxies, true);
     }
     return diagnoses;
+  }
+
+  /** All causes: loading them takes a while, and a connection that comes up needs none. */
+  private catalogue(): Promise<Catalogue> {
+    this.loading ??= import('../causes/index.ts');
+    return this.loading;
   }
 
   private start(address: string, family: 4 | 6): Candidate {
@@ -170,6 +182,7 @@ class Trial {
     };
     candidate.done = host.connect({ address, port: target.port, timeoutMs, holdMs, onLocal }).then((outcome) => {
       candidate.outcome = outcome;
+      if (outcome.errno !== undefined) void this.catalogue();
     });
     // Whoever waits for it is told; when nobody does any more, it does not matter.
     candidate.done.catch(() => {});
@@ -274,7 +287,7 @@ class Trial {
         source: 'probes',
       };
     }
-    // All is well: nothing of the host has to be asked.
+    // All is well: nothing of the host has to be asked, and no cause be thought of.
     const quick = healthy && handshake.synRetransmissions === 0;
     const spared = seen !== undefined && this.options.isKnown?.(seen) === true;
     const facts =
@@ -282,10 +295,11 @@ class Trial {
         ? await gatherFacts(host, [], { side: 'client', port: target.port, attempt, known }, undefined)
         : await this.watch.facts(attempt, known);
     if (!healthy && !spared) this.missing = notSeen(facts);
-    const { CAUSES } = await import('../causes/index.ts');
+    const stands = connected(handshake, connect);
+    const causes = quick && stands.outcome === 'established' ? [] : (await this.catalogue()).CAUSES;
     const one: AttemptCase = {
       attempt,
-      handshake: connected(handshake, connect),
+      handshake: stands,
       facts,
       hostName: 'this host',
       context: {
@@ -296,7 +310,7 @@ class Trial {
       },
       ...(host.spec === 'local' ? {} : { on: host.spec }),
     };
-    const diagnosis = diagnoseAttempt(CAUSES, one);
+    const diagnosis = diagnoseAttempt(causes, one);
     this.options.onCase?.(one, diagnosis);
     return diagnosis;
   }
@@ -317,7 +331,7 @@ class Trial {
     const scope = { side: 'client' as const, port: target.port, attempt, known };
     const facts = await gatherFacts(host, [], scope, undefined);
     const handshake: Handshake = { ...unseenHandshake(flow, await host.nowNs()), outcome: 'abandoned' };
-    const { CAUSES } = await import('../causes/index.ts');
+    const { CAUSES } = await this.catalogue();
     return diagnoseAttempt(CAUSES, {
       attempt,
       handshake,

@@ -82,11 +82,8 @@ export class HostWatch {
     return this.capture?.lost() ?? 0;
   }
 
-  /**
-   * Resolves when nothing that happens from now on is missed.
-   * @param meanwhile what this process can do while the host answers.
-   */
-  async start(meanwhile?: () => void): Promise<void> {
+  /** Resolves when nothing that happens from now on is missed. */
+  async start(): Promise<void> {
     const { host, scope } = this;
     const capturing = this.startCapture();
     // Before the baseline: what it adds to the rules is no change of the host.
@@ -99,11 +96,7 @@ export class HostWatch {
       watchKernel(host, scope.port),
       tracing,
       // Packets first: whatever moves a counter after the baseline is seen.
-      Promise.all([capturing, tracing]).then(() => {
-        const reading = readBaseline(host, HOST_COLLECTORS, scope);
-        meanwhile?.();
-        return reading;
-      }),
+      Promise.all([capturing, tracing]).then(() => readBaseline(host, HOST_COLLECTORS, scope)),
     ]);
     host.beginWatch?.();
   }
