@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { listJobs, seedOf } from '../lab/campaign.ts';
+import { listJobs, seedOf, shardOf } from '../lab/campaign.ts';
 import { runName } from '../lab/matrix.ts';
 import { runScenario, ScenarioSkipped } from '../lab/run-scenario.ts';
 import { traceLab } from '../lab/trace-both.ts';
@@ -9,13 +9,17 @@ import { namespacesMissing } from '../src/host/testing/namespaces.ts';
 const missing = namespacesMissing();
 if (missing !== undefined) console.log(`trace is not run in the lab: ${missing}`);
 const isFull = process.env.FULL === '1';
+/** Of all runs only one of 20 parts: `FULL=1 LAB_SHARD=7`. */
+const part = isFull ? process.env.LAB_SHARD : undefined;
+const PARTS = 20;
 /** In every run: one of each place where an attempt can die. */
 const FEW = ['no-return-route', 'path-firewall-drop-syn', 'return-path-lost', 'client-input-drop', 'plain'];
 
 describe.skipIf(missing !== undefined)('both ends of the lab', () => {
-  const jobs = listJobs({ names: isFull ? [] : FEW, family: isFull ? undefined : 4 }).filter(
+  const all = listJobs({ names: isFull ? [] : FEW, family: isFull ? undefined : 4 }).filter(
     ({ variant }) => isFull || variant === undefined,
   );
+  const jobs = part === undefined ? all : shardOf(all, Number(part), PARTS);
   const outcomes: TraceOutcome[] = [];
 
   it.each(jobs.map((job) => ({ name: runName(job), job })))('$name', async ({ name, job }) => {
@@ -41,7 +45,7 @@ describe.skipIf(missing !== undefined)('both ends of the lab', () => {
     }
   }, 120_000);
 
-  it.skipIf(!isFull)('right in at least 98 % of all', () => {
+  it.skipIf(!isFull)('right in at least 98 %', () => {
     console.log(traceTotals(outcomes));
     const right = outcomes.filter(({ verdict }) => verdict === 'right').length;
     expect(right / outcomes.length).toBeGreaterThanOrEqual(0.98);
