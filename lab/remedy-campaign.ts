@@ -4,8 +4,8 @@
  * timer: once for each remedy and kind of change.
  *   node lab/remedy-campaign.ts [CAUSE...] [--family 4|6] [--plain] [--kill] [--seed N] [--jobs N] [--part I/N] [--json FILE] [--write]
  * --plain leaves the variants of scenarios out; --part does the I-th of N parts; --write puts the table into docs/remedies.md. Needs root.
- *   node lab/remedy-campaign.ts --from FILE [--from FILE...] --write
- * runs nothing: puts the parts of one campaign together.
+ *   node lab/remedy-campaign.ts --from FILE [--from FILE...] [--kills-from FILE...] --write
+ * runs nothing: puts the parts of one campaign together, and what was killed in others.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,12 +30,13 @@ const { values, positionals } = parseArgs({
     json: { type: 'string' },
     write: { type: 'boolean', default: false },
     from: { type: 'string', multiple: true },
+    'kills-from': { type: 'string', multiple: true, default: [] },
     plain: { type: 'boolean', default: false },
   },
 });
 
 if (values.from !== undefined) {
-  writeRemedyTable(together(values.from));
+  writeRemedyTable(together(values.from, values['kills-from']));
 } else if (process.getuid?.() !== 0) {
   console.error('The lab needs root: it makes network namespaces.');
   process.exitCode = 2;
@@ -118,8 +119,8 @@ function jobsOfPart(): LabJob[] {
 }
 
 /** The results of the parts of one campaign. @throws Error when they are not all of one, or one is missing. */
-function together(files: readonly string[]): RemedyResults {
-  const parts = files.map((file) => JSON.parse(readFileSync(file, 'utf8')) as RemedyResults);
+function together(files: readonly string[], killFiles: readonly string[]): RemedyResults {
+  const parts = files.map(readResults);
   const [first] = parts;
   const count = Number(first?.part.split('/')[1]);
   const wanted = Array.from({ length: count }, (_, index) => `${index + 1}/${count}`);
@@ -134,8 +135,30 @@ function together(files: readonly string[]): RemedyResults {
     startedAt: parts.map(({ startedAt }) => startedAt).sort()[0] ?? first.startedAt,
     planned: parts.reduce((sum, { planned }) => sum + planned, 0),
     done: parts.flatMap(({ done }) => done),
-    outcomes: parts.flatMap(({ outcomes }) => outcomes),
+    outcomes: withKills(
+      parts.flatMap(({ outcomes }) => outcomes),
+      killFiles.flatMap((file) => readResults(file).outcomes),
+    ),
   };
+}
+
+/** Puts each remedy's kills of other campaigns on one of its runs; of several the latest count. */
+function withKills(outcomes: readonly RemedyOutcome[], killed: readonly RemedyOutcome[]): RemedyOutcome[] {
+  const left = new Map(
+    killed.flatMap(({ cause, remedy, family, kills }) =>
+      kills === undefined ? [] : [[`${cause} ${remedy} ${family}`, kills]],
+    ),
+  );
+  return outcomes.map((outcome) => {
+    const key = `${outcome.cause} ${outcome.remedy} ${outcome.family}`;
+    const kills = outcome.kills ?? left.get(key);
+    left.delete(key);
+    return kills === undefined ? outcome : { ...outcome, kills };
+  });
+}
+
+function readResults(file: string): RemedyResults {
+  return JSON.parse(readFileSync(file, 'utf8')) as RemedyResults;
 }
 
 function nameOf({ scenario, variant, family }: LabJob): string {

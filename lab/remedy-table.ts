@@ -40,7 +40,7 @@ export function remedyMarkdown({ startedAt, planned, done, outcomes }: RemedyRes
   return [
     `On ${startedAt.slice(0, 10)}, ${done.length === planned ? '' : `${done.length} of `}${planned} scenarios, ${rows.size} remedies in ${outcomes.length} runs: ${count('verified')} repaired, verified and undone,`,
     `${count('taken-back')} taken back because they did not help, ${count('not-applicable')} not applicable as it stood, ${count('wrong')} wrong.`,
-    `${made} kills: ${isClean}.`,
+    `${outcomes.filter(({ kills }) => kills !== undefined).length} of the runs were also killed at every point, ${made} kills: ${isClean}.`,
     '',
     '| cause | remedy | changes | IPv | repaired, verified, undone | fails again | otherwise | killed, nothing left |',
     '| --- | --- | --- | --- | --- | --- | --- | --- |',
