@@ -271,12 +271,14 @@ class SyncSocket implements NetlinkSocket {
   }
 }
 
+/** What is read is copied at once: one buffer does for all subscriptions. */
+let subscriptionBuffer: Uint8Array | undefined;
+
 class Subscription {
   private readonly calls: SystemCalls;
   private readonly fd: number;
   private readonly listener: NetlinkListener;
   private readonly watch: ReturnType<SystemCalls['watch']>;
-  private readonly buffer: Uint8Array = new Uint8Array(64 * 1024);
   private closed = false;
 
   constructor(calls: SystemCalls, fd: number, listener: NetlinkListener) {
@@ -296,10 +298,11 @@ class Subscription {
 
   /** Takes what is there, but not for ever: others want the thread, too. */
   private read(): void {
+    subscriptionBuffer ??= new Uint8Array(64 * 1024);
     for (let datagrams = 0; datagrams < 256 && !this.closed; datagrams++) {
       let length: number;
       try {
-        length = this.calls.recv(this.fd, this.buffer, 0);
+        length = this.calls.recv(this.fd, subscriptionBuffer, 0);
       } catch (error) {
         const code = isSystemError(error) ? error.code : undefined;
         if (code === 'EAGAIN' || code === 'EINTR') return;
@@ -311,7 +314,7 @@ class Subscription {
         this.listener.onError(error as Error);
         return;
       }
-      for (const message of decodeMessages(this.buffer.slice(0, length)).messages) {
+      for (const message of decodeMessages(subscriptionBuffer.slice(0, length)).messages) {
         if (this.closed) return;
         this.listener.onMessage(message);
       }

@@ -24,6 +24,7 @@ const ETH_P_ALL: readonly [number, number] = [0x00, 0x03];
 /** At 200,000 small packets a second (SYNs and their answers) one block holds those of 10 ms, and the ring those of 0.6 s. */
 const BLOCK_BYTES = 256 * 1024;
 const BUFFER_BYTES = 64 * BLOCK_BYTES;
+const LEAST_BLOCK_BYTES = 16 * 1024;
 const FRAME_BYTES = 2048;
 /** A block that is not full is handed over after so long. */
 const RETIRE_MS = 8;
@@ -48,6 +49,13 @@ const LINK_INDEX = 52;
 const LINK_HARDWARE = 56;
 const LINK_TYPE = 58;
 
+/** The memory of a ring. */
+interface RingShape {
+  readonly blocks: number;
+  /** A power of two, and whole pages. */
+  readonly blockBytes: number;
+}
+
 /**
  * Captures packets of the network namespace that `enter` leads into, on all its interfaces, through a ring that the kernel shares
  * with this process (Documentation/networking/packet_mmap.rst).
@@ -55,14 +63,17 @@ const LINK_TYPE = 58;
  */
 export async function captureWithRing(spec: CaptureSpec, enter: Enter): Promise<HostCapture> {
   const filter = spec.filter ?? handshakeFilter(spec);
-  const blocks = Math.max(2, Math.ceil((spec.bufferBytes ?? BUFFER_BYTES) / BLOCK_BYTES));
+  const bufferBytes = spec.bufferBytes ?? BUFFER_BYTES;
+  // A small ring has small blocks: the kernel fills one while another is read.
+  const blockBytes = Math.max(LEAST_BLOCK_BYTES, Math.min(BLOCK_BYTES, 2 ** Math.floor(Math.log2(bufferBytes / 4))));
+  const shape: RingShape = { blockBytes, blocks: Math.max(2, Math.ceil(bufferBytes / blockBytes)) };
   try {
     const calls = systemCalls();
     // Protocol 0: no packet comes before the filter stands and the socket is bound.
     const fd = enter(() => calls.socket(AF_PACKET, SOCK_DGRAM, 0));
     try {
-      await attachRing(calls, fd, filter, blocks, spec);
-      return new PacketRing(calls, fd, blocks, spec);
+      await attachRing(calls, fd, filter, shape, spec);
+      return new PacketRing(calls, fd, shape, spec);
     } catch (error) {
       calls.close(fd);
       throw error;
@@ -82,7 +93,7 @@ async function attachRing(
   calls: SystemCalls,
   fd: number,
   filter: Uint8Array,
-  blocks: number,
+  { blockBytes, blocks }: RingShape,
   spec: CaptureSpec,
 ): Promise<void> {
   calls.setsockopt(fd, SOL_PACKET, PACKET_VERSION, uint32s(TPACKET_V3));
@@ -90,8 +101,8 @@ async function attachRing(
   // A filter that comes from elsewhere may be replaced.
   if (spec.filter === undefined) calls.setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, uint32s(1));
   if (spec.ignoreOutgoing === true) calls.setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, uint32s(1));
-  const frames = (BLOCK_BYTES / FRAME_BYTES) * blocks;
-  const request = uint32s(BLOCK_BYTES, blocks, FRAME_BYTES, frames, spec.handOverMs ?? RETIRE_MS, 0, 0);
+  const frames = (blockBytes / FRAME_BYTES) * blocks;
+  const request = uint32s(blockBytes, blocks, FRAME_BYTES, frames, spec.handOverMs ?? RETIRE_MS, 0, 0);
   // The kernel clears the memory, and waits until no processor uses the socket as it was.
   await calls.setsockoptSlowly(fd, SOL_PACKET, PACKET_RX_RING, request);
 }
@@ -108,6 +119,7 @@ class PacketRing implements HostCapture {
   readonly chunks: AsyncIterable<Uint8Array>;
   private readonly calls: SystemCalls;
   private readonly blocks: number;
+  private readonly blockBytes: number;
   private readonly fd: number;
   private readonly ring: { readonly memory: ArrayBuffer; unmap(): void };
   private readonly bytes: Buffer;
@@ -123,12 +135,13 @@ class PacketRing implements HostCapture {
   private lostPackets = 0;
   private wake: (() => void) | undefined;
 
-  /** @param fd a packet socket with a ring of so many blocks, not bound yet. */
-  constructor(calls: SystemCalls, fd: number, blocks: number, spec: CaptureSpec) {
+  /** @param fd a packet socket with a ring of this shape, not bound yet. */
+  constructor(calls: SystemCalls, fd: number, { blocks, blockBytes }: RingShape, spec: CaptureSpec) {
     this.calls = calls;
     this.fd = fd;
     this.blocks = blocks;
-    this.ring = calls.map(fd, BLOCK_BYTES * blocks);
+    this.blockBytes = blockBytes;
+    this.ring = calls.map(fd, blockBytes * blocks);
     this.bytes = Buffer.from(this.ring.memory);
     this.words = new Uint32Array(this.ring.memory);
     this.statuses = new Int32Array(this.ring.memory);
@@ -184,7 +197,7 @@ class PacketRing implements HostCapture {
   /** Takes over the blocks that are ready, each as one chunk. */
   private drain(isLast: boolean = false): void {
     for (;;) {
-      const start = this.block * BLOCK_BYTES;
+      const start = this.block * this.blockBytes;
       const status = (start + BLOCK_STATUS) >> 2;
       if ((Atomics.load(this.statuses, status) & TP_STATUS_USER) === 0) return;
       if (this.waitingBytes > MAX_WAITING_BYTES && !isLast) {
@@ -205,11 +218,11 @@ class PacketRing implements HostCapture {
 
   /** The packets of one block as records of a capture file. */
   private takeBlock(start: number): Uint8Array {
-    const { bytes, words } = this;
-    const end = start + BLOCK_BYTES;
+    const { bytes, words, blockBytes } = this;
+    const end = start + blockBytes;
     const count = words[(start + BLOCK_PACKETS) >> 2]!;
     // A record is shorter than what the kernel writes of the same packet.
-    const chunk = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, words[(start + BLOCK_LENGTH) >> 2]!));
+    const chunk = Buffer.allocUnsafeSlow(Math.min(blockBytes, words[(start + BLOCK_LENGTH) >> 2]!));
     const out = new DataView(chunk.buffer);
     let packet = start + words[(start + BLOCK_FIRST_PACKET) >> 2]!;
     let at = 0;

@@ -19,7 +19,8 @@ export interface KeptPacket {
 /** The latest packets of a live capture, so that one failed attempt can be looked at closely without a cost for all others. */
 export class PacketHistory {
   private readonly bytes: number;
-  private readonly view: DataView;
+  /** Made with the first packet: most network namespaces of a host never see one that is captured. */
+  private view: DataView = new DataView(new ArrayBuffer(0));
   /** Where the next packet goes, and up to where the older half of the ring is good. */
   private head = 0;
   private wrapEnd = 0;
@@ -31,11 +32,11 @@ export class PacketHistory {
   /** @param bytes memory for packets. */
   constructor(bytes: number = HISTORY_BYTES) {
     this.bytes = bytes;
-    this.view = new DataView(new ArrayBuffer(bytes));
   }
 
   /** Adds all packets of a batch. */
   add(reader: FrameReader, view: DataView, batch: FrameBatch): void {
+    if (this.view.byteLength === 0) this.view = new DataView(new ArrayBuffer(this.bytes));
     for (let i = 0; i < batch.count; i++) {
       const length = batch.capturedBytes[i]!;
       const interfaceId = batch.interfaceId[i]!;

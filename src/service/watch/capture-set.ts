@@ -3,7 +3,10 @@ import type { CaptureSpec, Host, HostCapture } from '../../host/host.ts';
 /** How a {@link CaptureSet} captures. */
 export interface CaptureSetOptions {
   readonly host: Host;
+  /** Of a ring as long as little comes; small, as a host may have many network namespaces. */
   readonly bufferBytes: number;
+  /** Of a ring once more came than that holds well. */
+  readonly busyBufferBytes: number;
   readonly handOverMs: number;
   /** Gets the bytes of one capture file, in pieces that end with a packet. */
   readonly onChunk: (chunk: Uint8Array) => void;
@@ -13,14 +16,12 @@ export interface CaptureSetOptions {
 /** Loopback is `lo`, and has this index in every network namespace. */
 const LOOPBACK = 1;
 const MIB = 1024 * 1024;
+const BUSY_WINDOW_MS = 100;
 
 interface Running {
   readonly capture: HostCapture;
   readonly pumped: Promise<void>;
 }
-
-/** A ring: of all interfaces, or of one. */
-type Ring = 'all' | number;
 
 /**
  * The packets of a network namespace. As a rule one ring takes those of all interfaces. The kernel then copies every packet that leaves, on
@@ -30,7 +31,11 @@ type Ring = 'all' | number;
  */
 export class CaptureSet {
   private readonly options: CaptureSetOptions;
-  private readonly running: Map<Ring, Running> = new Map();
+  /** By what they capture, and their size. */
+  private readonly running: Map<string, Running> = new Map();
+  private bufferBytes: number;
+  private sinceMs = 0;
+  private taken = 0;
   private lostBefore = 0;
   private filter: Uint8Array = new Uint8Array();
   /** Interfaces with a ring of their own beside loopback; undefined while one ring takes all. */
@@ -42,6 +47,7 @@ export class CaptureSet {
 
   constructor(options: CaptureSetOptions) {
     this.options = options;
+    this.bufferBytes = options.bufferBytes;
   }
 
   get isSplit(): boolean {
@@ -98,20 +104,28 @@ export class CaptureSet {
   }
 
   /** The rings that are wanted now. */
-  private wanted(): Ring[] {
-    if (this.devices === undefined) return ['all'];
-    return this.isLoopbackPaused ? [...this.devices] : [LOOPBACK, ...this.devices];
+  private wanted(): Map<string, CaptureSpec> {
+    const { devices, bufferBytes } = this;
+    const bare = { filter: this.filter, handOverMs: this.options.handOverMs };
+    if (devices === undefined) return new Map([[`all ${bufferBytes}`, { ...bare, bufferBytes }]]);
+    const wanted = new Map<string, CaptureSpec>();
+    if (!this.isLoopbackPaused) {
+      wanted.set('loopback', { ...bare, bufferBytes: MIB, interfaceIndex: LOOPBACK, ignoreOutgoing: true });
+    }
+    for (const interfaceIndex of devices) {
+      wanted.set(`device ${interfaceIndex}`, { ...bare, bufferBytes: Math.min(bufferBytes, MIB), interfaceIndex });
+    }
+    return wanted;
   }
 
   /** The new rings run before the old ones end: a packet that both have is known by its copies. */
   private async replace(): Promise<void> {
-    const { host } = this.options;
     const wanted = this.wanted();
-    const opened: Ring[] = [];
+    const opened: string[] = [];
     try {
-      for (const ring of wanted) {
+      for (const [ring, spec] of wanted) {
         if (this.running.has(ring)) continue;
-        const capture = await host.capture(this.specOf(ring));
+        const capture = await this.options.host.capture(spec);
         await capture.ready;
         opened.push(ring);
         this.running.set(ring, { capture, pumped: this.pump(capture) });
@@ -122,18 +136,26 @@ export class CaptureSet {
     }
     // The filter may have changed meanwhile.
     this.setFilter(this.filter);
-    await this.end([...this.running.keys()].filter((ring) => !wanted.includes(ring)));
+    await this.end([...this.running.keys()].filter((ring) => !wanted.has(ring)));
   }
 
-  private specOf(ring: Ring): CaptureSpec {
-    const { bufferBytes, handOverMs } = this.options;
-    const bare = { filter: this.filter, handOverMs };
-    if (ring === 'all') return { ...bare, bufferBytes };
-    if (ring === LOOPBACK) return { ...bare, bufferBytes: MIB, interfaceIndex: LOOPBACK, ignoreOutgoing: true };
-    return { ...bare, bufferBytes: Math.min(bufferBytes, MIB), interfaceIndex: ring };
+  /** Takes a larger ring when more comes within a moment than a part of it holds. */
+  private measure(bytes: number): void {
+    const { busyBufferBytes } = this.options;
+    if (this.bufferBytes >= busyBufferBytes) return;
+    const nowMs = Date.now();
+    if (nowMs - this.sinceMs > BUSY_WINDOW_MS) {
+      this.sinceMs = nowMs;
+      this.taken = 0;
+    }
+    this.taken += bytes;
+    if (this.taken < this.bufferBytes / 4) return;
+    void this.change(() => {
+      this.bufferBytes = busyBufferBytes;
+    });
   }
 
-  private async end(rings: readonly Ring[]): Promise<void> {
+  private async end(rings: readonly string[]): Promise<void> {
     const ending = rings.flatMap((ring) => this.running.get(ring) ?? []);
     for (const ring of rings) this.running.delete(ring);
     for (const { capture } of ending) {
@@ -151,6 +173,7 @@ export class CaptureSet {
         const wanted = !isHeader || !this.begun;
         isHeader = false;
         this.begun = true;
+        this.measure(chunk.length);
         if (wanted && !this.stopped) this.options.onChunk(chunk);
       }
     } catch (error) {

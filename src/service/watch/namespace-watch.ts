@@ -21,13 +21,25 @@ export interface NamespaceRoom {
   /** Attempts that are open at once. */
   readonly attempts: number;
   readonly historyBytes: number;
+  /** Of the ring as long as little comes, and then. */
   readonly ringBytes: number;
+  readonly busyRingBytes: number;
 }
 
 const MIB = 1024 * 1024;
 /** Of the namespace in which most of the traffic is expected, and of each other. */
-export const MAIN_ROOM: NamespaceRoom = { attempts: 65_536, historyBytes: 2 * MIB, ringBytes: 4 * MIB };
-export const OTHER_ROOM: NamespaceRoom = { attempts: 16_384, historyBytes: MIB / 2, ringBytes: MIB };
+export const MAIN_ROOM: NamespaceRoom = {
+  attempts: 65_536,
+  historyBytes: 2 * MIB,
+  ringBytes: MIB,
+  busyRingBytes: 4 * MIB,
+};
+export const OTHER_ROOM: NamespaceRoom = {
+  attempts: 16_384,
+  historyBytes: MIB / 2,
+  ringBytes: MIB / 8,
+  busyRingBytes: MIB,
+};
 
 /** Rings for single interfaces at most; with more interfaces there is one for all. */
 const MAX_RINGS = 4;
@@ -90,6 +102,7 @@ export class NamespaceWatch {
     this.capture = new CaptureSet({
       host: access.host,
       bufferBytes: room.ringBytes,
+      busyBufferBytes: room.busyRingBytes,
       handOverMs: HAND_OVER_MS,
       onChunk: (chunk) => this.take(chunk),
       onError: (error) => {

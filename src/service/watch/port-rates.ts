@@ -21,8 +21,8 @@ interface Port {
 
 /** How many attempts begin at each port, and which ports have so many that a share of them must do. */
 export class PortRates {
-  /** In units of a stray. */
-  private readonly begun: Uint32Array = new Uint32Array(65_536);
+  /** By port, in units of a stray; made with the first attempt. */
+  private begun: Uint32Array = new Uint32Array(0);
   private touched: number[] = [];
   private readonly busy: Map<number, Port> = new Map();
   private readonly rest: Port = { port: 0, shift: 0, calm: 0, rate: 0, isSettling: false };
@@ -30,6 +30,7 @@ export class PortRates {
 
   /** Counts an attempt that was captured; a stray is one whose SYN was not seen, such as what a host answers to a flood from forged addresses. */
   note(port: number, isStray: boolean): void {
+    if (this.begun.length === 0) this.begun = new Uint32Array(65_536);
     const before = this.begun[port]!;
     this.begun[port] = before + (isStray ? 1 : STRAYS_PER_ATTEMPT);
     if (before === 0) this.touched.push(port);
