@@ -12,6 +12,7 @@ import type { Host } from '../host/host.ts';
 import { InputError } from '../model/errors.ts';
 import type { Endpoint } from '../model/flow.ts';
 import type { Handshake } from '../model/handshake.ts';
+import { TCP_ACK, TCP_RST, TCP_SYN } from '../twin/frames.ts';
 import type { HostState } from '../twin/state.ts';
 import type { SynSpec, TwinRole } from '../twin/syn.ts';
 
@@ -123,7 +124,12 @@ function isForeignAnswer(
     acknowledgement,
   }: { readonly ends: readonly [Endpoint, Endpoint]; readonly acknowledgement: number },
 ): boolean {
-  if (content !== CONTENT_TCP || cut || (view.getUint8(transportOffset + 13) & 0x17) !== 0x12) return false;
+  if (
+    content !== CONTENT_TCP ||
+    cut ||
+    (view.getUint8(transportOffset + 13) & (TCP_SYN | TCP_RST | TCP_ACK)) !== (TCP_SYN | TCP_ACK)
+  )
+    return false;
   if (view.getUint32(transportOffset + 8) !== acknowledgement) return false;
   const [at, length] = ipVersion === 4 ? [ipOffset + 12, 4] : [ipOffset + 8, 16];
   const has = (from: number, address: string): boolean =>
@@ -135,9 +141,13 @@ function isForeignAnswer(
   );
 }
 
-/** Whether a capture shows that the server did answer. */
-export function isAnswered({ handshake: { segments } }: CapturedSyn): boolean {
-  return segments.some(({ kind, direction }) => kind === 'syn-ack' && direction === 'to-client');
+/** Whether a capture shows that the server did answer: by its SYN-ACK, or by the client's ACK for one that left by another way. */
+export function isAnswered({ handshake: { segments } }: Pick<CapturedSyn, 'handshake'>): boolean {
+  return segments.some(({ kind, direction, flags }) =>
+    direction === 'to-client'
+      ? kind === 'syn-ack'
+      : kind !== 'icmp' && (flags & (TCP_SYN | TCP_RST | TCP_ACK)) === TCP_ACK,
+  );
 }
 
 /** What a host was seen to answer. */
@@ -150,8 +160,9 @@ export function capturedReply({ handshake, foreignAnswers }: CapturedSyn, { link
 }
 
 /** What an attempt met, as far as it tells a copy that is like the host from one that is not. */
-export function seenReply({ outcome, stage, segments }: Handshake): SeenReply | undefined {
-  if (segments.some(({ kind, direction }) => direction === 'to-client' && kind === 'syn-ack')) return 'syn-ack';
+export function seenReply(handshake: Handshake): SeenReply | undefined {
+  const { outcome, stage, segments } = handshake;
+  if (isAnswered({ handshake })) return 'syn-ack';
   if (segments.some(({ kind, direction }) => direction === 'to-client' && kind !== 'rst' && kind !== 'icmp'))
     return undefined;
   if (outcome === 'refused') return 'rst';

@@ -101,12 +101,13 @@ export async function proveInTwin(options: ProveInTwinOptions): Promise<TwinFind
   }
 }
 
-/** Whether a copy fails as the host was seen to. An answer to a neighbour that does not live, and one of an old connection, may be missed. */
+/** Whether a copy fails as the host was seen to. An answer to a neighbour that does not live is not seen. */
 function isLike({ reply, isAnswered }: SearchResult['baseline'], seen: ProveInTwinOptions['seen']): boolean {
   if (seen === undefined || isAnswered) return true;
   if (seen === 'syn-ack') return reply === 'syn-ack';
   const refuses = reply === 'rst' || reply === 'icmp';
-  return seen === 'silence' ? !refuses : refuses;
+  // An old connection answers with an ACK, which would have been seen.
+  return seen === 'silence' ? !refuses && reply !== 'ack' : refuses;
 }
 
 /** The listener wants signatures (TCP-MD5), and no packet shows whether the client signs: a SYN that is made up cannot. */
