@@ -1,45 +1,81 @@
 /**
- * Makes fixtures of a recorded campaign: `node lab/keep-recordings.ts lab.json FOLDER`, after
- * `synscope lab --all --side server --record FOLDER --json > lab.json`. Keeps the plain variant of every run that was judged right.
+ * Makes fixtures of recorded campaigns: `node lab/keep-recordings.ts RESULTS FOLDER [RESULTS FOLDER...]`, each pair of a run of
+ * `synscope lab --all --record FOLDER --json > RESULTS`. Keeps the plain variant of every side that was judged right; what is there of
+ * scenarios that were not run stays. One that says something else when it is judged again is named, and left out.
  */
-import { copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { fileURLToPath } from 'node:url';
-import type { RunOutcome } from './outcome.ts';
+import type { RunOutcome, SideOutcome } from './outcome.ts';
 import { bundleName } from './record.ts';
+import { faultOf, listRecorded, RECORDINGS, type Recorded, replay } from './recorded.ts';
 
 /** Larger ones (thousands of connections) are left out. */
 const MAX_BYTES = 80_000;
 
-const [results, folder] = process.argv.slice(2);
-if (results === undefined || folder === undefined) {
-  process.stderr.write('usage: node lab/keep-recordings.ts lab.json FOLDER\n');
+const pairs = process.argv.slice(2);
+if (pairs.length === 0 || pairs.length % 2 !== 0) {
+  process.stderr.write('usage: node lab/keep-recordings.ts RESULTS FOLDER [RESULTS FOLDER...]\n');
   process.exit(2);
 }
-const { runs } = JSON.parse(readFileSync(results, 'utf8')) as { readonly runs: readonly RunOutcome[] };
-const target = fileURLToPath(new URL('../fixtures/lab/', import.meta.url));
-rmSync(target, { recursive: true, force: true });
-mkdirSync(target, { recursive: true });
-const kept = runs.flatMap((run) => {
-  const side = run.sides.find((one) => one.side === 'server');
-  if (run.variant !== undefined || side === undefined || (side.verdict !== 'right' && side.verdict !== 'open'))
-    return [];
-  const bundle = bundleName(run, 'server');
-  const path = join(folder, bundle);
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? Number.POSITIVE_INFINITY;
-  if (size > MAX_BYTES) return [];
-  copyFileSync(path, join(target, bundle));
-  return [{ bundle, scenario: run.scenario, expected: side.expected ?? null, found: side.found }];
-});
-kept.sort((a, b) => (a.bundle < b.bundle ? -1 : 1));
-writeFileSync(join(target, 'expected.json'), `[\n${kept.map((one) => `  ${JSON.stringify(one)}`).join(',\n')}\n]\n`);
+const kept = new Map(listRecorded().map((one) => [one.bundle, one]));
+let runs = 0;
+for (let i = 0; i < pairs.length; i += 2) {
+  const results = JSON.parse(readFileSync(pairs[i]!, 'utf8')) as { readonly runs: readonly RunOutcome[] };
+  for (const run of results.runs) {
+    if (run.variant !== undefined) continue;
+    for (const side of run.sides) {
+      runs++;
+      await keep(pairs[i + 1]!, run, side);
+    }
+  }
+}
+const sorted = [...kept.values()].sort((a, b) => (a.bundle < b.bundle ? -1 : 1));
 writeFileSync(
-  join(target, 'README.md'),
+  join(RECORDINGS, 'expected.json'),
+  `[\n${sorted.map((one) => `  ${JSON.stringify(one)}`).join(',\n')}\n]\n`,
+);
+writeFileSync(
+  join(RECORDINGS, 'README.md'),
   `# Hosts recorded in the lab
 
-Written by \`lab/keep-recordings.ts\`: what \`synscope listen\` asked the server of each scenario, and what it was answered, on Linux 6.18 in network
-namespaces, with decoys. \`expected.json\` holds what must come of each; \`lab/recordings.test.ts\` judges them all again, without privileges.
+Written by \`lab/keep-recordings.ts\`: what \`synscope listen\` asked the server of each scenario and \`synscope connect\` its client, and what they were
+answered, on Linux 6.18 in network namespaces, with decoys. \`expected.json\` holds what must come of each; \`lab/recordings.test.ts\` judges them all again, without
+privileges.
 `,
 );
-process.stdout.write(`kept ${kept.length} of ${runs.length} runs\n`);
+process.stdout.write(`looked at ${runs} recordings, ${sorted.length} are kept\n`);
+
+/** Keeps a bundle that was judged right and still is; of one that is not, nothing stays. */
+async function keep(folder: string, run: RunOutcome, side: SideOutcome): Promise<void> {
+  const bundle = bundleName(run, side.side);
+  const path = join(folder, bundle);
+  const { place, expected = null, found } = side;
+  const one: Recorded = {
+    bundle,
+    side: side.side,
+    scenario: run.scenario,
+    expected,
+    found,
+    ...(side.side === 'client' && place?.right === true ? { place: place.truth } : {}),
+  };
+  if (await isWorthIt(path, one, side)) {
+    copyFileSync(path, join(RECORDINGS, bundle));
+    kept.set(bundle, one);
+  } else {
+    rmSync(join(RECORDINGS, bundle), { force: true });
+    kept.delete(bundle);
+  }
+}
+
+async function isWorthIt(path: string, one: Recorded, { side, verdict, found }: SideOutcome): Promise<boolean> {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? Number.POSITIVE_INFINITY;
+  const isRight = verdict === 'right' || (verdict === 'open' && found === null);
+  if (!isRight || size > MAX_BYTES) return false;
+  const fault = await replay(path, side).then(
+    (report) => faultOf(report, one),
+    (error: unknown) => String(error),
+  );
+  if (fault !== undefined) process.stderr.write(`${one.bundle} is left out: ${fault}\n`);
+  return fault === undefined;
+}

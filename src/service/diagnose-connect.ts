@@ -280,7 +280,7 @@ class Trial {
     }
     if (connect.errno === 'ECONNREFUSED' && attempt.syns > 0) {
       // How far the server is tells whether the RST can have come from it.
-      const near = { maxHops: 2, timeoutMs: Math.max(250, 4 * connect.elapsedMs) };
+      const near = { maxHops: 2, timeoutMs: Math.ceil(Math.max(250, 4 * connect.elapsedMs)) };
       const byPort = (port: number): Handshake | undefined => this.handshakeTo(server, { address: '', port });
       known.pathProbe = {
         value: { hops: await probeHops(host, candidate.address, target.port, byPort, near) },
