@@ -66,10 +66,15 @@ function checkMachine(name: string, { root, dryRun = false }: InstallServiceOpti
     });
   }
   if (existsSync('/run/systemd/system')) return;
+  const removes = name === 'uninstall-service';
   throw new InputError({
     code: 'no-systemd',
-    message: 'This machine was not started by systemd, whose service it would be.',
-    hint: 'docs/operations.md tells how to run "synscope watch" in a container, or under another init.',
+    message: removes
+      ? 'This machine was not started by systemd, so that synscope has no service here.'
+      : 'This machine was not started by systemd, whose service it would be.',
+    hint: removes
+      ? '--root FOLDER removes it from the image of a machine.'
+      : 'docs/operations.md tells how to run "synscope watch" in a container, or under another init.',
   });
 }
 

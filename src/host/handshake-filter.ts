@@ -15,35 +15,28 @@ import {
   LDX_MSH,
   RET,
   type Source,
-  type Target,
 } from '../formats/bpf/classic-bpf.ts';
 import { parseAddress } from '../formats/wire/address.ts';
 import {
   ETHERTYPE_ARP,
   ETHERTYPE_IPV4,
   ETHERTYPE_IPV6,
-  IPPROTO_AH,
-  IPPROTO_DSTOPTS,
-  IPPROTO_FRAGMENT,
-  IPPROTO_HOPOPTS,
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
-  IPPROTO_ROUTING,
   IPPROTO_TCP,
 } from '../formats/wire/numbers.ts';
 import { TCP_FIN, TCP_RST, TCP_SYN } from '../formats/wire/tcp.ts';
+import {
+  DEFAULT_SNAP_LENGTH_BYTES,
+  DROP,
+  EXTENSIONS,
+  ICMP_ERRORS,
+  ICMPV6_NEIGHBOUR,
+  jump,
+  load,
+  SMALL_PACKET_BYTES,
+} from './filter-parts.ts';
 import { type CaptureSpec, HostError } from './host.ts';
-
-/** Bytes kept of each packet unless the capture asks for another length. */
-export const DEFAULT_SNAP_LENGTH_BYTES: number = 192;
-
-/** A TCP segment in an IP packet up to this long is kept whatever its flags: the final ACK of a handshake, the first small data. */
-const SMALL_PACKET_BYTES = 120;
-
-/** ICMP errors about packets: unreachable, source quench, redirect, time exceeded, parameter problem (RFC 792). */
-const ICMP_ERRORS = [3, 4, 5, 11, 12];
-/** ICMPv6 messages that are no errors (those are below 128): neighbour solicitation and advertisement, redirect (RFC 4861). */
-const ICMPV6_NEIGHBOUR = [135, 136, 137];
 
 /**
  * The kernel filter of a capture, for a SOCK_DGRAM packet socket: handshakes, resets and small segments of a port, the errors about
@@ -78,9 +71,7 @@ export function handshakeFilter({ port, peer, snapLengthBytes = DEFAULT_SNAP_LEN
     'ipv6',
     load(LD_B_ABS, 6),
     jump(JEQ, IPPROTO_ICMPV6, 'icmpv6'),
-    ...[IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_FRAGMENT, IPPROTO_AH, IPPROTO_DSTOPTS].map((header) =>
-      jump(JEQ, header, 'keep'),
-    ),
+    ...EXTENSIONS.map((header) => jump(JEQ, header, 'keep')),
     jump(JEQ, IPPROTO_TCP, undefined, 'drop'),
     ...fromOrTo(address, 16, 8, 24),
     load(LDX_IMM, 40),
@@ -97,8 +88,6 @@ export function handshakeFilter({ port, peer, snapLengthBytes = DEFAULT_SNAP_LEN
     { operation: RET, operand: snapLengthBytes },
   ]);
 }
-
-const DROP: readonly Instruction[] = [{ operation: RET, operand: 0 }];
 
 /** Of a packet with its TCP header at X: keeps segments of the port that open or end a connection, or are small. Ends the program. */
 function segments(port: number | undefined, loadLength: Instruction, smallBytes: number): Source {
@@ -136,12 +125,4 @@ function peerWords(peer: string): readonly number[] {
   if (bytes === undefined) throw new HostError('failed', `packets of ${peer} cannot be captured: it is no address`);
   const view = new DataView(bytes.buffer);
   return Array.from({ length: bytes.length / 4 }, (_, index) => view.getUint32(4 * index));
-}
-
-function load(operation: number, operand: number): Instruction {
-  return { operation, operand };
-}
-
-function jump(operation: number, operand: number, ifTrue: Target, ifFalse?: Target): Instruction {
-  return { operation, operand, ifTrue, ifFalse };
 }

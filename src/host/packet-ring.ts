@@ -1,4 +1,5 @@
-import { DEFAULT_SNAP_LENGTH_BYTES, handshakeFilter } from './handshake-filter.ts';
+import { DEFAULT_SNAP_LENGTH_BYTES } from './filter-parts.ts';
+import { handshakeFilter } from './handshake-filter.ts';
 import { type CaptureSpec, type HostCapture, HostError } from './host.ts';
 import { hostFailure } from './host-failure.ts';
 import type { Enter } from './read-text.ts';

@@ -23,23 +23,26 @@ import {
   type Source,
   ST,
   SUB,
-  type Target,
 } from '../formats/bpf/classic-bpf.ts';
 import {
   ETHERTYPE_ARP,
   ETHERTYPE_IPV4,
   ETHERTYPE_IPV6,
-  IPPROTO_AH,
-  IPPROTO_DSTOPTS,
-  IPPROTO_FRAGMENT,
-  IPPROTO_HOPOPTS,
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
-  IPPROTO_ROUTING,
   IPPROTO_TCP,
 } from '../formats/wire/numbers.ts';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../formats/wire/tcp.ts';
-import { DEFAULT_SNAP_LENGTH_BYTES } from './handshake-filter.ts';
+import {
+  DEFAULT_SNAP_LENGTH_BYTES,
+  DROP,
+  EXTENSIONS,
+  ICMP_ERRORS,
+  ICMPV6_NEIGHBOUR,
+  jump,
+  load,
+  SMALL_PACKET_BYTES,
+} from './filter-parts.ts';
 
 /** A port of which only some handshakes are captured: of 2 ** shift, one. */
 export interface SampledPort {
@@ -62,11 +65,6 @@ export const MAX_SAMPLED_PORTS = 8;
 export const MAX_WIDE_PORTS = 8;
 export const MAX_SHIFT = 16;
 
-/** A TCP segment in an IP packet up to this long is kept of wide ports: the final ACK of a handshake, the first small data. */
-const SMALL_PACKET_BYTES = 120;
-const ICMP_ERRORS = [3, 4, 5, 11, 12];
-const ICMPV6_NEIGHBOUR = [135, 136, 137];
-const EXTENSIONS = [IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_FRAGMENT, IPPROTO_AH, IPPROTO_DSTOPTS];
 /** linux/if_packet.h, linux/if_arp.h. */
 const PACKET_OUTGOING = 4;
 const ARPHRD_LOOPBACK = 772;
@@ -147,7 +145,6 @@ export function watchFilter(spec: WatchFilterSpec): Uint8Array {
   ]);
 }
 
-const DROP: readonly Instruction[] = [{ operation: RET, operand: 0 }];
 const KEEP: readonly Instruction[] = [{ operation: RET, operand: DEFAULT_SNAP_LENGTH_BYTES }];
 
 /** Of a TCP header at X. Ends the program. */
@@ -231,12 +228,4 @@ function sample(shift: number, wanted: string, other: string): Instruction[] {
   // A shift of 0 takes all; the kernel refuses one of 32.
   if (shift === 0) return [load(LD_MEM, 0), jump(JEQ, 0, wanted, wanted)];
   return [load(LD_MEM, 0), load(RSH, 32 - shift), jump(JEQ, 2 ** shift - 1, wanted, other)];
-}
-
-function load(operation: number, operand: number): Instruction {
-  return { operation, operand };
-}
-
-function jump(operation: number, operand: number, ifTrue: Target, ifFalse?: Target): Instruction {
-  return { operation, operand, ifTrue, ifFalse };
 }

@@ -1,4 +1,4 @@
-import { DEFAULT_SNAP_LENGTH_BYTES } from '../handshake-filter.ts';
+import { DEFAULT_SNAP_LENGTH_BYTES } from '../filter-parts.ts';
 import { type CaptureSpec, type HostCapture, HostError, type HostStream } from '../host.ts';
 import { SLL2_BYTES, Sll2Stream, sll2FileHeader } from '../sll2-stream.ts';
 import { type FilterEndpoint, tcpdumpFilter } from './tcpdump-filter.ts';

@@ -15,7 +15,7 @@ import { BUNDLE_VERSION } from '../../host/bundle/bundle-lines.ts';
 import type { Entry } from '../../host/bundle/entry.ts';
 import type { RecordingHost } from '../../host/bundle/recording-host.ts';
 import { REDACTED } from '../../host/bundle/redact.ts';
-import { DEFAULT_SNAP_LENGTH_BYTES } from '../../host/handshake-filter.ts';
+import { DEFAULT_SNAP_LENGTH_BYTES } from '../../host/filter-parts.ts';
 import { sll2FileHeader } from '../../host/sll2-stream.ts';
 import { isSystemError, systemReason } from '../../host/system-error.ts';
 import { InputError } from '../../model/errors.ts';
