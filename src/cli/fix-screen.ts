@@ -209,12 +209,12 @@ function isScript(words: readonly string[]): boolean {
 
 function renderResult(
   { id, outcome, statement, persisted, undid }: NonNullable<FixReport['result']>,
-  { host, plan }: FixReport,
+  { plan }: FixReport,
   page: Page,
 ): Span[][] {
   const { glyphs } = page.theme;
   const isExact = plan?.steps.every(({ cannotUndo }) => cannotUndo === undefined) !== false;
-  const undo = `Repair ${id}; to take it back: synscope fix --undo ${id}${onHost(host)}`;
+  const undo = `Repair ${id}; to take it back: synscope fix --undo ${id}`;
   if (undid !== undefined) return line(page, glyphs.check, 'good-strong', `Repair ${undid} is undone: ${statement}.`);
   if (outcome === 'verified') {
     return [
@@ -244,7 +244,7 @@ function renderJournal(records: readonly RepairRecord[], page: Page): Span[][] {
         page,
         ' ',
         'dim',
-        `${title}${by === 'policy' ? ' (by policy)' : ''}: ${statement}${undoable ? `. To take it back: synscope fix --undo ${id}${onHost(host)}` : ''}`,
+        `${title}${by === 'policy' ? ' (by policy)' : ''}: ${statement}.${undoable ? ` To take it back: synscope fix --undo ${id}` : ''}`,
       ),
     ];
   });
@@ -263,10 +263,6 @@ function line(
 /** `2026-11-21 08:12:45 UTC`. */
 function when(at: string): string {
   return at.replace('T', ' ').replace(/\.\d+Z$/, ' UTC');
-}
-
-function onHost(host: string): string {
-  return host === 'local' ? '' : ` --on ${host}`;
 }
 
 function capital(text: string): string {

@@ -86,7 +86,7 @@ export function recordOf(story: RepairStory, isRunning: boolean): RepairRecord {
       end?.statement ??
       (isRunning
         ? 'it is being made at this moment'
-        : 'it was interrupted; the next "synscope fix" for this host brings it to an end'),
+        : 'it was interrupted; the next repair or undo on this host, or a watch, brings it to an end'),
     steps: beginning.steps,
     undoable:
       outcome === 'verified' && beginning.undoes === undefined && beginning.steps.some(({ undo }) => undo.length > 0),
