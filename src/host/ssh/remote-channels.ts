@@ -6,6 +6,9 @@ const READY_CHANNELS = 2;
 /** When a command has waited for so long, another one is started. */
 const PATIENCE_MS = 150;
 
+/** A shell that ends before it begins a command is not worth more. */
+const MAX_TRIES = 3;
+
 /** One who waits for a channel. */
 interface Waiting {
   take(channel: RemoteChannel): void;
@@ -40,13 +43,13 @@ export class RemoteChannels {
    * @throws NotBegun when no shell can be had there.
    */
   async run(argv: readonly string[], options: RunOptions): Promise<CommandResult | undefined> {
-    for (;;) {
+    for (let tries = 1; ; tries++) {
       const channel = await this.take();
       try {
         return await channel.run(argv, options);
       } catch (error) {
         // One that ended before it began anything: another one may do it.
-        if (!(error instanceof NotBegun)) throw error;
+        if (!(error instanceof NotBegun) || tries === MAX_TRIES) throw error;
       } finally {
         this.giveBack(channel);
       }
