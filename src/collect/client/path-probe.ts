@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Host, HostError } from '../../host/host.ts';
+import { type ConnectOutcome, type Host, HostError } from '../../host/host.ts';
 import type { PathProbe } from '../../model/facts/client.ts';
 import type { Handshake } from '../../model/handshake.ts';
 
@@ -7,6 +7,8 @@ import type { Handshake } from '../../model/handshake.ts';
 const MAX_HOPS = 16;
 const PROBE_TIMEOUT_MS = 700;
 const SETTLE_MS = 30;
+/** An ICMP error that connect() has reported is in the capture within this time, also on a busy host. */
+const REPORTED_WITHIN_MS = 500;
 /** A port that hardly anything listens on: chosen from the end of the range that IANA leaves to private use (RFC 6335). */
 const CLOSED_PORTS = [64_879, 61_103];
 
@@ -66,12 +68,21 @@ export async function probeHops(
   const ttls = Array.from({ length: maxHops }, (_, index) => index + 1);
   try {
     const outcomes = await Promise.all(ttls.map((ttl) => host.connect({ address, port, ttl, timeoutMs })));
+    const seenOf = ({ local }: ConnectOutcome): Handshake | undefined =>
+      local === undefined ? undefined : attempts(local.port);
+    const isAwaited = (outcome: ConnectOutcome): boolean => {
+      const seen = seenOf(outcome);
+      return seen !== undefined && /^E(HOST|NET)UNREACH$/.test(outcome.errno ?? '') && errorIn(seen) === undefined;
+    };
     // The errors are still on their way through the ring of the capture.
-    await sleep(SETTLE_MS);
-    const hops = outcomes.map(({ errno, local }, index): PathProbe['hops'][number] => {
+    const untilMs = performance.now() + REPORTED_WITHIN_MS;
+    do await sleep(SETTLE_MS);
+    while (outcomes.some(isAwaited) && performance.now() < untilMs);
+    const hops = outcomes.map((outcome, index): PathProbe['hops'][number] => {
+      const { errno } = outcome;
       const ttl = index + 1;
-      const seen = local === undefined ? undefined : attempts(local.port);
-      const segment = seen?.segments.find(({ icmp }) => icmp !== undefined);
+      const seen = seenOf(outcome);
+      const segment = errorIn(seen);
       if (segment?.icmp !== undefined) {
         const rttMs = Number(segment.timeNs - (seen?.startedAtNs ?? segment.timeNs)) / 1e6;
         const exceeded = segment.icmp.version === 4 ? segment.icmp.type === 11 : segment.icmp.type === 3;
@@ -85,4 +96,9 @@ export async function probeHops(
     if (!(error instanceof HostError)) throw error;
     return [];
   }
+}
+
+/** The first ICMP error that answered an attempt. */
+function errorIn(seen: Handshake | undefined): Handshake['segments'][number] | undefined {
+  return seen?.segments.find(({ icmp }) => icmp !== undefined);
 }
