@@ -2,8 +2,9 @@
  * Tries every remedy for real: breaks a lab, diagnoses it, repairs it, verifies with a real connect from the client, undoes it, and sees
  * that it is broken again. With --kill each repair is also killed (SIGKILL) between any two entries of its journal, with and without its
  * timer: once for each remedy and kind of change.
- *   node lab/remedy-campaign.ts [CAUSE...] [--family 4|6] [--plain] [--kill] [--seed N] [--jobs N] [--part I/N] [--json FILE] [--write]
- * --plain leaves the variants of scenarios out; --part does the I-th of N parts; --write puts the table into docs/remedies.md. Needs root.
+ *   node lab/remedy-campaign.ts [CAUSE...] [--family 4|6] [--plain] [--kill] [--seed N] [--jobs N] [--part I/N] [--json FILE [--resume]] [--write]
+ * --plain leaves the variants of scenarios out; --part does the I-th of N parts; --resume goes on with what FILE
+ * holds; --write puts the table into docs/remedies.md. Needs root.
  *   node lab/remedy-campaign.ts --from FILE [--from FILE...] [--kills-from FILE...] --write
  * runs nothing: puts the parts of one campaign together, and what was killed in others.
  */
@@ -28,6 +29,7 @@ const { values, positionals } = parseArgs({
     part: { type: 'string', default: '1/1' },
     kill: { type: 'boolean', default: false },
     json: { type: 'string' },
+    resume: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     from: { type: 'string', multiple: true },
     'kills-from': { type: 'string', multiple: true, default: [] },
@@ -51,11 +53,13 @@ async function campaign(): Promise<void> {
   // Each kill starts a process anew.
   process.env.NODE_COMPILE_CACHE = join(state, 'compile-cache');
   await sweepLeftovers();
-  const startedAt = new Date().toISOString();
-  const jobs = jobsOfPart();
-  const planned = jobs.length;
-  const outcomes: RemedyOutcome[] = [];
-  const done: string[] = [];
+  const earlier = values.resume && values.json !== undefined ? readResults(values.json) : undefined;
+  const startedAt = earlier?.startedAt ?? new Date().toISOString();
+  const outcomes: RemedyOutcome[] = [...(earlier?.outcomes ?? [])];
+  const done: string[] = [...(earlier?.done ?? [])];
+  const all = jobsOfPart();
+  const planned = all.length;
+  const jobs = all.filter((job) => !done.includes(nameOf(job)));
   const results = (): RemedyResults => ({
     v: 1,
     startedAt,
@@ -79,11 +83,17 @@ async function campaign(): Promise<void> {
         if (isNext) killed.add(key);
         return isNext;
       };
-      for (const outcome of await runRemedies(job, { seed: Number(values.seed), kill, signal })) {
+      const found = await runRemedies(job, { seed: Number(values.seed), kill, signal }).catch((error: unknown) => {
+        // What was cut short says nothing.
+        if (signal.aborted) return [];
+        throw error;
+      });
+      if (signal.aborted) return;
+      for (const outcome of found) {
         outcomes.push(outcome);
         console.log(lineOf(outcome));
       }
-      if (!signal.aborted) done.push(nameOf(job));
+      done.push(nameOf(job));
       if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results(), undefined, 1)}\n`);
     }
   };

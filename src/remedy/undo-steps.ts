@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Host, HostError } from '../host/host.ts';
 import type { RepairStep } from '../model/repair.ts';
 import { quoteCommand } from '../model/shell-quote.ts';
@@ -10,12 +11,25 @@ export interface Leftover {
   readonly reason: string;
 }
 
+/** What undoing sets in motion (a signal, an address) may take a moment. */
+const SETTLE_TRIES = 5;
+const SETTLE_MS = 100;
+
+/** The state of a step, once it is as it was before, or after a little patience. @throws HostError */
+async function readSettled(host: Host, { change, before }: RepairStep): Promise<string> {
+  for (let tries = 0; ; tries += 1) {
+    const now = await kindOf(change).read(host, change);
+    if (now === before || tries === SETTLE_TRIES) return now;
+    await sleep(SETTLE_MS);
+  }
+}
+
 /** Whether every one of these steps is as it was before. @throws HostError */
 export async function leftoversOf(host: Host, steps: readonly RepairStep[]): Promise<Leftover[]> {
   const left: Leftover[] = [];
   for (const step of steps) {
     if (step.cannotUndo !== undefined || step.undo.length === 0) continue;
-    const now = await kindOf(step.change).read(host, step.change);
+    const now = await readSettled(host, step);
     if (now !== step.before) left.push({ step, reason: `it is "${now}" and was "${step.before}"` });
   }
   return left;
