@@ -149,7 +149,7 @@ async function proveSetting(
     if (diagnosis === undefined) throw new Error('nothing was diagnosed');
     const isReproduced =
       diagnosis.proof?.outcome === 'proven' ||
-      diagnosis.evidence.some(({ statement }) => /does not answer/.test(statement));
+      diagnosis.evidence.some(({ statement }) => /^a copy of this host does not answer/.test(statement));
     return judgeProof(job, kind, setting.ownPlan, diagnosis, isReproduced);
   } finally {
     await host.close();
