@@ -187,14 +187,19 @@ describe.skipIf(missing !== undefined)('trace, each host behind an ssh server of
     ['our own violent death', (tracing: ReturnType<typeof start>) => tracing.kill()],
   ])(
     '%s ends a connection attempt over there',
-    async (_, end) => {
+    async (how, end) => {
       // Nothing says why it is silent, so the attempt, which would live on for a minute, is waited for.
       net.nft(net.router, `table inet t { chain f { type filter hook forward priority 0; tcp dport ${PORT} drop } }`);
       const tracing = start(argv('--for', '60s'));
       await until(() => leftovers(net.client).some((args) => args.includes('python3')), 0);
       end(tracing);
       await untilNothingIsLeft(net.client);
-      await tracing.ended;
+      const { stdout } = await tracing.ended;
+      // What the others know is told as well when the client is lost.
+      if (how === 'an end of the connection') {
+        const { notSeen } = JSON.parse(stdout) as CaptureReport;
+        expect(notSeen?.map(({ reason }) => reason).join('\n')).toMatch(new RegExp(`${net.client}: .*connection`));
+      }
       await untilNothingIsLeft(net.client, net.router, net.server);
     },
     240_000,

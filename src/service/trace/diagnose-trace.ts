@@ -67,7 +67,7 @@ class Trace {
     try {
       const alone =
         this.options.waitMs === undefined
-          ? await this.tryIt(starting)
+          ? await this.client.untilLost(() => this.tryIt(starting))
           : await this.waitForIt(this.options.waitMs, starting);
       await this.waitForAcks();
       // Whatever has come is there when the captures have ended, however long its way to here is.
@@ -251,7 +251,8 @@ class Trace {
   private async judgeQuiet(): Promise<readonly Diagnosis[]> {
     const { server, options, addresses } = this;
     const [address] = addresses;
-    if (options.waitMs === undefined || server === undefined || address === undefined || !server.captures) return [];
+    const isOurWord = options.waitMs === undefined && this.client.lost === undefined;
+    if (isOurWord || server === undefined || address === undefined || !server.captures) return [];
     const seen = server.seen();
     if (seen.length > 0) return Promise.all(seen.map((there) => this.join({ there, routers: [] })));
     const nobody = address.includes(':') ? '::' : '0.0.0.0';

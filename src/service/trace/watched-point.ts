@@ -64,6 +64,16 @@ export class WatchedPoint {
     }
   }
 
+  /** Does something with the host; undefined, and the reason kept, when the way to it breaks meanwhile. @throws HostError for all else. */
+  async untilLost<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof HostError) || error.code !== 'unreachable') throw error;
+      return this.attempt(() => Promise.reject(error));
+    }
+  }
+
   /** What it has captured so far; undefined when it captures nothing. */
   async tracked(): Promise<ComparedInput | undefined> {
     if (!this.captures || this.kept.isEmpty) return undefined;
