@@ -37,6 +37,8 @@ export class Verifier {
   readonly seconds: number;
   private readonly options: VerifyOptions;
   private watch: ClientWatch | undefined;
+  /** When everything was ready for the change. */
+  private startedNs: bigint | undefined;
   private target: Endpoint;
   /** The peer could connect before anything was changed. */
   private provesNothing = false;
@@ -58,6 +60,7 @@ export class Verifier {
     }
     if (fault.side === 'client' || fault.client === undefined || (peer !== undefined && !this.provesNothing)) return;
     this.watch = await ClientWatch.start(host, fault.server.port);
+    this.startedNs = await host.nowNs();
   }
 
   /** Ends the watch. */
@@ -81,7 +84,9 @@ export class Verifier {
         ? { helped: true, statement: `${asked.statement}; the refusal comes back, for nothing listens` }
         : connected;
     }
-    const seen = await this.watchClient(sinceNs);
+    // A SYN may have been answered while the change was being made: its client sends no other. The host must say that the fault is gone.
+    const answeredSinceNs = asked?.helped === true ? (this.startedNs ?? sinceNs) : sinceNs;
+    const seen = await this.watchClient(sinceNs, answeredSinceNs);
     if (seen !== undefined) return seen;
     const before = this.provesNothing ? `; ${peer?.spec} could connect before as well, which shows nothing` : '';
     const waited =
@@ -131,7 +136,7 @@ export class Verifier {
   }
 
   /** Waits for a real SYN of the client, and for what becomes of it; undefined when none came. */
-  private async watchClient(sinceNs: bigint): Promise<Verification | undefined> {
+  private async watchClient(sinceNs: bigint, answeredSinceNs: bigint): Promise<Verification | undefined> {
     const { watch, options } = this;
     const { fault, signal } = options;
     const { client } = fault;
@@ -139,7 +144,7 @@ export class Verifier {
     const startMs = performance.now();
     for (;;) {
       const own = watch.of(client);
-      const answered = own.find((one) => hasSegment(one, 'syn-ack', sinceNs));
+      const answered = own.find((one) => hasSegment(one, 'syn-ack', answeredSinceNs));
       if (answered !== undefined) return answer(answered, client);
       const silent = own.find((one) => lastSynMs(one, sinceNs, performance.now(), startMs) > SILENCE_MS);
       if (silent !== undefined) {
