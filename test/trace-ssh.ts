@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -88,6 +88,15 @@ export async function startSshNetwork(namespaces: readonly string[]): Promise<Ss
       const ended = once(server, 'exit');
       server.kill('SIGTERM');
       await ended;
+    }
+    // Of a session that was killed while it began, the part that talks to the network waits for ever.
+    for (const namespace of namespaces) {
+      const { stdout } = spawnSync('ip', ['netns', 'pids', namespace], { encoding: 'utf8' });
+      for (const pid of stdout.split('\n').filter(Boolean)) {
+        if (existsSync(`/proc/${pid}/comm`) && readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sshd\n') {
+          process.kill(Number(pid), 'SIGKILL');
+        }
+      }
     }
     rmSync(folder, { recursive: true, force: true });
   };
