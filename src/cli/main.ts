@@ -65,7 +65,9 @@ async function main(argv: readonly string[]): Promise<number> {
     .showHelpAfterError('See: synscope --help')
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(forTerminalLines(inOurWords(text))) });
-  for (const command of COMMANDS) {
+  // A line that names its command needs no other: making all of them takes longer than parsing it.
+  const named = COMMANDS.find(({ name }) => name === argv[2]);
+  for (const command of named === undefined ? COMMANDS : [named]) {
     addCommand(program, command, async (args, options) => {
       code = await command.run(args, options);
     });

@@ -134,9 +134,11 @@ function sentenceOf(
       : `Nothing was found that would stop ${to}, but not everything could be read: ${unread.map((name) => FACT_WORDS[name]).join(', ')}.`;
   }
   if (where !== '') return where;
-  const took = attempt.connect?.errno === undefined ? attempt.connect?.elapsedMs : undefined;
-  if (took !== undefined && attempt.connect?.afterwards !== 'reset') {
-    return `${client.address} connected to ${formatEndpoint(server)} in ${formatDuration(took * 1e6)}.`;
+  const { connect, handshake } = attempt;
+  if (connect !== undefined && connect.errno === undefined && connect.afterwards !== 'reset') {
+    // The packets tell the time without that which this process took to notice.
+    const tookNs = handshake?.establishedAfterNs ?? connect.elapsedMs * 1e6;
+    return `${client.address} connected to ${formatEndpoint(server)} in ${formatDuration(tookNs)}.`;
   }
   return seen.sentence;
 }

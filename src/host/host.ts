@@ -40,6 +40,11 @@ export interface CaptureSpec {
   readonly peer?: string;
   /** Bytes kept of each packet; 192 unless given. */
   readonly snapLengthBytes?: number;
+  /**
+   * A handful of packets is expected, as those of one client are: where it can be chosen, the capture begins and ends sooner then, and takes
+   * less memory, but would lose a flood.
+   */
+  readonly isFew?: boolean;
   /** Memory for packets that wait to be read, where it can be chosen; 16 MiB unless given. */
   readonly bufferBytes?: number;
   /**
@@ -86,6 +91,8 @@ export interface ConnectRequest {
   readonly ttl?: number;
   /** Told the own address and port as soon as the kernel has chosen them, by hosts that can. */
   readonly onLocal?: (local: { readonly address: string; readonly port: number }) => void;
+  /** Told that it connected, before it is held, by hosts that can. */
+  readonly onConnected?: () => void;
 }
 
 /** What connect() did. */
@@ -119,6 +126,8 @@ export interface Host {
   readonly spec: string;
   /** From which address the one who asks is connected to the host, as the host sees it; absent when there is no such connection. */
   readonly operator?: string | undefined;
+  /** Variables that a program on the host finds, where they are known without asking it. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Reads a whole text file. @throws HostError */
   readFile(path: string): Promise<string>;
   /**

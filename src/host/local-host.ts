@@ -10,7 +10,7 @@ import type {
   ListenerOptions,
   RunOptions,
 } from './host.ts';
-import { captureWithRing } from './packet-ring.ts';
+import { capturePackets } from './packet-capture.ts';
 import { type Enter, readNames, readText, readTexts } from './read-text.ts';
 import { runProcess, streamProcess } from './run-process.ts';
 import { connectTcp } from './tcp-connect.ts';
@@ -21,6 +21,10 @@ export class LocalHost implements Host {
   /** Surrounds what depends on the network namespace of the thread. */
   protected readonly enter: Enter = (run) => run();
   private readonly closing = new AbortController();
+
+  get environment(): Readonly<Record<string, string | undefined>> {
+    return process.env;
+  }
 
   async readFile(path: string): Promise<string> {
     return readText(path, this.enter);
@@ -43,7 +47,7 @@ export class LocalHost implements Host {
   }
 
   async capture(spec: CaptureSpec): Promise<HostCapture> {
-    return captureWithRing(spec, this.enter);
+    return capturePackets(spec, this.enter);
   }
 
   async connect(request: ConnectRequest): Promise<ConnectOutcome> {

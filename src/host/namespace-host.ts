@@ -29,6 +29,10 @@ export class NamespaceHost extends LocalHost {
     this.enter = (run) => parts.namespace.enter(run);
   }
 
+  override get environment(): Readonly<Record<string, string | undefined>> {
+    return { ...super.environment, ...this.parts.environment };
+  }
+
   override async run(argv: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
     const { etc, environment = {} } = this.parts;
     const run: RunThere = (words, settings) =>

@@ -40,6 +40,11 @@ export interface SystemCalls {
   getsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
   /** recv(2): returns how many bytes came. */
   recv(fd: number, buffer: Uint8Array, flags: number): number;
+  /**
+   * recvfrom(2) with MSG_TRUNC, without waiting: fills `address`, and returns how long what came was before it was cut to the buffer; undefined
+   * when there is nothing.
+   */
+  receive(fd: number, buffer: Uint8Array, address: Uint8Array): number | undefined;
   /** sendto(2): returns how many bytes went. */
   sendto(fd: number, bytes: Uint8Array, flags: number, address?: Uint8Array): number;
   /** listen(2). */
@@ -140,6 +145,9 @@ function bindCalls(koffi: Koffi): SystemCalls {
   const setsockopt = libc.func('int setsockopt(int fd, int level, int option, const void *value, uint32_t length)');
   const getsockopt = libc.func('int getsockopt(int fd, int level, int option, void *value, void *length)');
   const recv = libc.func('intptr_t recv(int fd, void *buffer, size_t length, int flags)');
+  const recvfrom = libc.func(
+    'intptr_t recvfrom(int fd, void *buffer, size_t length, int flags, void *address, void *addressLength)',
+  );
   const sendto = libc.func(
     'intptr_t sendto(int fd, const void *bytes, size_t length, int flags, const void *address, uint32_t addressLength)',
   );
@@ -199,6 +207,11 @@ function bindCalls(koffi: Koffi): SystemCalls {
       return length[0] as number;
     },
     recv: (fd, buffer, flags) => checked('recv', recv(fd, buffer, buffer.length, flags)),
+    receive(fd, buffer, address) {
+      const room = Uint32Array.of(address.length);
+      const length = recvfrom(fd, buffer, buffer.length, MSG_DONTWAIT | MSG_TRUNC, address, room);
+      return length < 0 ? undefined : Number(length);
+    },
     sendto: (fd, bytes, flags, address) =>
       checked('sendto', sendto(fd, bytes, bytes.length, flags, address ?? null, address?.length ?? 0)),
     listen(fd, backlog) {
@@ -297,6 +310,9 @@ function systemError(syscall: string, errno: number): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: ${message}, ${syscall}`), { code, errno: -errno, syscall });
 }
 
+/** linux/socket.h. */
+const MSG_TRUNC = 0x20;
+const MSG_DONTWAIT = 0x40;
 const SOCK_CLOEXEC = 0o2000000;
 /** The same number on all machines; linux/openat2.h. */
 const SYS_OPENAT2 = 437;

@@ -54,7 +54,7 @@ async function attempt(
   calls: SystemCalls,
   fd: number,
   target: Uint8Array,
-  { timeoutMs, holdMs = 0, onLocal }: ConnectRequest,
+  { timeoutMs, holdMs = 0, onLocal, onConnected }: ConnectRequest,
   signal: AbortSignal | undefined,
 ): Promise<ConnectOutcome> {
   const startedMs = performance.now();
@@ -68,6 +68,7 @@ async function attempt(
   const elapsedMs = performance.now() - startedMs;
   const outcome = { ...(local === undefined ? {} : { local }), elapsedMs };
   if (errno !== undefined) return { ...outcome, errno };
+  onConnected?.();
   if (holdMs === 0) return outcome;
   const seen = await becomesReady(calls, fd, 'readable', holdMs, () => afterwards(calls, fd), signal);
   return { ...outcome, afterwards: seen ?? 'silent' };

@@ -39,6 +39,8 @@ export interface ConnectOptions {
   readonly allowChanges?: boolean;
   readonly signal?: AbortSignal;
   readonly onReady?: () => void;
+  /** Told that an address has connected, which is then held; by hosts that can tell. */
+  readonly onConnected?: () => void;
   readonly onStep?: (text: string) => void;
   /** Watches the host; one of its own unless given. It is started; one that was given goes on when the diagnosis ends. */
   readonly watch?: HostWatch;
@@ -168,7 +170,7 @@ class Trial {
   }
 
   private start(address: string, family: 4 | 6): Candidate {
-    const { host, target, timeoutMs, holdMs } = this.options;
+    const { host, target, timeoutMs, holdMs, onConnected } = this.options;
     const candidate: { -readonly [Key in keyof Candidate]: Candidate[Key] } = {
       address,
       family,
@@ -180,10 +182,12 @@ class Trial {
     const onLocal = (local: ConnectOutcome['local']): void => {
       candidate.local = local;
     };
-    candidate.done = host.connect({ address, port: target.port, timeoutMs, holdMs, onLocal }).then((outcome) => {
-      candidate.outcome = outcome;
-      if (outcome.errno !== undefined) void this.catalogue();
-    });
+    candidate.done = host
+      .connect({ address, port: target.port, timeoutMs, holdMs, onLocal, ...(onConnected && { onConnected }) })
+      .then((outcome) => {
+        candidate.outcome = outcome;
+        if (outcome.errno !== undefined) void this.catalogue();
+      });
     // Whoever waits for it is told; when nobody does any more, it does not matter.
     candidate.done.catch(() => {});
     return candidate;

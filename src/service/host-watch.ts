@@ -8,6 +8,7 @@ import { foreignAnswers } from '../collect/watch/foreign-answers.ts';
 import { interfaceNames } from '../collect/watch/interface-names.ts';
 import { LiveHandshakes } from '../collect/watch/live-handshakes.ts';
 import { type InterfaceNames, neighbourActivityOf, receivedBy, sightingsOf } from '../collect/watch/sightings.ts';
+import type { IpLink } from '../formats/iproute/addr.ts';
 import { parseIpMonitor } from '../formats/iproute/monitor.ts';
 import { type Host, type HostCapture, HostError, type HostStream } from '../host/host.ts';
 import { keepFromChildren } from '../host/system.ts';
@@ -19,8 +20,6 @@ import type { Handshake } from '../model/handshake.ts';
 
 /** Text of the monitor that is kept: the latest. */
 const MONITOR_CHARACTERS = 1_000_000;
-/** A client sees its own few attempts; a large buffer would only take time to make. */
-const CLIENT_BUFFER_BYTES = 1024 * 1024;
 
 /**
  * Everything that is watched on a host while attempts come or are made: packets, the tracepoints of the kernel, changes of routes and
@@ -91,13 +90,15 @@ export class HostWatch {
     tracing.catch(() => {});
     this.monitor = host.stream(['env', 'TZ=UTC', 'ip', '-ts', 'monitor', 'link', 'address', 'route', 'rule']);
     this.pumping.push(this.pumpMonitor(this.monitor));
-    [this.names, this.trace, this.rules, this.baseline] = await Promise.all([
-      interfaceNames(host),
+    [this.trace, this.rules, this.baseline] = await Promise.all([
       watchKernel(host, scope.port),
       tracing,
       // Packets first: whatever moves a counter after the baseline is seen.
       Promise.all([capturing, tracing]).then(() => readBaseline(host, HOST_COLLECTORS, scope)),
     ]);
+    const links = this.baseline.readings.get('links') as readonly IpLink[] | undefined;
+    this.names =
+      links === undefined ? await interfaceNames(host) : new Map(links.map(({ index, name }) => [index, name]));
     host.beginWatch?.();
   }
 
@@ -157,7 +158,7 @@ export class HostWatch {
     try {
       const capture = await this.host.capture({
         port: this.scope.port,
-        ...(this.scope.side === 'client' ? { bufferBytes: CLIENT_BUFFER_BYTES } : {}),
+        isFew: this.scope.side === 'client',
       });
       await capture.ready;
       this.capture = capture;

@@ -21,7 +21,8 @@ export async function readProxies(
   });
 }
 
-async function readEnvironment(host: Host): Promise<Map<string, string>> {
+async function readEnvironment(host: Host): Promise<Map<string, string | undefined>> {
+  if (host.environment !== undefined) return new Map(Object.entries(host.environment));
   try {
     const { stdout } = await host.run(['sh', '-c', 'env | grep -i "^[a-z]*_proxy="']);
     return new Map(

@@ -22,7 +22,7 @@ export interface AttemptScope extends BaselineScope {
 }
 
 /** Reads one fact of a host. */
-export interface Collector<Name extends FactName = FactName, Reading = unknown> {
+export interface Collector<Name extends FactName = FactName, Reading = unknown, Before = Reading> {
   readonly provides: Name;
   /** Read before the watch as well, so that growth is known; `read` then gets a scope without an attempt. */
   readonly baseline: boolean;
@@ -34,12 +34,16 @@ export interface Collector<Name extends FactName = FactName, Reading = unknown> 
   readonly readAfter?: readonly FactName[];
   /** Asks the host; deterministic in what it asks. @throws HostError when it cannot be had. */
   read(host: Host, scope: BaselineScope | AttemptScope): Promise<Reading>;
+  /** What is read before the watch instead, where that is less. @throws HostError when it cannot be had. */
+  readBefore?(host: Host, scope: BaselineScope): Promise<Before>;
   /** Makes the fact of the readings. Pure. `before` is absent when there was no baseline, or it could not be read. */
-  fact(reading: Reading, before: Reading | undefined, scope: AttemptScope): Fact<FactMap[Name]>;
+  fact(reading: Reading, before: Before | undefined, scope: AttemptScope): Fact<FactMap[Name]>;
 }
 
 /** Declares a collector, so that its reading keeps its type. */
-export function defineCollector<const Name extends FactName, Reading>(collector: Collector<Name, Reading>): Collector {
+export function defineCollector<const Name extends FactName, Reading, Before = Reading>(
+  collector: Collector<Name, Reading, Before>,
+): Collector {
   return collector as unknown as Collector;
 }
 

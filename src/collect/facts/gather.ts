@@ -26,7 +26,8 @@ export async function readBaseline(
       .filter((collector) => concerns(collector, scope) && collector.baseline)
       .map(async (collector) => {
         try {
-          readings.set(collector.provides, await collector.read(host, scope));
+          const reading = await (collector.readBefore?.(host, scope) ?? collector.read(host, scope));
+          readings.set(collector.provides, reading);
         } catch (error) {
           unavailableFrom(error);
         }

@@ -20,12 +20,19 @@ interface Reading {
   /** Clock of the host and its seconds since boot, at the time of the reading. */
   readonly nowMs: number;
   readonly uptimeSeconds?: number;
+}
+
+/** What is known before the watch. */
+interface Before {
   /** Stamp of the newest message, whatever it is about. */
   readonly newestSeconds?: number;
 }
 
+/** The end of the log alone, as syslog(2) gives it: the whole of it takes five times as long. */
+const TAIL_COMMAND: readonly string[] = ['dmesg', '-S', '-s', '4096'];
+
 /** What the kernel logged of the network during the watch and in the minute before it. */
-export const kernelLog: Collector = defineCollector<'kernelLog', Reading>({
+export const kernelLog: Collector = defineCollector<'kernelLog', Reading, Before>({
   provides: 'kernelLog',
   baseline: true,
   async read(host) {
@@ -35,14 +42,18 @@ export const kernelLog: Collector = defineCollector<'kernelLog', Reading>({
       host.nowNs(),
     ]);
     const uptimeSeconds = parseUptime(uptime ?? '');
-    const newestSeconds = lines.at(-1)?.sinceBootSeconds;
     return {
       lines: lines.filter(({ text }) => concernsNetwork(text)),
       source,
       nowMs: Number(nowNs / 1_000_000n),
       ...(uptimeSeconds === undefined ? {} : { uptimeSeconds }),
-      ...(newestSeconds === undefined ? {} : { newestSeconds }),
     };
+  },
+  async readBefore(host) {
+    const tail = await runIfAny(host, TAIL_COMMAND);
+    const lines = tail === undefined ? (await readLines(host)).lines : parseDmesg(tail);
+    const newestSeconds = lines.at(-1)?.sinceBootSeconds;
+    return newestSeconds === undefined ? {} : { newestSeconds };
   },
   fact(reading, before, scope) {
     const attemptMs = attemptTime(scope) ?? reading.nowMs;
@@ -103,7 +114,7 @@ function attemptTime({ attempt }: AttemptScope): number | undefined {
 function timeOf(
   line: KernelLogLine,
   { nowMs, uptimeSeconds }: Reading,
-  before: Reading | undefined,
+  before: Before | undefined,
   intervalMs: number,
 ): number | undefined {
   if (line.unixMs !== undefined) return line.unixMs;

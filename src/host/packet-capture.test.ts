@@ -19,7 +19,10 @@ import { readSll2, type Sll2Packet } from './testing/sll2.ts';
 const missing = namespacesMissing();
 if (missing !== undefined) console.log(`skipped: captures in network namespaces (${missing})`);
 
-describe.skipIf(missing !== undefined)('a capture', () => {
+describe.skipIf(missing !== undefined).each([
+  { kind: 'ring', isFew: false },
+  { kind: 'queue', isFew: true },
+])('a capture by a $kind', ({ isFew }) => {
   let pair: NamespacePair;
   let server: NetnsHost;
   let client: NetnsHost;
@@ -50,7 +53,7 @@ describe.skipIf(missing !== undefined)('a capture', () => {
   }
 
   it('sees SYN and RST of both versions of IP, and who came by which interface', async () => {
-    const capture = await server.capture({ port: 9 });
+    const capture = await server.capture({ isFew, port: 9 });
     const beforeNs = await server.nowNs();
     const packets = readSll2(
       await during(capture, async () => {
@@ -86,7 +89,7 @@ describe.skipIf(missing !== undefined)('a capture', () => {
       const server = net.createServer((socket) => socket.end(Buffer.alloc(200000))).listen(9009, '${SERVER_V4}', () => {
         const client = net.connect(9009, '${SERVER_V4}').resume().on('close', () => server.close());
       });`;
-    const capture = await server.capture({ port: 9009 });
+    const capture = await server.capture({ isFew, port: 9009 });
     const packets = readSll2(await during(capture, () => server.run([process.execPath, '-e', script])));
     const kinds = packets.filter(({ packetType, protocol }) => packetType === 0 && protocol === 0x800).map(flags);
     expect(kinds.slice(0, 3)).toEqual([0x02, 0x12, 0x10]);
@@ -95,7 +98,7 @@ describe.skipIf(missing !== undefined)('a capture', () => {
   });
 
   it('sees only one peer when asked to', async () => {
-    const capture = await server.capture({ port: 9, peer: CLIENT_V6 });
+    const capture = await server.capture({ isFew, port: 9, peer: CLIENT_V6 });
     const packets = readSll2(
       await during(capture, async () => {
         await client.connect({ address: SERVER_V4, port: 9, timeoutMs: 2000 });
@@ -107,7 +110,7 @@ describe.skipIf(missing !== undefined)('a capture', () => {
   });
 
   it('cuts packets, and keeps their length', async () => {
-    const capture = await server.capture({ port: 9, snapLengthBytes: 44 });
+    const capture = await server.capture({ isFew, port: 9, snapLengthBytes: 44 });
     const packets = readSll2(
       await during(capture, () => client.connect({ address: SERVER_V4, port: 9, timeoutMs: 2000 })),
     );
@@ -117,7 +120,7 @@ describe.skipIf(missing !== undefined)('a capture', () => {
 
   it('is readable for tcpdump', async ({ skip }) => {
     if (spawnSync('tcpdump', ['--version']).status !== 0) skip('needs tcpdump');
-    const capture = await server.capture({ port: 9 });
+    const capture = await server.capture({ isFew, port: 9 });
     const stream = await during(capture, () => client.connect({ address: SERVER_V4, port: 9, timeoutMs: 2000 }));
     const file = join(tmpdir(), `synscope-ring-${process.pid}.pcap`);
     writeFileSync(file, stream);
@@ -130,7 +133,7 @@ describe.skipIf(missing !== undefined)('a capture', () => {
   });
 
   it('hands packets over within a moment, and ends when its reader leaves', async () => {
-    const capture = await server.capture({ port: 9 });
+    const capture = await server.capture({ isFew, port: 9 });
     const reader = capture.chunks[Symbol.asyncIterator]();
     expect((await reader.next()).value?.length).toBe(24);
     const startedMs = performance.now();
