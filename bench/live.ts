@@ -66,7 +66,7 @@ export const LIVE_CASES: readonly LiveCase[] = [
       const ours = withVerdict(synscope('connect', `${SERVER}:${PORT}`, '--on', `netns:${client}`));
       return timed(
         '`synscope connect`, all is well',
-        'adds under 150 ms, the hold of 30 ms aside',
+        'adds under 150 ms, its hold of 30 ms included',
         runs,
         ours,
         theirs,
