@@ -59,10 +59,13 @@ export async function proveInTwin(options: ProveInTwinOptions): Promise<TwinFind
     // How long a process takes to start says nothing of the proof.
     await twins.started();
     const startMs = performance.now();
-    const first = await twins.build();
+    const building = twins.build();
     // Compared on a twin of its own, while the search changes the first.
     const second = twins.build();
+    second.catch(() => undefined);
+    const first = await building;
     const comparing = second.then(({ twin }) => twin.ask('fidelity', undefined)).catch(() => undefined);
+    second.then(({ twin }) => twin.ask('prepare', options.syn)).catch(() => undefined);
     options.onProgress?.('Replaying the SYN, and changing one thing at a time');
     const search = await first.twin.ask('search', {
       syn: options.syn,

@@ -1,5 +1,5 @@
 import type { ProofElement } from '../model/proof.ts';
-import { type SearchQuestion, type SearchResult, search, type Verification, verify } from './search.ts';
+import { prepare, type SearchQuestion, type SearchResult, search, type Verification, verify } from './search.ts';
 import type { Explanation, Fidelity, Replay, SynSpec } from './syn.ts';
 import { type Trial, type TrialQuestion, tryCommands } from './trial.ts';
 import type { Twin } from './twin.ts';
@@ -14,6 +14,8 @@ export interface Operations {
   readonly fidelity: Operation<undefined, Fidelity>;
   /** What has to be different for the SYN to be answered. */
   readonly search: Operation<SearchQuestion, SearchResult>;
+  /** Makes ready to verify, so that it takes less time then. */
+  readonly prepare: Operation<SynSpec, null>;
   /** Whether some changes alone bring the answer; the twin keeps them. Undefined when it has no such elements. */
   readonly verify: Operation<VerifyQuestion, Verification | undefined>;
   /** What commands change; the twin keeps it. */
@@ -36,6 +38,7 @@ export const OPERATIONS: Operations = {
   explain: (twin, syn) => twin.explain(syn),
   fidelity: (twin) => twin.fidelity(),
   search: (twin, question) => search(twin, question),
+  prepare: (twin, syn) => prepare(twin, syn),
   try: (twin, question) => tryCommands(twin, question),
   verify: (twin, { syn, elements, burst, isSpread }) => verify(twin, syn, elements, burst, isSpread),
 };
