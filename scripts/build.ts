@@ -41,6 +41,7 @@ if (status === 0) {
     'track-worker': 'src/collect/track-worker.ts',
     'lab-actor': 'lab/actors/actor.ts',
     'twin-runner': 'src/twin/runner.ts',
+    'watch-thread': 'src/cli/watch-thread.ts',
     'history-worker': 'src/service/history/history-worker.ts',
   };
   await bundle(entries, join(dist, 'cli'), 'cjs', 'cjs');

@@ -19,8 +19,15 @@ import type { WatchCommandOptions } from './watch.ts';
 import { watchOutput } from './watch-output.ts';
 import { WatchPage } from './watch-page.ts';
 
-/** Watches until the signal ends it. */
-export async function runWatch(options: WatchCommandOptions, signal: AbortSignal): Promise<void> {
+/**
+ * Watches until the signal ends it.
+ * @param onReload gets what reads the configuration anew.
+ */
+export async function runWatch(
+  options: WatchCommandOptions,
+  signal: AbortSignal,
+  onReload: (reload: () => void) => void,
+): Promise<void> {
   const config = configOf(options);
   let current = config;
   const state = options.state ?? stateDirectory();
@@ -68,11 +75,11 @@ export async function runWatch(options: WatchCommandOptions, signal: AbortSignal
     alerts = new Alerts(watch, config.alerts, sayTrouble);
     await watch.start();
     page = await WatchPage.start({ view: watch, store, config, state, repairer, alerts: () => alerts?.numbers() });
-    process.on('SIGHUP', reload);
+    onReload(reload);
     output.begin(page.place);
     await untilAborted(signal);
   } finally {
-    process.off('SIGHUP', reload);
+    onReload(() => {});
     output.end();
     await reloading;
     await page?.close();

@@ -1,6 +1,5 @@
 import { type Command, EXIT_NOTHING_WRONG, UsageError } from './command.ts';
 import { parsePort } from './host-options.ts';
-import { interruptSignal } from './interrupt.ts';
 
 /** What the options of `watch` were set to. */
 export interface WatchCommandOptions {
@@ -48,8 +47,8 @@ export const command: Command = {
   ],
   async run(args, given) {
     if (args.length > 0) throw new UsageError('watch takes options only; --port 443 narrows it to a port');
-    const { runWatch } = await import('./watch-run.ts');
-    await runWatch(given as unknown as WatchCommandOptions, interruptSignal());
+    const { watchInThread } = await import('./watch-start.ts');
+    await watchInThread(given as unknown as WatchCommandOptions);
     return EXIT_NOTHING_WRONG;
   },
 };

@@ -1,3 +1,4 @@
+import type { PassedFailure } from '../host/passed-failure.ts';
 import type { HostState } from './state.ts';
 import type { TwinOptions } from './twin.ts';
 
@@ -18,15 +19,7 @@ export interface BuildQuestion {
 export type FromTwin =
   | { readonly ready: true }
   | { readonly id: number; readonly answer: unknown }
-  | {
-      readonly id: number;
-      readonly failure: {
-        readonly kind: 'host' | 'input' | 'bug';
-        readonly code: string;
-        readonly message: string;
-        readonly hint?: string;
-      };
-    };
+  | { readonly id: number; readonly failure: PassedFailure };
 
 /** What is known of a twin when it is built. */
 export interface TwinSummary {

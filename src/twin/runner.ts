@@ -3,9 +3,8 @@
  * told what to do by the process that started it, and ends with that.
  */
 import process from 'node:process';
-import { HostError } from '../host/host.ts';
+import { failureOf } from '../host/passed-failure.ts';
 import { systemCalls } from '../host/system.ts';
-import { InputError } from '../model/errors.ts';
 import { OPERATIONS, type Operations } from './operations.ts';
 import type { BuildQuestion, FromTwin, ToTwin } from './protocol.ts';
 import { Twin } from './twin.ts';
@@ -49,15 +48,6 @@ async function answerTo(message: ToTwin): Promise<unknown> {
   if (twin === undefined) throw new Error('the twin is not built yet');
   const operation = OPERATIONS[message.do as keyof Operations] as (one: Twin, question: unknown) => unknown;
   return operation(twin, message.question);
-}
-
-function failureOf(error: unknown): Extract<FromTwin, { failure: unknown }>['failure'] {
-  const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof HostError || error instanceof InputError) {
-    const kind = error instanceof HostError ? 'host' : 'input';
-    return { kind, code: error.code, message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
-  }
-  return { kind: 'bug', code: 'bug', message: error instanceof Error ? (error.stack ?? message) : message };
 }
 
 function tell(message: FromTwin): void {

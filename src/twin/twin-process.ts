@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { HostError, type HostErrorCode } from '../host/host.ts';
+import { HostError } from '../host/host.ts';
+import { errorOf } from '../host/passed-failure.ts';
 import { liveGroups } from '../host/process-groups.ts';
-import { InputError } from '../model/errors.ts';
 import type { AnswerOf, Operations, QuestionOf } from './operations.ts';
 import type { BuildQuestion, FromTwin, ToTwin, TwinSummary } from './protocol.ts';
 import type { HostState } from './state.ts';
@@ -214,9 +214,3 @@ const LIMITS: readonly string[] = [
   'without root the kernel does not tell at which function the copy drops a packet',
   'without root all listeners of the copy belong to one user',
 ];
-
-function errorOf({ kind, code, message, hint }: Extract<FromTwin, { failure: unknown }>['failure']): Error {
-  if (kind === 'input') return new InputError({ code, message, ...(hint === undefined ? {} : { hint }) });
-  if (kind === 'host') return new HostError(code as HostErrorCode, message, hint === undefined ? {} : { hint });
-  return new Error(message);
-}

@@ -1,7 +1,7 @@
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { isSystemError, systemReason } from '../../host/system-error.ts';
 import { InputError } from '../../model/errors.ts';
@@ -39,19 +39,24 @@ export async function listenOnSocket(server: Server, path: string): Promise<void
       hint: 'End it, or set another state folder.',
     });
   }
-  const before = process.umask(0o177);
+  let folder: string | undefined;
   try {
-    rmSync(path, { force: true });
+    // Made where nobody else can reach it, and put in its place when only those may open it who shall.
+    folder = mkdtempSync(join(dirname(path), '.c-'));
+    const made = join(folder, 's');
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(path, resolve);
+      server.listen(made, resolve);
     });
-    if (path.startsWith(`${SERVICE_FOLDER}/`)) chmodSync(path, 0o660);
+    chmodSync(made, path.startsWith(`${SERVICE_FOLDER}/`) ? 0o660 : 0o600);
+    renameSync(made, path);
+    // Node would remove it where it was made.
+    server.once('close', () => rmSync(path, { force: true }));
   } catch (error) {
     const reason = isSystemError(error) ? systemReason(error) : String(error);
     throw new InputError({ code: 'not-writable', message: `The control socket ${path} cannot be made: ${reason}.` });
   } finally {
-    process.umask(before);
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   }
 }
 
