@@ -62,7 +62,10 @@ export class WatchedWatch {
 }
 
 function childrenOf(pid: number): number[] {
-  const direct = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+  // Each thread has its own.
+  const direct = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  );
   return direct.flatMap((one) => [one, ...childrenOf(one)]);
 }
 

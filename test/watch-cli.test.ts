@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -102,10 +102,18 @@ describe.skipIf(missing !== undefined)('a watch from the command line', { timeou
     const before = instances().length;
     running = new RunningWatch(['--json', '--config', config, '--state', state]);
     await until('it begins', () => readdirIfAny(state).includes('control.sock'));
+    // Whoever removes a namespace ends the processes whose first thread is in it (`ip netns pids`).
+    const home = readlinkSync(`/proc/${running.child.pid}/ns/net`);
+    const elsewhere = new Set<string>();
+    const looking = setInterval(() => {
+      for (let look = 0; look < 50; look++) elsewhere.add(readlinkSync(`/proc/${running?.child.pid}/ns/net`));
+    }, 1);
     network.run('server', 'nft', 'add table inet wc; add chain inet wc in { type filter hook input priority 0; }');
     network.run('server', 'nft', 'add', 'rule', 'inet', 'wc', 'in', 'tcp', 'dport', String(PORT), 'drop');
     network.connect(PORT, CLIENT_V4, 9000);
     await until('an incident is opened', () => running?.events().some(({ event }) => event === 'opened'));
+    clearInterval(looking);
+    expect([...elsewhere]).toEqual([home]);
     expect(running.events()[0]).toMatchObject({
       schemaVersion: 1,
       command: 'watch',

@@ -8,6 +8,17 @@ const HARMLESS: ReadonlySet<string> = new Set(
   'noqueue noop mq mqprio pfifo_fast fq fq_codel cake codel sfq fq_pie clsact ingress'.split(' '),
 );
 
+/** The interface in a line of `tc qdisc show`. */
+export function deviceOfQdisc(line: string): string | undefined {
+  return / dev (\S+)/.exec(line)?.[1];
+}
+
+/** Whether a line of `tc qdisc show` is of a kind that keeps nothing back. */
+export function isHarmlessQdisc(line: string): boolean {
+  const device = deviceOfQdisc(line);
+  return device === undefined || device === 'lo' || HARMLESS.has(line.split(' ')[1] ?? '');
+}
+
 /** Policies of IPsec. */
 export async function buildPolicies({ xfrmPolicies, xfrmStates }: HostState, host: Host, notes: Notes): Promise<void> {
   const batch = new IpBatch();
@@ -26,13 +37,14 @@ export async function buildPolicies({ xfrmPolicies, xfrmStates }: HostState, hos
   for (const { name, said } of await batch.run(host)) notes.missing(`${name}: ${said}`);
 }
 
-/** Queueing disciplines that can drop what leaves. */
-export async function buildQdiscs({ qdiscs }: HostState, host: Host, notes: Notes): Promise<void> {
+/** Queueing disciplines that can drop what leaves, of a host of which only their lines are known. */
+export async function buildQdiscs({ qdiscs, shapers }: HostState, host: Host, notes: Notes): Promise<void> {
+  if (shapers !== undefined) return;
   await Promise.all(
     qdiscs.map(async (line) => {
       const [, kind = '', handle = '', device = '', place = '', rest = ''] =
         /^qdisc (\S+) (\S+) dev (\S+) (root|parent \S+)(.*)$/.exec(line) ?? [];
-      if (kind === '' || HARMLESS.has(kind) || device === 'lo') return;
+      if (kind === '' || isHarmlessQdisc(line)) return;
       const words = rest
         .replace(/ refcnt \d+/, '')
         .trim()

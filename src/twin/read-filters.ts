@@ -15,6 +15,9 @@ export interface Filters {
   readonly ipsets?: string;
 }
 
+/** A rule of iptables with NFQUEUE looks like one of nftables, for which not every kernel has the module. */
+const QUEUES = /^\t\t.*\bqueue (?:flags \S+ )?(?:num|to) /m;
+
 /** Reads the rules of nftables and of iptables in both its forms, and the sets that they use. */
 export async function readFilters(ask: Asker): Promise<Filters> {
   const [nft, names4 = '', names6 = ''] = await Promise.all([
@@ -58,7 +61,9 @@ function needsXtables(nft: SavedNft | undefined, family: 4 | 6): boolean {
     const dump = nft.text.includes('"xt":') ? parseNftDump(nft.text) : undefined;
     return dump !== undefined && foreignFamilies(dump).has(name);
   }
-  return tablesOf(nft.text).some((table) => table.family === name && hasXtables(table.text));
+  return tablesOf(nft.text).some(
+    (table) => table.family === name && (hasXtables(table.text) || QUEUES.test(table.text)),
+  );
 }
 
 /** Whether a table holds matches or targets of xtables that nft only names. */

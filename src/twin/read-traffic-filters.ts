@@ -20,9 +20,9 @@ const RTM_GETTFILTER = 46;
 const RTM_NEWTFILTER = 44;
 const PARENTS = { ingress: 0xffff_fff2, egress: 0xffff_fff3 } as const;
 /** `struct tcmsg`: family, interface, handle, parent, info (preference and protocol). */
-const HEAD_BYTES = 20;
-const TCA_KIND = 1;
-const TCA_OPTIONS = 2;
+export const HEAD_BYTES = 20;
+export const TCA_KIND = 1;
+export const TCA_OPTIONS = 2;
 const TCA_CHAIN = 11;
 const TCA_BPF_OPS = 5;
 /** Attributes of `bpf` that make a filter: action, police, class, instructions (number and bytes), flags. */
@@ -66,7 +66,8 @@ export async function readTrafficFilters(
   return { trafficFilters: filters };
 }
 
-function filterOf(body: Uint8Array, device: string, hook: TrafficFilter['hook']): TrafficFilter | undefined {
+/** A filter that can be made again; undefined for what is none. */
+export function filterOf(body: Uint8Array, device: string, hook: TrafficFilter['hook']): TrafficFilter | undefined {
   if (body.length < HEAD_BYTES) return undefined;
   const view = viewOf(body);
   const handle = view.getUint32(8, true);

@@ -3,11 +3,13 @@ import { parseTableNames, TABLE_NAME_FILES } from '../formats/iproute/table-name
 import { BundleHost } from '../host/bundle/bundle-host.ts';
 import { type Host, HostError } from '../host/host.ts';
 import { Asker } from './ask.ts';
+import { deviceOfQdisc } from './build-policies.ts';
 import { readOwnSysctls } from './build-sysctls.ts';
 import { readBpf } from './read-bpf.ts';
 import { readFilters } from './read-filters.ts';
 import { ADDR_COMMAND, linksOf } from './read-links.ts';
 import { isBeyondWords, ROUTE_COMMAND, RULE_COMMANDS, routesOf, rulesOf } from './read-routes.ts';
+import { readShapers } from './read-shapers.ts';
 import { readSockets, type SocketScope } from './read-sockets.ts';
 import { readSysctls } from './read-sysctls.ts';
 import { readTrafficFilters } from './read-traffic-filters.ts';
@@ -56,7 +58,7 @@ async function snapshot(host: Host, scope: SocketScope, original?: HostState): P
     throw unknown(host, 'interfaces', reason);
   }
   const release = kernel?.trim();
-  const shapes = qdiscsOf(qdiscs ?? '');
+  const shapes = qdiscsOf(qdiscs ?? '', ask);
   return {
     version: STATE_VERSION,
     on: host.spec,
@@ -71,6 +73,7 @@ async function snapshot(host: Host, scope: SocketScope, original?: HostState): P
     xfrmPolicies: (xfrm ?? '').split(/\n(?=\S)/).filter((entry) => entry.trim() !== ''),
     ...numberIn('xfrmStates', /\bSAD count (\d+)/.exec(xfrmCount ?? '')?.[1]),
     ...shapes,
+    ...(isHost ? await readShapers(ask, shapes.qdiscs, interfaces.links) : {}),
     ...(await readTrafficFilters(ask, shapes.filterHooks, interfaces.links)),
     bpfPrograms: isHost ? await readBpf(ask, sockets, scope.port) : [],
     conntrack: {
@@ -122,8 +125,12 @@ async function tableNumbers(ask: Asker, outputs: readonly string[]): Promise<Rea
 }
 
 /** Queueing disciplines without their counters, and the hooks to which filters may be attached. */
-function qdiscsOf(output: string): Pick<HostState, 'qdiscs' | 'filterHooks'> {
-  const lines = output.split('\n').filter((line) => line.startsWith('qdisc '));
+function qdiscsOf(output: string, ask: Asker): Pick<HostState, 'qdiscs' | 'filterHooks'> {
+  const all = output.split('\n').filter((line) => line.startsWith('qdisc '));
+  const delayed = new Set(all.filter((line) => /^qdisc netem .* delay /.test(line)).map(deviceOfQdisc));
+  for (const device of delayed)
+    ask.note(`queueing disciplines on ${device}`, 'they delay packets, and a copy does not wait');
+  const lines = all.filter((line) => /^qdisc (?:clsact|ingress) /.test(line) || !delayed.has(deviceOfQdisc(line)));
   const hooks = lines.flatMap((line) => {
     const [, kind, device] = /^qdisc (clsact|ingress) \S+ dev (\S+)/.exec(line) ?? [];
     return kind === undefined || device === undefined ? [] : [`${device} ${kind}`];

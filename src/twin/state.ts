@@ -24,6 +24,16 @@ export interface AddressState extends IpLinkAddress {
   readonly broadcast?: string;
 }
 
+/** A part of the queueing disciplines of an interface. */
+export interface Shaper {
+  readonly device: string;
+  readonly type: 'qdisc' | 'class' | 'filter';
+  /** What messages call it. */
+  readonly name: string;
+  /** Body of the netlink message that makes it (`struct tcmsg` and attributes), hexadecimal. */
+  readonly body: string;
+}
+
 /** One entry of a routing table. */
 export interface RouteState extends IpRoute {
   /** Its words for `ip route add`, `ip -6 route add`: `default via 192.0.2.1 dev eth0 proto static`. It is also what a report calls it. */
@@ -110,6 +120,8 @@ export interface HostState {
   readonly xfrmStates?: number;
   /** What `tc qdisc show` printed, line by line, without counters. */
   readonly qdiscs: readonly string[];
+  /** Those of them that can keep packets back, as the kernel takes them again; absent where only their lines are known. */
+  readonly shapers?: readonly Shaper[];
   /** Qdiscs that only hold filters: `eth0 clsact`. */
   readonly filterHooks: readonly string[];
   /** Filters of tc at these; absent where only their hooks are known. */

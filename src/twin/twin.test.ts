@@ -298,7 +298,53 @@ const CASES: readonly Case[] = [
     mend: [['tc', 'qdisc', 'del', 'dev', 'eth0', 'clsact']],
     expect: SILENCE,
   },
+  {
+    name: 'a class of tc whose queue is shorter than a packet',
+    from: CLIENT_V4,
+    to: SERVER_V4,
+    needs: 'tc',
+    fault: (server) => {
+      shape(server, 'qdisc', 'root handle 1: htb default 1');
+      shape(server, 'class', 'parent 1: classid 1:1 htb rate 1gbit');
+      shape(server, 'class', 'parent 1:1 classid 1:2 htb rate 1gbit');
+      shape(server, 'qdisc', 'parent 1:2 handle 20: bfifo limit 10');
+      shape(server, 'filter', `parent 1: protocol ip u32 match ip sport ${PORT} 0xffff flowid 1:2`);
+      return undefined;
+    },
+    mend: [['tc', 'qdisc', 'del', 'dev', 'eth0', 'root']],
+    expect: SILENCE,
+  },
+  {
+    name: 'a rate that no packet fits into',
+    from: CLIENT_V4,
+    to: SERVER_V4,
+    needs: 'tc',
+    fault: (server) => {
+      shape(server, 'qdisc', 'root tbf rate 8bit burst 1500 limit 10');
+      return undefined;
+    },
+    mend: [['tc', 'qdisc', 'del', 'dev', 'eth0', 'root']],
+    expect: SILENCE,
+  },
+  {
+    name: 'a rate that is high enough',
+    from: CLIENT_V4,
+    to: SERVER_V4,
+    needs: 'tc',
+    fault: (server) => {
+      shape(server, 'qdisc', 'root handle 1: htb default 10');
+      shape(server, 'class', 'parent 1: classid 1:10 htb rate 1mbit ceil 2mbit');
+      shape(server, 'qdisc', 'parent 1:10 tbf rate 1mbit burst 4kb limit 20kb');
+      return undefined;
+    },
+    mend: [['tc', 'qdisc', 'del', 'dev', 'eth0', 'root']],
+    expect: ANSWERED,
+  },
 ];
+
+function shape(server: string, what: 'qdisc' | 'class' | 'filter', words: string): void {
+  inside(server, ['tc', what, 'add', 'dev', 'eth0', ...words.split(' ')]);
+}
 
 describe.skipIf(missing !== undefined)('a copy of a host', () => {
   let pair: NamespacePair;

@@ -16,6 +16,7 @@ import { Listeners, type TwinListener } from './listeners.ts';
 import { answersForItself } from './neighbour-probe.ts';
 import { Notes } from './notes.ts';
 import { Residue } from './residue.ts';
+import { Shapers } from './shapers.ts';
 import { StaleConnection } from './stale-connection.ts';
 import { type HostState, type LinkState, type SocketState, STATE_VERSION } from './state.ts';
 import type { Explanation, Fidelity, Replay, SynSpec, TwinRole } from './syn.ts';
@@ -63,6 +64,8 @@ export class Twin {
   private readonly residue: Residue = new Residue();
   /** Filters of tc. */
   readonly traffic: TrafficFilters;
+  /** Queueing disciplines. */
+  readonly shapers: Shapers;
   private readonly world: World;
   private readonly filters: Filters;
   private readonly sockets: Listeners;
@@ -81,6 +84,7 @@ export class Twin {
     this.links = new Map(state.links.map((link) => [link.name, link]));
     this.world = new World(state);
     this.traffic = new TrafficFilters(state, this.residue.routing);
+    this.shapers = new Shapers(state, this.residue.routing);
     this.filters = new Filters(state, this.notes);
     this.sockets = new Listeners(state, this.notes);
     this.resetFilters = () => this.filters.reload();
@@ -114,7 +118,10 @@ export class Twin {
     await Promise.all([
       twin.filters.load(twin.host),
       buildPolicies(state, twin.host, twin.notes),
-      buildQdiscs(state, twin.host, twin.notes).then(() => twin.traffic.build(twin.host, twin.notes)),
+      buildQdiscs(state, twin.host, twin.notes).then(() => {
+        twin.shapers.build(twin.notes);
+        return twin.traffic.build(twin.host, twin.notes);
+      }),
     ]);
     twin.clean();
     return twin;
@@ -338,6 +345,8 @@ export class Twin {
     const passed = this.pass(syn);
     const unanswered = [...new Set([...passed.unanswered, ...(this.half?.unanswered ?? [])])];
     const replay = judge(this.role, syn, this.world, { ...passed, unanswered });
+    // What kept the answer back may have kept back what asks for a neighbour as well.
+    this.note(replay.reply === 'silence');
     if (this.role !== 'server' || !replay.isAnswered || !syn.isSupposed) return replay;
     // Had nobody asked for its address, the SYN would not have come.
     this.hasAsked = true;

@@ -42,7 +42,10 @@ function qdiscs({ twin: { state } }: Bench): Intervention[] {
         rank: 'existing',
         breadth: 1,
         apply: ({ twin }) => void twin.runSync(['tc', 'qdisc', 'del', 'dev', device, 'root']),
-        revert: ({ twin }) => void twin.runSync(['tc', 'qdisc', 'replace', 'dev', device, 'root', kind, ...words]),
+        revert: ({ twin }) => {
+          if (!twin.shapers.restore(device))
+            twin.runSync(['tc', 'qdisc', 'replace', 'dev', device, 'root', kind, ...words]);
+        },
       },
     ];
   });
