@@ -24,6 +24,7 @@ const NONE: ProvenCauses = { ids: [], isPlain: false };
 
 /** The causes that a proven set of elements stands for. Of several elements the first that says anything decides. */
 export function causesOf(signs: ProvenSigns): ProvenCauses {
+  if (signs.baseline.remark === 'reset-after-ack') return plain('synproxy-misconfigured');
   const judge = signs.role === 'server' ? causesOfElement : causesElsewhere;
   const found = signs.guilty.map((element) => judge(element, signs)).filter(({ ids }) => ids.length > 0);
   const [first] = found;

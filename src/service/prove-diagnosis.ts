@@ -33,7 +33,17 @@ const WORDS: Readonly<Record<TwinRole, Words>> = {
   client: { does: 'opens', doesNot: 'does not open', comes: 'the connection comes up', place: 'client' },
 };
 
+/** Of a server with a SYN proxy, which answers before the listener is asked. */
+const PROXY_WORDS: Words = {
+  ...WORDS.server,
+  doesNot: 'resets the connection that follows',
+  otherwise: 'does not',
+  comes: 'the connection stays',
+};
+
 interface Words {
+  /** Instead of `does`, after what it does not. */
+  readonly otherwise?: string;
   readonly does: string;
   readonly doesNot: string;
   readonly comes: string;
@@ -56,15 +66,16 @@ function proven(diagnosis: Diagnosis, findings: TwinFindings, causes: readonly C
   if (!agrees && diagnosis.cause?.status === 'confirmed' && proof.notCopied.length > 0) {
     return notReproduced(diagnosis, { ...findings, proof: unproven(proof) }, role);
   }
-  const what = provenSentence(proof.guilty, proof.tried, role);
-  const sentence = elementSentence(diagnosis, proof.guilty, role);
+  const words = search.baseline.remark === 'reset-after-ack' ? PROXY_WORDS : WORDS[role];
+  const what = provenSentence(proof.guilty, proof.tried, words);
+  const sentence = `This host ${words.doesNot} ${flowText(diagnosis, role)}; it ${words.otherwise ?? 'does'} ${whenText(proof.guilty)}`;
   const cause: CauseVerdict | null = agrees
     ? { ...(diagnosis.cause as CauseVerdict), status: 'confirmed' }
     : known === undefined
       ? null
       : { id: known.id, status, title: known.title, sentence };
   const before: Evidence = {
-    statement: `a copy of this host ${WORDS[role].doesNot} ${role === 'client' ? 'that connection' : 'that SYN'}, either (${replyWords(findings)})`,
+    statement: `a copy of this host ${words.doesNot} ${role === 'client' ? 'that connection' : 'that SYN'}, either (${replyWords(findings)})`,
     bearing: 'supports',
     weight: 'strong',
     source: SOURCE,
@@ -124,7 +135,7 @@ function causeOf(
 }
 
 /** The statement that a proof is about. */
-function provenSentence(guilty: readonly ProofElement[], tried: number, role: TwinRole): string {
+function provenSentence(guilty: readonly ProofElement[], tried: number, { comes }: Words): string {
   const others = Math.max(0, tried - guilty.length);
   const matter =
     others === 0
@@ -133,11 +144,7 @@ function provenSentence(guilty: readonly ProofElement[], tried: number, role: Tw
         ? '; the one other change that was tried is not needed for it'
         : `; none of ${formatQuantity(others, 'other change')} that were tried is needed for it`;
   const how = guilty.length === 1 ? 'with this one change' : `with these ${guilty.length} changes together`;
-  return `${how} ${WORDS[role].comes}: ${guilty.map(changeText).join('; and ')}${matter}`;
-}
-
-function elementSentence(diagnosis: Diagnosis, guilty: readonly ProofElement[], role: TwinRole): string {
-  return `This host ${WORDS[role].doesNot} ${flowText(diagnosis, role)}; it does ${whenText(guilty)}`;
+  return `${how} ${comes}: ${guilty.map(changeText).join('; and ')}${matter}`;
 }
 
 function flowText({ handshake: { client, server } }: Diagnosis, role: TwinRole): string {
@@ -157,7 +164,9 @@ function replyWords({ search: { baseline, burst, spread, explanation } }: TwinFi
     'syn-ack':
       baseline.remark === 'no-arp-answer'
         ? 'it answers nobody who asks for its address'
-        : 'its SYN-ACK goes to a neighbour that does not live',
+        : baseline.remark === 'reset-after-ack'
+          ? 'its SYN proxy answers, and the ACK is answered with RST'
+          : 'its SYN-ACK goes to a neighbour that does not live',
   };
   const drop = explanation?.drops.at(-1);
   const unanswered = baseline.unanswered.length === 0 ? '' : `; nobody answers for ${baseline.unanswered.join(', ')}`;

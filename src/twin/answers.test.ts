@@ -114,6 +114,30 @@ describe.skipIf(missing !== undefined)('the search in a copy', { timeout: 120_00
     expect(found.flips.flatMap(({ elements }) => elements.map(({ kind }) => kind))).toContain('accept-queue');
   });
 
+  it('takes what a SYN proxy says for an answer only when the ACK gets back to it', async () => {
+    end.push(listenIn(pair.server, '0.0.0.0', PORT));
+    inside(
+      pair.server,
+      ['nft', '-f', '-'],
+      `table inet proxy {
+        chain pre { type filter hook prerouting priority -300; tcp dport ${PORT} tcp flags syn notrack; }
+        chain in { type filter hook input priority 0; tcp dport ${PORT} ct state invalid,untracked synproxy mss 1460 wscale 7 timestamp sack-perm; }
+      }\n`,
+    );
+    end.push(() => server('nft flush ruleset'));
+    server('sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0');
+    end.push(() => server('sysctl -qw net.netfilter.nf_conntrack_tcp_loose=1'));
+    expect((await search({})).baseline).toMatchObject({ reply: 'syn-ack', isAnswered: true });
+    server('sysctl -qw net.netfilter.nf_conntrack_tcp_loose=1');
+    const loose = await search({});
+    expect(loose.baseline).toMatchObject({ reply: 'syn-ack', isAnswered: false, remark: 'reset-after-ack' });
+    expect(blamed(loose)).toEqual(['sysctl net.netfilter.nf_conntrack_tcp_loose 0']);
+    // The table goes as well, and each of the two rules; nothing else brings the connection.
+    expect(loose.flips.flatMap(({ elements }) => elements.map(({ kind }) => kind)).sort()).toEqual([
+      ...['nft-rule', 'nft-rule', 'nft-table', 'sysctl'],
+    ]);
+  });
+
   it('knows an address that nobody can ask for', async () => {
     end.push(listenIn(pair.server, '0.0.0.0', PORT));
     server('ip addr add 192.0.2.77/32 dev lo');

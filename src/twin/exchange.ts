@@ -115,6 +115,16 @@ function addressesOf({ frame, shape: { etherType } }: Departure): readonly [stri
   return [addressAt(frame, at, length), addressAt(frame, at + length, length)];
 }
 
+/** The SYN-ACK for a SYN, and whether the connection was reset, among what came out. */
+export function tcpAnswers(
+  syn: CompleteSyn,
+  departures: readonly Departure[],
+): { readonly synAck?: Departure; readonly isReset: boolean } {
+  const found = departures.flatMap((departure) => findReply('server', syn, departure) ?? []);
+  const synAck = found.find(({ reply }) => reply === 'syn-ack')?.departure;
+  return { ...(synAck === undefined ? {} : { synAck }), isReset: found.some(({ reply }) => reply === 'rst') };
+}
+
 interface Found {
   readonly reply: ReplyKind;
   readonly departure: Departure;

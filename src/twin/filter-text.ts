@@ -20,6 +20,11 @@ export function hasState({ nft, iptables }: HostState): boolean {
   return STATEFUL_NFT.test(nft?.text ?? '') || iptables.some(({ text }) => STATEFUL_IPTABLES.test(text));
 }
 
+/** Whether a SYN proxy is among the rules: it answers in place of the listener, which sees the connection only when the ACK has come. */
+export function hasSynProxy({ nft, iptables }: HostState): boolean {
+  return /\bsynproxy\b/.test(nft?.text ?? '') || iptables.some(({ text }) => / -j SYNPROXY\b/.test(text));
+}
+
 /** Rules that go to nft: all but the chains that iptables-nft shows, which it writes better. Undefined when there is nothing. */
 export function nftInput(state: HostState): NftInput | undefined {
   const { nft } = state;

@@ -149,6 +149,38 @@ export function synAckTo(frame: Buffer, { etherType, transport }: FrameShape): B
   });
 }
 
+/** The ACK of a client for a SYN-ACK that came out; the time stamps of that are echoed, as the cookie of a SYN proxy needs it. */
+export function ackTo(frame: Buffer, { etherType, transport }: FrameShape, sourceMac: string): Buffer {
+  const [at, length] = etherType === ETHERTYPE_IPV4 ? ([26, 4] as const) : ([22, 16] as const);
+  const theirs = timestampOf(frame, transport);
+  return tcpFrame({
+    sourceMac,
+    destinationMac: macAt(frame, 6),
+    source: addressAt(frame, at + length, length),
+    destination: addressAt(frame, at, length),
+    sourcePort: frame.readUInt16BE(transport + 2),
+    destinationPort: frame.readUInt16BE(transport),
+    flags: TCP_ACK,
+    sequence: frame.readUInt32BE(transport + 8),
+    acknowledgement: frame.readUInt32BE(transport + 4) + 1,
+    // NOP, NOP, timestamps: the other way round.
+    ...(theirs === undefined
+      ? {}
+      : { options: Buffer.concat([Buffer.of(1, 1, 8, 10), theirs.subarray(4), theirs.subarray(0, 4)]) }),
+  });
+}
+
+/** TSval and TSecr of a TCP packet (RFC 7323), 8 bytes. */
+function timestampOf(frame: Uint8Array, transport: number): Uint8Array | undefined {
+  const end = Math.min(frame.length, transport + (frame[transport + 12]! >>> 4) * 4);
+  for (let at = transport + 20; at + 1 < end && frame[at] !== 0; ) {
+    const size = frame[at] === 1 ? 1 : Math.max(2, frame[at + 1]!);
+    if (frame[at] === 8 && size === 10 && at + 10 <= end) return frame.subarray(at + 2, at + 10);
+    at += size;
+  }
+  return undefined;
+}
+
 /** Puts the right checksum into the TCP header of a frame. */
 export function repairTcpChecksum(frame: Uint8Array): void {
   const sums = tcpSums(frame);

@@ -15,8 +15,11 @@ export interface Filters {
   readonly ipsets?: string;
 }
 
-/** A rule of iptables with NFQUEUE looks like one of nftables, for which not every kernel has the module. */
-const QUEUES = /^\t\t.*\bqueue (?:flags \S+ )?(?:num|to) /m;
+/**
+ * What looks the same in a rule of iptables and in one of nftables, and is not: not every kernel has the module for a queue of nftables, and its
+ * SYN proxy takes the checksum of IPv6 for wrong where no network card has looked at it (nft_synproxy_do_eval()).
+ */
+const TRANSLATED = /^\t\t.*\b(?:queue (?:flags \S+ )?(?:num|to)|synproxy) /m;
 
 /** Reads the rules of nftables and of iptables in both its forms, and the sets that they use. */
 export async function readFilters(ask: Asker): Promise<Filters> {
@@ -62,7 +65,7 @@ function needsXtables(nft: SavedNft | undefined, family: 4 | 6): boolean {
     return dump !== undefined && foreignFamilies(dump).has(name);
   }
   return tablesOf(nft.text).some(
-    (table) => table.family === name && (hasXtables(table.text) || QUEUES.test(table.text)),
+    (table) => table.family === name && (hasXtables(table.text) || TRANSLATED.test(table.text)),
   );
 }
 

@@ -51,6 +51,8 @@ export type ReplayRemark =
   | 'other-source'
   /** The host does not answer ARP or ND for the address: no SYN would come. */
   | 'no-arp-answer'
+  /** A SYN proxy answers it, and the host resets the connection when the client's ACK comes. */
+  | 'reset-after-ack'
   /** It is answered, and who asks by ARP for its address, which is one of another interface, gets no answer: perhaps nobody asks. */
   | 'unasked'
   /** The SYN itself went back to who delivered it: the host is not the one that it is for, and takes that for it. */

@@ -6,10 +6,12 @@ import { buildPolicies, buildQdiscs } from './build-policies.ts';
 import { type BuiltSysctls, readSysctl, writeSysctl } from './build-sysctls.ts';
 import { connectOut } from './client-replay.ts';
 import { type CompleteSyn, completeSyn } from './complete-syn.ts';
-import { answerPassedOn, type Exchange, exchange, judge } from './exchange.ts';
+import { answerPassedOn, type Exchange, exchange, judge, tcpAnswers } from './exchange.ts';
 import { explainReplay } from './explain.ts';
 import { compareStates } from './fidelity.ts';
+import { hasSynProxy } from './filter-text.ts';
 import { Filters, runSync } from './filters.ts';
+import { ackTo } from './frames.ts';
 import { HalfOpen } from './half-open.ts';
 import { noteLimits } from './limits.ts';
 import { Listeners, type TwinListener } from './listeners.ts';
@@ -69,6 +71,9 @@ export class Twin {
   private readonly world: World;
   private readonly filters: Filters;
   private readonly sockets: Listeners;
+  private readonly hasSynProxy: boolean;
+  /** A connection to that port has come up in the last replay, and waits to be accepted. */
+  private acceptedOn: number | undefined;
   private sysctls: BuiltSysctls = { fresh: {}, changed: [] };
   private half: HalfOpen | undefined;
   private stale: StaleConnection | undefined;
@@ -87,6 +92,7 @@ export class Twin {
     this.shapers = new Shapers(state, this.residue.routing);
     this.filters = new Filters(state, this.notes);
     this.sockets = new Listeners(state, this.notes);
+    this.hasSynProxy = hasSynProxy(state);
     this.resetFilters = () => this.filters.reload();
   }
 
@@ -347,12 +353,27 @@ export class Twin {
     const replay = judge(this.role, syn, this.world, { ...passed, unanswered });
     // What kept the answer back may have kept back what asks for a neighbour as well.
     this.note(replay.reply === 'silence');
-    if (this.role !== 'server' || !replay.isAnswered || !syn.isSupposed) return replay;
+    if (this.role !== 'server' || !replay.isAnswered) return replay;
+    if (this.hasSynProxy && this.isResetAfterAck(syn, passed))
+      return { ...replay, isAnswered: false, remark: 'reset-after-ack' };
+    if (!syn.isSupposed) return replay;
     // Had nobody asked for its address, the SYN would not have come.
     this.hasAsked = true;
     const isHeard = answersForItself(syn, this.state, this.taps, this.world);
     if (isHeard === undefined) return { ...replay, remark: 'unasked' };
     return isHeard ? replay : { ...replay, isAnswered: false, remark: 'no-arp-answer' };
+  }
+
+  /** What a SYN proxy answered is a connection only when the ACK gets back to it: sends that. */
+  private isResetAfterAck(syn: CompleteSyn, { departures }: Exchange): boolean {
+    const { synAck } = tcpAnswers(syn, departures);
+    if (synAck === undefined) return false;
+    this.taps.send(this.portOf(syn.device), ackTo(synAck.frame, synAck.shape, syn.sourceMac));
+    const after = exchange(this.taps, this.world, syn);
+    this.note(after.asked);
+    const { isReset } = tcpAnswers(syn, after.departures);
+    if (!isReset) this.acceptedOn = syn.destinationPort;
+    return isReset;
   }
 
   /** Sends a frame through the device it came in by: one of its ports where that is a bridge. */
@@ -380,6 +401,8 @@ export class Twin {
   }
 
   private cleanAfter(client: string, ports: readonly number[], replay: Replay | undefined): void {
+    if (this.acceptedOn !== undefined) this.restoreListeners(this.acceptedOn);
+    this.acceptedOn = undefined;
     // After a reset there is none; after anything else, also after silence, there may be.
     if (replay?.reply !== 'rst') {
       this.residue.destroySockets(({ remote }) => remote.address === client && ports.includes(remote.port));

@@ -1,3 +1,4 @@
+import { hasSynProxy } from '../filter-text.ts';
 import type { Bench } from './bench.ts';
 import type { Intervention } from './intervention.ts';
 
@@ -6,12 +7,19 @@ const IRRELEVANT =
   /accept_dad|addr_gen_mode|\/mtu$|hop_limit|base_reachable|router_solicit|regen_|temp_|_time|_ms$|stable_secret|icmp_ratelimit|icmp\/ratelimit|ratemask|unres_qlen|gc_|mc_forwarding|somaxconn|nf_conntrack_(?:count|max|buckets)|tcp_[rw]?mem|udp_|congestion/;
 /** Writing it sets it for all interfaces; what each has is what counts. */
 const SETS_ALL = /\/conf\/all\/(disable_ipv6|forwarding)$/;
+const LOOSE = 'netfilter/nf_conntrack_tcp_loose';
 /** Turning IPv6 off takes addresses and routes away. */
 const DISTURBS = /disable_ipv6|forwarding|accept_ra/;
 
 /** Settings that differ from those of a fresh host, and some that let more pass than usual. */
 export function sysctlInterventions(bench: Bench): Intervention[] {
-  return [...defaults(bench), ...permissive(bench)];
+  return [...defaults(bench), ...forSynProxy(bench), ...permissive(bench)];
+}
+
+/** With the default no ACK gets back to a SYN proxy. */
+function forSynProxy({ twin: { state } }: Bench): Intervention[] {
+  const isLoose = state.sysctls[LOOSE] !== undefined && state.sysctls[LOOSE] !== '0';
+  return isLoose && hasSynProxy(state) ? [setting([[LOOSE, '0']], 0)] : [];
 }
 
 function defaults({ twin, original }: Bench): Intervention[] {
