@@ -19,6 +19,9 @@ const FEW: readonly (readonly [cause: string, family: 4 | 6])[] = [
   ['rp-filter-strict', 4],
 ];
 
+/** Its repair writes a file that makes it last, which has to go when the repair is undone. */
+const KILLED = 'rp-filter-strict';
+
 const isFull = process.env.FULL === '1';
 const jobs: readonly LabJob[] = isFull
   ? listJobs({ names: [] }).filter(({ cause }) => cause?.remedies !== undefined && cause.place !== 'path')
@@ -43,13 +46,13 @@ describe.skipIf(missing !== undefined)('remedies', () => {
       const kill: RemedyRunOptions['kill'] = ({ cause, remedy, changes }) => {
         const key = [cause, remedy, changes].join(' ');
         const isNew = !killed.has(key) && Boolean(killed.add(key));
-        return isFull ? isNew && job.variant === undefined : job.scenario === 'return-route-rejected' && 'few';
+        return isFull ? isNew && job.variant === undefined : job.scenario === KILLED && 'few';
       };
       const outcomes = await runRemedies(job, { seed: 7, kill });
       expect(outcomes.filter(({ result }) => result === 'wrong')).toEqual([]);
       expect(outcomes.flatMap(({ kills }) => kills?.problems ?? [])).toEqual([]);
       if (!isFull) expect(outcomes.map(({ result }) => result)).toContain('verified');
-      if (!isFull && job.scenario === 'return-route-rejected') expect(outcomes[0]?.kills?.made).toBe(3);
+      if (!isFull && job.scenario === KILLED) expect(outcomes[0]?.kills?.made).toBe(5);
     },
     900_000,
   );

@@ -103,10 +103,10 @@ function pointsOf(entries: readonly string[]): KillPoint[] {
   return [...all, ...back, ...undo];
 }
 
-/** Whether a point is where a change was just made, or just verified, with nobody left to watch over it. */
+/** Whether a point is where a change was just made, or it or its undoing just verified, with nobody left to watch over it. */
 function isAtChange(entries: readonly string[], { way, entry, isLate, withTimer }: KillPoint): boolean {
   const name = entries[entry - 1];
-  return withTimer && isLate && way !== 'undo' && (name === 'step' || name === 'verified');
+  return withTimer && isLate && (name === 'verified' || (name === 'step' && way !== 'undo'));
 }
 
 function textOf({ way, entry, isLate, withTimer }: KillPoint): string {

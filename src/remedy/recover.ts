@@ -5,6 +5,7 @@ import { type RepairStory, storiesOf } from './journal/records.ts';
 import { TargetLock } from './lock.ts';
 import { identityOf, isAlive, thisOwner } from './owner.ts';
 import { readIfAny } from './persist/write.ts';
+import { takeBackLasting } from './repair.ts';
 import { type Leftover, leftoversOf, leftoverText, undoSteps } from './undo-steps.ts';
 
 /** What became of a repair that was interrupted. */
@@ -29,12 +30,16 @@ export async function recoverRepairs(host: Host, journal: Journal): Promise<Reco
   const unfinished = unfinishedRepairs(journal).filter(({ beginning }) => beginning.host === host.spec);
   if (unfinished.length === 0) return [];
   const { namespace, bootId } = await identityOf(host);
+  const undoneBy = ({ beginning: { undoes } }: RepairStory): RepairStory | undefined =>
+    undoes === undefined ? undefined : storiesOf(journal.read()).find(({ id }) => id === undoes);
   const lock = await TargetLock.take(host, namespace, 'recovery', thisOwner(), HOLD_SECONDS);
   try {
     const recovered: Recovery[] = [];
     for (const story of unfinished) {
       const isGone = story.beginning.targetBootId !== bootId || story.beginning.namespace !== namespace;
-      const recovery = isGone ? nothingLeft(story, 'the host has been restarted since') : await recover(host, story);
+      const recovery = isGone
+        ? nothingLeft(story, 'the host has been restarted since')
+        : await recover(host, story, undoneBy(story));
       await endRepair(host, journal, recovery);
       recovered.push(recovery);
     }
@@ -68,7 +73,7 @@ async function lasting(host: Host, { beginning: { persist }, persisting }: Repai
   return isThere ? `; ${persist} is written` : `; ${persist} was not written any more, so it will not last`;
 }
 
-async function recover(host: Host, story: RepairStory): Promise<Recovery> {
+async function recover(host: Host, story: RepairStory, original: RepairStory | undefined): Promise<Recovery> {
   const { id, beginning, begun, verified } = story;
   const { title } = beginning;
   const directory = DeadManTimer.directoryOf(id);
@@ -84,11 +89,13 @@ async function recover(host: Host, story: RepairStory): Promise<Recovery> {
   const runs = await timerRuns(host, directory);
   if (verified !== undefined && !state?.names.includes('firing')) {
     if (!runs || state?.names.includes('disarmed') || (await claim(host, directory))) {
+      const file = original?.persisting?.file;
+      const last = file === undefined ? await lasting(host, story) : `; ${await takeBackLasting(host, file)}`;
       return {
         id,
         title,
         outcome: 'verified',
-        statement: `it was interrupted after it had been verified, and stays: ${verified}${await lasting(host, story)}`,
+        statement: `it was interrupted after it had been verified, and stays: ${verified}${last}`,
       };
     }
   }

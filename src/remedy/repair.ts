@@ -11,7 +11,7 @@ import { commandFailure } from './kinds/kind.ts';
 import { TargetLock } from './lock.ts';
 import { cutsOwnPath, type OwnPath, readOwnPath, whyPathIsLost } from './own-path.ts';
 import { identityOf, thisOwner } from './owner.ts';
-import { writePersistent } from './persist/write.ts';
+import { takeBackPersistent, writePersistent } from './persist/write.ts';
 import { leftoversOf, leftoverText, undoSteps } from './undo-steps.ts';
 
 /** What a verification found. */
@@ -40,6 +40,8 @@ export interface RepairRequest {
   /** The longest time that `verify` takes. */
   readonly verifySeconds: number;
   readonly persist?: PersistentChange;
+  /** Of an undo: the lasting form of what it undoes. */
+  readonly takeBack?: PersistentChange;
   readonly signal?: AbortSignal;
   readonly onProgress?: (text: string) => void;
 }
@@ -163,14 +165,15 @@ async function verify(request: RepairRequest): Promise<Verification | string> {
 }
 
 async function keep(request: RepairRequest, timer: DeadManTimer, { statement }: Verification): Promise<RepairResult> {
-  const { id, journal, persist } = request;
+  const { host, id, journal, persist, takeBack } = request;
   journal.append(id, { entry: 'verified', statement });
   if (!(await timer.disarm())) return rollBack(request, timer, 'it took too long to verify it');
   journal.append(id, { entry: 'disarmed' });
   const unwritten = persist === undefined ? undefined : await makeLast(request, persist);
+  const back = takeBack === undefined ? '' : `; ${await takeBackLasting(host, takeBack)}`;
   // Before the end: nobody looks for the directory of a repair that is over.
   await timer.remove();
-  const told = unwritten === undefined ? statement : `${statement}; but it will not last: ${unwritten}`;
+  const told = `${statement}${unwritten === undefined ? '' : `; but it will not last: ${unwritten}`}${back}`;
   journal.append(id, { entry: 'end', outcome: 'verified', statement: told });
   const isWritten = persist !== undefined && unwritten === undefined;
   return { id, outcome: 'verified', statement: told, ...(isWritten ? { persisted: persist.path } : {}) };
@@ -187,6 +190,16 @@ async function makeLast({ host, id, journal }: RepairRequest, file: PersistentCh
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
     return error.message;
+  }
+}
+
+/** Takes the lasting form of a repair back that was undone. @returns what became of it, as the end of a sentence. */
+export async function takeBackLasting(host: Host, file: PersistentChange): Promise<string> {
+  try {
+    return (await takeBackPersistent(host, file)) ?? `${file.path} is as it was as well`;
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    return `but ${error.message}`;
   }
 }
 

@@ -5,7 +5,6 @@ import type { Journal } from '../remedy/journal/journal.ts';
 import { type RepairStory, recordOf, storiesOf } from '../remedy/journal/records.ts';
 import { kindOf } from '../remedy/kinds/index.ts';
 import { isAlive } from '../remedy/owner.ts';
-import { takeBackPersistent } from '../remedy/persist/write.ts';
 import { makeRepair, newRepairId, type RepairResult } from '../remedy/repair.ts';
 import { leftoversOf } from '../remedy/undo-steps.ts';
 import type { Fault } from './fix-fault.ts';
@@ -151,16 +150,10 @@ export async function undoRepair(
     },
     how: 'every element must be as it was before the repair',
     verifySeconds: 15,
+    ...(persisting === undefined ? {} : { takeBack: persisting.file }),
     ...(onProgress === undefined ? {} : { onProgress }),
   });
-  if (result.outcome !== 'verified') return result;
-  if (persisting === undefined) return { ...result, undid: id };
-  const kept = await takeBackPersistent(host, persisting.file);
-  return {
-    ...result,
-    undid: id,
-    statement: `${result.statement}; ${kept ?? `${persisting.file.path} is as it was as well`}`,
-  };
+  return result.outcome === 'verified' ? { ...result, undid: id } : result;
 }
 
 /** The step that takes a step back, as a step that can itself be taken back. */
