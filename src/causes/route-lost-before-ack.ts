@@ -122,7 +122,8 @@ Linux 6.18: \`tcp_v4_syn_recv_sock()\` → \`inet_csk_route_child_sock()\`, \`tc
       ],
       attempt: { send: 'hello', readMs: 4000 },
       meanwhile: [
-        { afterMs: 250, step: { on: 'server', run: [...ip, 'route', 'del', 'default'] } },
+        // As often as the client tries: with a flush it does not matter whether it is gone already.
+        { afterMs: 250, step: { on: 'server', run: [...ip, 'route', 'flush', 'exact', 'default'] } },
         { afterMs: 400, step: { on: 'router', run: ['nft', 'flush', 'ruleset'] } },
       ],
     }),
