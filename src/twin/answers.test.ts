@@ -115,7 +115,7 @@ describe.skipIf(missing !== undefined)('the search in a copy', { timeout: 120_00
   });
 
   it('takes what a SYN proxy says for an answer only when the ACK gets back to it', async () => {
-    end.push(listenIn(pair.server, '0.0.0.0', PORT));
+    end.push(listenIn(pair.server, '::', PORT));
     inside(
       pair.server,
       ['nft', '-f', '-'],
@@ -127,15 +127,20 @@ describe.skipIf(missing !== undefined)('the search in a copy', { timeout: 120_00
     end.push(() => server('nft flush ruleset'));
     server('sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0');
     end.push(() => server('sysctl -qw net.netfilter.nf_conntrack_tcp_loose=1'));
-    expect((await search({})).baseline).toMatchObject({ reply: 'syn-ack', isAnswered: true });
+    const v6: Partial<SynSpec> = { family: 6, source: FAR_V6, destination: SERVER_V6 };
+    for (const syn of [{}, v6]) {
+      expect((await search(syn)).baseline).toMatchObject({ reply: 'syn-ack', isAnswered: true });
+    }
     server('sysctl -qw net.netfilter.nf_conntrack_tcp_loose=1');
-    const loose = await search({});
-    expect(loose.baseline).toMatchObject({ reply: 'syn-ack', isAnswered: false, remark: 'reset-after-ack' });
-    expect(blamed(loose)).toEqual(['sysctl net.netfilter.nf_conntrack_tcp_loose 0']);
-    // The table goes as well, and each of the two rules; nothing else brings the connection.
-    expect(loose.flips.flatMap(({ elements }) => elements.map(({ kind }) => kind)).sort()).toEqual([
-      ...['nft-rule', 'nft-rule', 'nft-table', 'sysctl'],
-    ]);
+    for (const syn of [{}, v6]) {
+      const loose = await search(syn);
+      expect(loose.baseline).toMatchObject({ reply: 'syn-ack', isAnswered: false, remark: 'reset-after-ack' });
+      expect(blamed(loose)).toEqual(['sysctl net.netfilter.nf_conntrack_tcp_loose 0']);
+      // The table goes as well, and each of the two rules; nothing else brings the connection.
+      expect(loose.flips.flatMap(({ elements }) => elements.map(({ kind }) => kind)).sort()).toEqual([
+        ...['nft-rule', 'nft-rule', 'nft-table', 'sysctl'],
+      ]);
+    }
   });
 
   it('knows an address that nobody can ask for', async () => {

@@ -15,11 +15,8 @@ export interface Filters {
   readonly ipsets?: string;
 }
 
-/**
- * What looks the same in a rule of iptables and in one of nftables, and is not: not every kernel has the module for a queue of nftables, and its
- * SYN proxy takes the checksum of IPv6 for wrong where no network card has looked at it (nft_synproxy_do_eval()).
- */
-const TRANSLATED = /^\t\t.*\b(?:queue (?:flags \S+ )?(?:num|to)|synproxy) /m;
+/** What looks the same in a rule of iptables and in one of nftables, for which not every kernel has the module. */
+const TRANSLATED = /^\t\t.*\bqueue (?:flags \S+ )?(?:num|to) /m;
 
 /** Reads the rules of nftables and of iptables in both its forms, and the sets that they use. */
 export async function readFilters(ask: Asker): Promise<Filters> {

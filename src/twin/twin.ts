@@ -107,7 +107,7 @@ export class Twin {
         `the state is of version ${original.version}, and this synscope knows ${STATE_VERSION}`,
       );
     }
-    const parts = { host: new LocalHost(), notes: new Notes(), taps: new Taps() };
+    const parts = { host: new LocalHost(), notes: new Notes(), taps: new Taps({ vouches: hasSynProxy(original) }) };
     const state = await buildLinks(original, parts.taps, parts.host, parts.notes);
     const twin = new Twin(state, role, parts);
     for (const { what, reason } of state.notRead) twin.notes.missing(`${what}: ${reason}`);
