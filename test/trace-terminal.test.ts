@@ -8,6 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { namespacesMissing } from '../src/host/testing/namespaces.ts';
 import { answers, freePort, sshMissing } from '../src/host/testing/ssh-server.ts';
 import { root, runCli } from './run-cli.ts';
+import { ON_TERMINAL } from './support/on-terminal.ts';
 
 const tool = (program: string, ...args: string[]): string | undefined =>
   spawnSync(program, args).status === 0 ? undefined : `needs ${program}`;
@@ -15,34 +16,6 @@ const missing = namespacesMissing() ?? sshMissing() ?? tool('python3', '-V') ?? 
 if (missing !== undefined) console.log(`prompts of ssh are not tested: ${missing}`);
 
 const PASSWORD = 'right word';
-
-/** Runs a program on a terminal of its own; types an answer whenever what it says matches. Prints what was said, and how it ended. */
-const ON_TERMINAL = `
-import json, os, pty, re, select, sys, time
-steps, argv = json.loads(sys.argv[1]), sys.argv[2:]
-pid, fd = pty.fork()
-if pid == 0:
-    os.execvp(argv[0], argv)
-said, seen, end = b"", 0, time.monotonic() + 100
-while time.monotonic() < end:
-    if not select.select([fd], [], [], 0.2)[0]:
-        continue
-    try:
-        piece = os.read(fd, 65536)
-    except OSError:
-        break
-    if not piece:
-        break
-    said += piece
-    found = re.search(steps[0][0].encode(), said[seen:]) if steps else None
-    if found:
-        seen += found.end()
-        os.write(fd, steps.pop(0)[1].encode())
-else:
-    os.kill(pid, 9)
-status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-print(json.dumps({"said": said.decode(errors="replace"), "status": status, "left": len(steps)}))
-`;
 
 describe.skipIf(missing !== undefined)('what ssh asks on a terminal', () => {
   let folder = '';

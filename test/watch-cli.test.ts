@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
@@ -8,6 +8,7 @@ import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENT_V4, namespacesMissing } from '../src/host/testing/namespaces.ts';
 import { root, runCli } from './run-cli.ts';
+import { ON_TERMINAL } from './support/on-terminal.ts';
 import { until, WatchNetwork } from './support/watch-namespaces.ts';
 
 const missing = namespacesMissing();
@@ -186,6 +187,27 @@ describe.skipIf(missing !== undefined)('a watch from the command line', { timeou
     running.child.kill('SIGINT');
     expect(await running.ended).toBe(0);
     expect(running.stderr).not.toContain('bug');
+  });
+
+  it('draws a summary on a terminal, as wide as that is', ({ skip }) => {
+    if (spawnSync('python3', ['-V']).status !== 0) skip('needs Python 3');
+    const steps = [
+      ['nothing fails', { columns: 30 }],
+      // It is drawn anew, and its first line is no longer than that (in bytes: it ends with an ellipsis).
+      ['\\x1b\\[\\d+A\\r[^\\n\\x1b]{1,36}\\x1b\\[K', '\x03'],
+    ];
+    const watch = [process.execPath, `${root}src/cli/main.ts`, 'watch', '--no-page'];
+    const place = ['--on', `netns:${network.pair.server}`, '--state', join(folder, 'drawn')];
+    const argv = ['-c', ON_TERMINAL, JSON.stringify(steps), ...watch, ...place];
+    const env = { ...process.env, NO_COLOR: '1', TERM: 'xterm', LC_ALL: 'C.UTF-8' };
+    const { stdout } = spawnSync('python3', argv, { encoding: 'utf8', env });
+    const { said, status, left } = JSON.parse(stdout) as Record<'said', string> & Record<'status' | 'left', number>;
+    expect({ status, left }, said).toEqual({ status: 0, left: 0 });
+    const frames = said.split(/\x1b\[\d+A\r/).map((frame) => frame.replaceAll(/\x1b\[\w|\r/g, '').split('\n'));
+    expect(frames[0]?.join('\n')).toContain(`:${PORT} `);
+    const widths = frames.map((lines) => Math.max(...lines.map((line) => line.length)));
+    expect(widths[0]).toBeGreaterThan(30);
+    expect(widths.at(-1)).toBeLessThanOrEqual(30);
   });
 
   it('says what it cannot see without privileges', async () => {
