@@ -1,9 +1,9 @@
 import { type Cause, contradicts, defineCause, supports } from '../model/cause.ts';
+import { SLOW_RESOLUTION_MS } from '../model/facts/client.ts';
 import { CONNECTED_ATTEMPT } from './shared-client.ts';
 
 /** glibc waits five seconds for each name server before it asks the next one (resolv.conf(5), timeout). */
 const SERVER_TIMEOUT_MS = 5000;
-const SLOW_MS = 1000;
 
 export const cause: Cause = defineCause({
   id: 'dns-slow',
@@ -16,7 +16,7 @@ export const cause: Cause = defineCause({
     const { name, elapsedMs, addresses, servers } = resolution;
     if (attempt.side !== 'client' || name === undefined) return [];
     if (addresses.length === 0) return [contradicts('conclusive', 'resolution', `${name} gives no address at all`)];
-    if (elapsedMs < SLOW_MS)
+    if (elapsedMs < SLOW_RESOLUTION_MS)
       return [contradicts('conclusive', 'resolution', `${name} was resolved within ${elapsedMs} ms`)];
     const evidence = [
       supports('conclusive', 'resolution', `getaddrinfo("${name}") took ${(elapsedMs / 1000).toFixed(1)} s`),
@@ -31,7 +31,7 @@ export const cause: Cause = defineCause({
       );
     }
     for (const { address, result, elapsedMs: took } of servers) {
-      if (result !== 'NOERROR' || took >= SLOW_MS) {
+      if (result !== 'NOERROR' || took >= SLOW_RESOLUTION_MS) {
         evidence.push(supports('strong', 'resolution', `name server ${address}: ${result} after ${took} ms`));
       }
     }

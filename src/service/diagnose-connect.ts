@@ -9,7 +9,7 @@ import { hostReport } from '../engine/host-report.ts';
 import type { ConnectOutcome, Host } from '../host/host.ts';
 import type { CaptureReport, Diagnosis, NotSeen } from '../model/diagnosis.ts';
 import type { ConnectResult } from '../model/facts/attempt.ts';
-import type { AddressProbe, ProxySetting, Resolution } from '../model/facts/client.ts';
+import { type AddressProbe, type ProxySetting, type Resolution, SLOW_RESOLUTION_MS } from '../model/facts/client.ts';
 import type { Endpoint, Flow } from '../model/flow.ts';
 import type { Handshake } from '../model/handshake.ts';
 import { HostWatch } from './host-watch.ts';
@@ -300,7 +300,8 @@ class Trial {
         : await this.watch.facts(attempt, known);
     if (!healthy && !spared) this.missing = notSeen(facts);
     const stands = connected(handshake, connect);
-    const causes = quick && stands.outcome === 'established' ? [] : (await this.catalogue()).CAUSES;
+    const isNamedSoon = resolution.elapsedMs < SLOW_RESOLUTION_MS;
+    const causes = quick && isNamedSoon && stands.outcome === 'established' ? [] : (await this.catalogue()).CAUSES;
     const one: AttemptCase = {
       attempt,
       handshake: stands,

@@ -1,3 +1,6 @@
+/** Resolving a name takes longer than users put up with. */
+export const SLOW_RESOLUTION_MS = 1000;
+
 /** What name resolution gave, and how long it took. */
 export interface Resolution {
   /** The name that was asked for; absent when the target is an address. */
