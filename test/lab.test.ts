@@ -48,6 +48,14 @@ describe.skipIf(missing !== undefined)('lab as root', () => {
     expect(status).toBe(0);
   });
 
+  it('finds a slow name although the connection comes up', () => {
+    const { stdout, status } = run('dns-slow', '--family', '4', '--side', 'client', '--json', '--seed', '1');
+    expect(JSON.parse(stdout)).toMatchObject({
+      runs: [{ sides: [{ verdict: 'right', found: { id: 'dns-slow', status: 'confirmed' } }] }],
+    });
+    expect(status).toBe(0);
+  });
+
   it('writes JSON as its schema says, the same names for the same seed', () => {
     const runs = ['1', '1'].map((seed) => run('plain', '--json', '--seed', seed, '--family', '4', '--side', 'server'));
     const [first, second] = runs.map(
