@@ -1,8 +1,10 @@
 /**
- * Prints the closing line of the test run, `N passed, N failed, N skipped`, from vitest's JSON report.
+ * Prints the closing line of the test run, `N passed, N failed, N skipped`, from vitest's JSON report, and before it
+ * each test that passed only when it was tried again, with what failed first.
  * Exits 1 when a test failed, a test file could not be loaded, or there was no test at all.
  */
 import { existsSync, readFileSync } from 'node:fs';
+import { relative } from 'node:path';
 import process from 'node:process';
 
 interface TestReport {
@@ -10,7 +12,15 @@ interface TestReport {
   readonly numFailedTests: number;
   readonly numPendingTests: number;
   readonly numTodoTests: number;
-  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[];
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly assertionResults: readonly {
+      readonly fullName: string;
+      readonly status: string;
+      readonly failureMessages: readonly string[];
+    }[];
+  }[];
 }
 
 const file = process.argv[2]!;
@@ -20,6 +30,12 @@ if (existsSync(file)) {
   const unloaded = report.testResults.filter(
     (result) => result.status === 'failed' && result.assertionResults.length === 0,
   );
+  for (const { name, assertionResults } of report.testResults) {
+    for (const { fullName, status, failureMessages } of assertionResults) {
+      if (status === 'passed' && failureMessages.length > 0)
+        console.log(`Passed on the second try: ${relative('.', name)}: ${fullName}\n  ${failureMessages.join('\n  ')}`);
+    }
+  }
   const passed = report.numPassedTests;
   const failed = report.numFailedTests + unloaded.length;
   console.log(`${passed} passed, ${failed} failed, ${report.numPendingTests + report.numTodoTests} skipped`);

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENT_V4, namespacesMissing } from '../src/host/testing/namespaces.ts';
 import { root, runCli } from './run-cli.ts';
 import { ON_TERMINAL } from './support/on-terminal.ts';
@@ -89,8 +89,11 @@ describe.skipIf(missing !== undefined)('a watch from the command line', { timeou
     await network.listen(PORT);
   });
 
-  afterAll(() => {
+  afterEach(() => {
     running?.child.kill('SIGKILL');
+  });
+
+  afterAll(() => {
     network?.remove();
   });
 
@@ -177,12 +180,11 @@ describe.skipIf(missing !== undefined)('a watch from the command line', { timeou
     await reload(`page: {listen: "127.0.0.1:${port}"}\n`, 'stays as it was');
     taken.close();
     expect(running.stderr).toContain(`The page cannot listen on 127.0.0.1 port ${port}`);
-    await until('the page is back', () => url() !== first && running?.stderr.trimEnd().endsWith(url()));
     expect(await status('/')).toBe(200);
     expect(await status('/metrics')).toBe(404);
     read = 3;
     await reload('page: {enabled: false}\n', 'was read anew');
-    await until('it says so', () => running?.stderr.includes('no page is served'));
+    expect(running.stderr).toContain('no page is served');
     expect(readdirIfAny(state)).toContain('control.sock');
     running.child.kill('SIGINT');
     expect(await running.ended).toBe(0);

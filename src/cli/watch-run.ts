@@ -46,6 +46,7 @@ export async function runWatch(
   });
   const takeAnew = async (): Promise<void> => {
     const place = page?.place;
+    let outcome = 'was read anew';
     try {
       const next = configOf(options);
       await page?.reload(next);
@@ -54,12 +55,13 @@ export async function runWatch(
       alerts = receivers;
       current = next;
       watch.reload(current);
-      process.stderr.write('synscope: the configuration was read anew\n');
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      process.stderr.write(`synscope: the configuration stays as it was: ${forTerminal(error.message)}\n`);
+      outcome = `stays as it was: ${forTerminal(error.message)}`;
     }
+    // Whoever waits for the outcome finds the page where the line before says.
     if (page !== undefined && page.place !== place) output.move(page.place);
+    process.stderr.write(`synscope: the configuration ${outcome}\n`);
   };
   let reloading: Promise<void> = Promise.resolve();
   const reload = (): void => {
