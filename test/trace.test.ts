@@ -412,7 +412,9 @@ describe.skipIf(missing !== undefined)('trace, both ends in network namespaces',
         join(disk, 'case'),
       ]);
       expect(stdout).toMatch(/no\s+SYN-ACK\s+left/);
-      expect(stderr).toMatch(/^synscope: \S+\/case\/(client|server)\.\w+ cannot be written: no space left on device\.\n$/);
+      expect(stderr).toMatch(
+        /^synscope: \S+\/case\/(client|server)\.\w+ cannot be written: no space left on device\.\n$/,
+      );
       expect({ status, left: readdirSync(disk) }).toEqual({ status: 2, left: [] });
     } finally {
       spawnSync('umount', [disk]);

@@ -3,7 +3,7 @@ import {
   ROW_CLIENT,
   ROW_CLIENT_ISN,
   ROW_COUNTS,
-  ROW_ENCAPSULATION,
+  ROW_EVENTS,
   ROW_LAST_GAP,
   ROW_LAST_TIME,
   ROW_PORTS,
@@ -115,7 +115,7 @@ export function begin(state: i32, clientIsn: i32): i32 {
   v128.store(base, byServer ? destination : source, ROW_CLIENT << 2);
   v128.store(base, byServer ? source : destination, ROW_SERVER << 2);
   store<i32>(base, clientIsn, ROW_CLIENT_ISN << 2);
-  store<i32>(base, encapsulation, ROW_ENCAPSULATION << 2);
+  store<i32>(base, encapsulation << 8, ROW_EVENTS << 2);
   indexRow(row, hash);
   store<f64>(AT_ATTEMPTS, load<f64>(AT_ATTEMPTS) + 1);
   const open = load<i32>(AT_OPEN);

@@ -1,20 +1,21 @@
 // Notes the packets of an attempt, one event each, and tells a packet from another sighting of one that was noted already.
 import {
+  EVENT,
   EVENT_ACK,
-  EVENT_COPIES,
   EVENT_FRAME,
   EVENT_ID_LENGTH,
   EVENT_INFO,
-  EVENT_NEXT,
   EVENT_SEQ,
   EVENT_TSVAL,
+  HEADER,
   KIND_ADDRESS,
   KIND_ICMP,
   KIND_SYN,
   KIND_SYN_ACK,
   MAX_EVENTS,
+  OWN_EVENTS,
+  ROW_BORROWED,
   ROW_EVENTS,
-  ROW_FIRST_EVENT,
   ROW_LAST_EVENT,
   ROW_LAST_TIME,
   ROW_SEGMENTS,
@@ -22,7 +23,7 @@ import {
   STATE_DUPLICATES,
 } from '../src/handshake/attempt-layout';
 import { AT_SENDER } from '../src/handshake/scan-layout';
-import { allocateEvent, eventAt, rowAt } from './memory';
+import { allocateEvent, chainBorrowed, eventAt, nextBorrowed, rowAt } from './memory';
 import { ack, flags, frame, hasTsval, ipId, payloadBytes, seen, seq, timeNs, tsval, ttl } from './segment';
 
 /** Two sightings of one packet (veth pair, `-i any`, SPAN) lie closer together than any retransmission. */
@@ -31,6 +32,9 @@ const COPY_WITHIN_NS: f64 = 50e6;
 const COPY_TTL_DISTANCE: i32 = 4;
 /** The bit of an event's info that says that the packet goes to the server. */
 const TO_SERVER: i32 = 16;
+/** One copy, and the most, in an event's info. */
+const COPY: i32 = 1 << 24;
+const MOST_COPIES: u32 = 0xff000000;
 
 /** Notes the current segment. Returns false when it is only another copy of a packet that was noted already. */
 export function addSegmentEvent(row: i32, kind: i32, toServer: bool): bool {
@@ -39,8 +43,8 @@ export function addSegmentEvent(row: i32, kind: i32, toServer: bool): bool {
   const stamp = hasTsval ? tsval : 0;
   const original = findCopy(row, info, idLength, stamp, ack);
   if (original !== 0) {
-    const copies = load<i32>(original, EVENT_COPIES << 2);
-    if (copies < 0xffff) store<i32>(original, copies + 1, EVENT_COPIES << 2);
+    const known = load<i32>(original, EVENT_INFO << 2);
+    if (<u32>known < MOST_COPIES) store<i32>(original, known + COPY, EVENT_INFO << 2);
     noteDuplicate(row);
     return false;
   }
@@ -56,12 +60,10 @@ export function addIcmpEvent(row: i32, typeCode: i32, toServer: bool): bool {
     noteDuplicate(row);
     return false;
   }
-  const error = append(row, info, typeCode, 0, idLength);
-  if (error === 0) return true;
+  if (!append(row, info, typeCode, 0, idLength)) return true;
   const base = rowAt(row);
-  const sender = allocateEvent(row, load<i32>(base, ROW_EVENTS << 2));
+  const sender = allocateEvent(row, load<u8>(base, ROW_EVENTS << 2));
   if (sender === 0) return true;
-  store<i32>(error, sender, EVENT_COPIES << 2);
   const at = eventAt(sender);
   store<f64>(at, timeNs);
   store<i32>(at, KIND_ADDRESS | (toServer ? TO_SERVER : 0), EVENT_INFO << 2);
@@ -81,14 +83,14 @@ function noteDuplicate(row: i32): void {
   store<i32>(base, load<i32>(base, ROW_STATE << 2) | STATE_DUPLICATES, ROW_STATE << 2);
 }
 
-/** Adds an event; returns its address, or 0 when only its packet is counted. */
-function append(row: i32, info: i32, acknowledged: i32, stamp: i32, idLength: i32): i32 {
+/** Adds an event; false when only its packet is counted. */
+function append(row: i32, info: i32, acknowledged: i32, stamp: i32, idLength: i32): bool {
   const base = rowAt(row);
   const segments = load<i32>(base, ROW_SEGMENTS << 2);
   store<i32>(base, segments + 1, ROW_SEGMENTS << 2);
-  if (segments >= MAX_EVENTS) return 0;
-  const event = allocateEvent(row, load<i32>(base, ROW_EVENTS << 2));
-  if (event === 0) return 0;
+  if (segments >= MAX_EVENTS) return false;
+  const event = allocateEvent(row, load<u8>(base, ROW_EVENTS << 2));
+  if (event === 0) return false;
   const at = eventAt(event);
   store<f64>(at, timeNs);
   store<i32>(at, frame, EVENT_FRAME << 2);
@@ -97,18 +99,19 @@ function append(row: i32, info: i32, acknowledged: i32, stamp: i32, idLength: i3
   store<i32>(at, acknowledged, EVENT_ACK << 2);
   store<i32>(at, stamp, EVENT_TSVAL << 2);
   store<i32>(at, idLength, EVENT_ID_LENGTH << 2);
-  store<i32>(at, 0, EVENT_COPIES << 2);
   link(base, event);
-  return at;
+  return true;
 }
 
 function link(base: i32, event: i32): void {
-  store<i32>(eventAt(event), 0, EVENT_NEXT << 2);
-  const last = load<i32>(base, ROW_LAST_EVENT << 2);
-  if (last === 0) store<i32>(base, event, ROW_FIRST_EVENT << 2);
-  else store<i32>(eventAt(last), event, EVENT_NEXT << 2);
+  const used: i32 = load<u8>(base, ROW_EVENTS << 2);
+  if (used >= OWN_EVENTS) {
+    chainBorrowed(event, 0);
+    if (used === OWN_EVENTS) store<i32>(base, event, ROW_BORROWED << 2);
+    else chainBorrowed(load<i32>(base, ROW_LAST_EVENT << 2), event);
+  }
   store<i32>(base, event, ROW_LAST_EVENT << 2);
-  store<i32>(base, load<i32>(base, ROW_EVENTS << 2) + 1, ROW_EVENTS << 2);
+  store<u8>(base, used + 1, ROW_EVENTS << 2);
 }
 
 /** Address of the event of which a packet is another sighting; 0 when there is none. */
@@ -116,10 +119,15 @@ function findCopy(row: i32, info: i32, idLength: i32, stamp: i32, acknowledged: 
   const base = rowAt(row);
   if (timeNs - load<f64>(base, ROW_LAST_TIME << 2) > COPY_WITHIN_NS) return 0;
   const isAnswer = (info & 15) === KIND_SYN_ACK;
+  const used: i32 = load<u8>(base, ROW_EVENTS << 2);
   let original = 0;
-  let event = load<i32>(base, ROW_FIRST_EVENT << 2);
-  while (event !== 0) {
-    const at = eventAt(event);
+  let borrowed = 0;
+  let at = base + (HEADER << 2);
+  for (let nth = 0; nth < used; nth++, at += EVENT << 2) {
+    if (nth >= OWN_EVENTS) {
+      borrowed = nth === OWN_EVENTS ? load<i32>(base, ROW_BORROWED << 2) : nextBorrowed(borrowed);
+      at = eventAt(borrowed);
+    }
     const other = load<i32>(at, EVENT_INFO << 2);
     if (((other ^ info) & TO_SERVER) !== 0) {
       // A packet of the other side in between makes the second one an answer of its own, not another sighting.
@@ -134,7 +142,6 @@ function findCopy(row: i32, info: i32, idLength: i32, stamp: i32, acknowledged: 
     ) {
       original = at;
     }
-    event = load<i32>(at, EVENT_NEXT << 2);
   }
   return original;
 }

@@ -1,9 +1,10 @@
 // Finds the open attempt of a connection: open addressing with linear probing. A slot holds row + 1 in its lower 24 bits and 8 bits
 // of the hash above them; 0 is empty. There are always at least 2.5 slots for a row, so that a packet of no open attempt mostly meets
 // an empty slot at once: that is what makes the scan fast.
-import { ROW_HASH, ROW_STATE, STATE_CLOSED, STATE_USED } from '../src/handshake/attempt-layout';
+import { ROW_CLIENT, ROW_PORTS, ROW_SERVER, ROW_STATE, STATE_CLOSED, STATE_IPV6, STATE_USED } from '../src/handshake/attempt-layout';
 import { AT_OPEN, AT_ROW_END, AT_SLOTS } from '../src/handshake/scan-layout';
 import { rowAt } from './memory';
+import { foldIpv6, hashFlow } from './segment';
 
 const ROW_MASK: i32 = 0xffffff;
 const FIRST_SLOTS: i32 = 1 << 15;
@@ -17,15 +18,9 @@ export function firstSlot(hash: i32): i32 {
   return load<i32>(AT_SLOTS + ((hash & mask) << 2));
 }
 
-/** Whether a slot holds a row, and its part of a hash allows that it is that of `hash`. */
-@inline
-export function slotFits(slot: i32, hash: i32): bool {
-  return <u32>(slot ^ hash) >>> 24 === 0 && slot !== 0;
-}
-
 /** The row that a slot refers to. */
 @inline
-export function rowOf(slot: i32): i32 {
+function rowOf(slot: i32): i32 {
   return (slot & ROW_MASK) - 1;
 }
 
@@ -54,18 +49,17 @@ export function nextFit(hash: i32): i32 {
   return -1;
 }
 
-/** Adds a row under its hash, which it also stores in the row. */
+/** Adds a row under its hash. */
 export function indexRow(row: i32, hash: i32): void {
   const open = load<i32>(AT_OPEN) + 1;
   if (open * 5 > (mask + 1) * 2) grow(row);
-  store<i32>(rowAt(row), hash, ROW_HASH << 2);
   place(row, hash);
   store<i32>(AT_OPEN, open);
 }
 
 /** Takes a row out; the entries behind it move up, so that no tombstones are needed. */
 export function unindexRow(row: i32): void {
-  let hole = load<i32>(rowAt(row), ROW_HASH << 2) & mask;
+  let hole = hashOf(row) & mask;
   for (;;) {
     const slot = load<i32>(AT_SLOTS + (hole << 2));
     if (slot === 0) return;
@@ -78,7 +72,7 @@ export function unindexRow(row: i32): void {
     next = (next + 1) & mask;
     const slot = load<i32>(AT_SLOTS + (next << 2));
     if (slot === 0) break;
-    const home = load<i32>(rowAt(rowOf(slot)), ROW_HASH << 2) & mask;
+    const home = hashOf(rowOf(slot)) & mask;
     if (((next - home) & mask) >= ((next - hole) & mask)) {
       store<i32>(AT_SLOTS + (hole << 2), slot);
       hole = next;
@@ -93,6 +87,22 @@ export function isOpen(row: i32): bool {
   return (load<i32>(rowAt(row), ROW_STATE << 2) & (STATE_USED | STATE_CLOSED)) === STATE_USED;
 }
 
+/** The hash of the flow of a row. */
+function hashOf(row: i32): i32 {
+  const base = rowAt(row);
+  const isIpv6 = (load<i32>(base, ROW_STATE << 2) & STATE_IPV6) !== 0;
+  const client = base + (ROW_CLIENT << 2);
+  const server = base + (ROW_SERVER << 2);
+  const a = isIpv6 ? foldWords(client) : load<i32>(client);
+  const b = isIpv6 ? foldWords(server) : load<i32>(server);
+  return hashFlow(a, b, load<i32>(base, ROW_PORTS << 2));
+}
+
+@inline
+function foldWords(at: i32): i32 {
+  return foldIpv6(load<i32>(at), load<i32>(at, 4), load<i32>(at, 8), load<i32>(at, 12));
+}
+
 function place(row: i32, hash: i32): void {
   let at = hash & mask;
   while (load<i32>(AT_SLOTS + (at << 2)) !== 0) at = (at + 1) & mask;
@@ -105,6 +115,6 @@ function grow(added: i32): void {
   mask = mask * 2 + 1;
   const end = load<i32>(AT_ROW_END);
   for (let row = 0; row < end; row++) {
-    if (row !== added && isOpen(row)) place(row, load<i32>(rowAt(row), ROW_HASH << 2));
+    if (row !== added && isOpen(row)) place(row, hashOf(row));
   }
 }

@@ -1,11 +1,10 @@
 // Rows and events in the shared memory: the table of attempts, and what is free in it.
 import {
   EVENT,
-  EVENT_NEXT,
   HEADER,
   OWN_EVENTS,
   ROW,
-  ROW_EVENTS,
+  ROW_BORROWED,
   ROW_LAST_EVENT,
   ROW_NEXT_FREE,
   ROW_STATE,
@@ -17,6 +16,8 @@ let rowsAt: i32 = 0;
 /** Most rows, and the event that would be one too many. */
 let capacity: i32 = 0;
 let eventLimit: i32 = 0;
+/** Address of what follows the first event that can be borrowed; of the others what lies behind it, a word each. */
+let nextAt: i32 = 0;
 
 /** Says where the rows lie, how many there can be, and how many events may be borrowed. */
 export function placeRows(at: i32, rows: i32, borrowed: i32): void {
@@ -24,6 +25,7 @@ export function placeRows(at: i32, rows: i32, borrowed: i32): void {
   capacity = rows;
   const first = (rows * ROW) / EVENT;
   eventLimit = first + borrowed;
+  nextAt = eventAt(eventLimit) - (first << 2);
   store<i32>(AT_ROW_END, 0);
   store<i32>(AT_EVENT_END, first);
   store<i32>(AT_FREE_ROW, -1);
@@ -40,6 +42,18 @@ export function rowAt(row: i32): i32 {
 @inline
 export function eventAt(event: i32): i32 {
   return rowsAt + event * (EVENT << 2);
+}
+
+/** The event behind a borrowed one. */
+@inline
+export function nextBorrowed(event: i32): i32 {
+  return load<i32>(nextAt + (event << 2));
+}
+
+/** Puts an event behind a borrowed one. */
+@inline
+export function chainBorrowed(event: i32, next: i32): void {
+  store<i32>(nextAt + (event << 2), next);
 }
 
 /** Takes a row, cleared; -1 when the table is full. */
@@ -62,7 +76,7 @@ export function allocateEvent(row: i32, used: i32): i32 {
   if (used < OWN_EVENTS) return (row * ROW + HEADER) / EVENT + used;
   const free = load<i32>(AT_FREE_EVENT);
   if (free !== 0) {
-    store<i32>(AT_FREE_EVENT, load<i32>(eventAt(free), EVENT_NEXT << 2));
+    store<i32>(AT_FREE_EVENT, nextBorrowed(free));
     return free;
   }
   const end = load<i32>(AT_EVENT_END);
@@ -74,10 +88,9 @@ export function allocateEvent(row: i32, used: i32): i32 {
 /** Gives a row and its events back. */
 export function releaseRow(row: i32): void {
   const base = rowAt(row);
-  if (load<i32>(base, ROW_EVENTS << 2) > OWN_EVENTS) {
-    const lastOwn = (row * ROW + HEADER) / EVENT + OWN_EVENTS - 1;
-    const borrowed = load<i32>(eventAt(lastOwn), EVENT_NEXT << 2);
-    store<i32>(eventAt(load<i32>(base, ROW_LAST_EVENT << 2)), load<i32>(AT_FREE_EVENT), EVENT_NEXT << 2);
+  const borrowed = load<i32>(base, ROW_BORROWED << 2);
+  if (borrowed !== 0) {
+    chainBorrowed(load<i32>(base, ROW_LAST_EVENT << 2), load<i32>(AT_FREE_EVENT));
     store<i32>(AT_FREE_EVENT, borrowed);
   }
   store<i32>(base, 0, ROW_STATE << 2);

@@ -9,7 +9,7 @@ import {
   AT_SEEN,
 } from '../src/handshake/scan-layout';
 import { close, placeAttempts } from './attempts';
-import { firstSlot, nextFit, rowOf, seek, slotFits } from './flow-index';
+import { firstSlot, nextFit, seek } from './flow-index';
 import { placeRows, rowAt } from './memory';
 import { hashAt, load16, load32, SYN, setHeader, setPlace, setQuoted, setWay } from './segment';
 import { takeIcmp, takeSegment } from './tracker';
@@ -96,10 +96,12 @@ export function classify(from: i32, to: i32): i32 {
   }
   for (let i = from; i < to; i++) {
     const hash = load<i32>(AT_HASH + (i << 2));
-    const slot = firstSlot(hash);
-    if (slotFits(slot, hash)) {
-      const row = rowAt(rowOf(slot));
-      warmed += load<i32>(row) + load<i32>(row, 128);
+    if (firstSlot(hash) === 0) continue;
+    seek(hash);
+    const row = nextFit(hash);
+    if (row >= 0) {
+      const base = rowAt(row);
+      warmed += load<i32>(base) + load<i32>(base, 64) + load<i32>(base, 128);
     }
   }
   return warmed;

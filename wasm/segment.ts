@@ -68,7 +68,7 @@ function loadIpv6(at: i32): v128 {
 
 /** Hash of a flow, the same for both directions: `a` and `b` are its addresses, those of IPv6 folded. */
 @inline
-function hashFlow(a: i32, b: i32, ports: i32): i32 {
+export function hashFlow(a: i32, b: i32, ports: i32): i32 {
   const from = ports >>> 16;
   const to = ports & 0xffff;
   let hash: i32 = (a ^ b) * <i32>0x9e3779b1 + (a + b) * <i32>0x85ebca6b;
@@ -78,18 +78,21 @@ function hashFlow(a: i32, b: i32, ports: i32): i32 {
   return hash ^ <i32>(<u32>hash >>> 13);
 }
 
-/** Folds an IPv6 address into one word. */
+/** Folds the four words of an IPv6 address into one. */
 @inline
-function foldIpv6(at: i32): i32 {
-  return (
-    load32(at + 12) ^ (load32(at + 8) * 0x27d4eb2f) ^ (load32(at + 4) * 0x165667b1) ^ (load32(at) * <i32>0x9e3779b1)
-  );
+export function foldIpv6(a: i32, b: i32, c: i32, d: i32): i32 {
+  return d ^ (c * 0x27d4eb2f) ^ (b * 0x165667b1) ^ (a * <i32>0x9e3779b1);
+}
+
+@inline
+function foldIpv6At(at: i32): i32 {
+  return foldIpv6(load32(at), load32(at + 4), load32(at + 8), load32(at + 12));
 }
 
 /** Hash of the flow of a packet. */
 export function hashAt(ip: i32, transport: i32, isIpv6: bool): i32 {
   return isIpv6
-    ? hashFlow(foldIpv6(ip + 8), foldIpv6(ip + 24), load32(transport))
+    ? hashFlow(foldIpv6At(ip + 8), foldIpv6At(ip + 24), load32(transport))
     : hashFlow(load32(ip + 12), load32(ip + 16), load32(transport));
 }
 

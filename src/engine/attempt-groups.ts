@@ -1,13 +1,6 @@
 import { type CopyTable, copyAttempt, createCopyTable, releaseCopy } from '../handshake/attempt-copy.ts';
-import {
-  ROW,
-  ROW_CLIENT,
-  ROW_ENCAPSULATION,
-  ROW_SEGMENTS,
-  ROW_STATE,
-  STATE_DUPLICATES,
-} from '../handshake/attempt-layout.ts';
-import type { AttemptTable } from '../handshake/attempt-table.ts';
+import { ROW, ROW_CLIENT, ROW_SEGMENTS, ROW_STATE, STATE_DUPLICATES } from '../handshake/attempt-layout.ts';
+import { type AttemptTable, encapsulationOf } from '../handshake/attempt-table.ts';
 import { DistinctCounters } from '../handshake/distinct.ts';
 import { foldIpv6 } from '../handshake/fold-address.ts';
 import { synCount } from '../handshake/outcome.ts';
@@ -168,6 +161,6 @@ class AttemptExamples {
 
 /** The more segments an attempt shows, the clearer it is; copies of packets and tunnels only confuse. */
 function clarityOf(rows: Int32Array, base: number): number {
-  const confusing = (rows[base + ROW_STATE]! & STATE_DUPLICATES) !== 0 || rows[base + ROW_ENCAPSULATION] !== 0;
+  const confusing = (rows[base + ROW_STATE]! & STATE_DUPLICATES) !== 0 || encapsulationOf(rows, base) !== 0;
   return Math.min(rows[base + ROW_SEGMENTS]!, 8) * 2 - (confusing ? 1 : 0);
 }

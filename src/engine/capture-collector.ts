@@ -1,15 +1,11 @@
 import {
   EVENT,
   EVENT_ACK,
-  EVENT_COPIES,
   EVENT_INFO,
-  EVENT_NEXT,
   EVENT_SEQ,
   KIND_ICMP,
   KIND_RST,
   ROW,
-  ROW_FIRST_EVENT,
-  ROW_LAST_EVENT,
   ROW_LAST_TIME,
   ROW_STATE,
   STATE_ACKED,
@@ -18,7 +14,7 @@ import {
   STATE_RST_CLIENT,
   STATE_WRONG_ACK,
 } from '../handshake/attempt-layout.ts';
-import type { AttemptTable } from '../handshake/attempt-table.ts';
+import { type AttemptTable, eventAfter, firstEvent, senderEvent } from '../handshake/attempt-table.ts';
 import { materialize } from '../handshake/materialize.ts';
 import { isFailure, outcomeOf, synAckCount, synCount } from '../handshake/outcome.ts';
 import { hopsAway } from '../handshake/vantage.ts';
@@ -86,14 +82,14 @@ export class CaptureCollector {
     const late = outcome === 'established' && (synCount(rows, base) > 1 || synAckCount(rows, base) > 1);
     if (late) this.late++;
     if (failure || (!failedOnly && (late || outcome !== 'established'))) {
-      const startNs = eventTimes[rows[base + ROW_FIRST_EVENT]! * (EVENT / 2)]!;
+      const startNs = eventTimes[firstEvent(table, row) * (EVENT / 2)]!;
       const endNs = rowTimes[(base + ROW_LAST_TIME) / 2]!;
       const telling = late ? 0 : rows[base + ROW_STATE]! & TELLING_FLAGS;
       const variant =
         outcome === 'unreachable'
-          ? icmpVariant(table, base)
+          ? icmpVariant(table, row)
           : outcome === 'refused'
-            ? telling ^ resetHops(table, base)
+            ? telling ^ resetHops(table, row)
             : telling;
       this.groups.add(table, row, server, outcomeIndex, variant, startNs, endNs);
     }
@@ -152,22 +148,22 @@ export class CaptureCollector {
 }
 
 /** Routers that the first RST of the server crossed: one that a middlebox made has crossed fewer. */
-function resetHops({ rows, events }: AttemptTable, base: number): number {
-  for (let event = rows[base + ROW_FIRST_EVENT]!; event !== 0; event = events[event * EVENT + EVENT_NEXT]!) {
-    const info = events[event * EVENT + EVENT_INFO]!;
+function resetHops(table: AttemptTable, row: number): number {
+  for (let event = firstEvent(table, row); event !== 0; event = eventAfter(table, row, event)) {
+    const info = table.events[event * EVENT + EVENT_INFO]!;
     if ((info & 31) === KIND_RST) return hopsAway((info >>> 8) & 255) + 1;
-    if (event === rows[base + ROW_LAST_EVENT]) break;
   }
   return 0;
 }
 
 /** Tells ICMP errors apart by type, code and sender. */
-function icmpVariant({ rows, events }: AttemptTable, base: number): number {
-  for (let event = rows[base + ROW_FIRST_EVENT]!; event !== 0; event = events[event * EVENT + EVENT_NEXT]!) {
+function icmpVariant(table: AttemptTable, row: number): number {
+  const { events } = table;
+  for (let event = firstEvent(table, row); event !== 0; event = eventAfter(table, row, event)) {
     const at = event * EVENT;
     if ((events[at + EVENT_INFO]! & 15) !== KIND_ICMP) continue;
     let hash = events[at + EVENT_ACK]! >>> 16;
-    const from = events[at + EVENT_COPIES]! * EVENT + EVENT_SEQ;
+    const from = senderEvent(table, row, event) * EVENT + EVENT_SEQ;
     for (let word = 0; word < 4; word++) hash = Math.imul(hash ^ events[from + word]!, 0x9e3779b1);
     return hash;
   }

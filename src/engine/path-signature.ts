@@ -1,15 +1,14 @@
 import {
   EVENT,
-  EVENT_COPIES,
   EVENT_SEQ,
   KIND_ICMP,
   ROW,
   ROW_CLIENT,
   ROW_COUNTS,
-  ROW_FIRST_EVENT,
   ROW_SERVER,
   ROW_STATE,
 } from '../handshake/attempt-layout.ts';
+import { firstEvent, senderEvent } from '../handshake/attempt-table.ts';
 import { type AttemptColumns, nextEvent } from '../handshake/compare/attempt-columns.ts';
 import { type Comparison, referenceNs } from '../handshake/compare/comparison.ts';
 import { covers } from '../handshake/compare/coverage.ts';
@@ -49,7 +48,7 @@ export function signatureOf(comparison: Comparison, story: number): number {
 function icmpIsOfServer({ capture: { table }, rows }: AttemptColumns, row: number): boolean {
   const base = row * ROW;
   if (((rows[base + ROW_COUNTS]! >>> 16) & 255) === 0) return false;
-  const error = nextEvent(table, row, rows[base + ROW_FIRST_EVENT]!, KIND_ICMP, false);
-  const sender = error === 0 ? 0 : table.events[error * EVENT + EVENT_COPIES]!;
+  const error = nextEvent(table, row, firstEvent(table, row), KIND_ICMP, false);
+  const sender = error === 0 ? 0 : senderEvent(table, row, error);
   return sender !== 0 && sameWords(table.events, sender * EVENT + EVENT_SEQ, rows, base + ROW_SERVER);
 }

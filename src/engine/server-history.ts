@@ -1,18 +1,15 @@
 import {
   EVENT,
   EVENT_INFO,
-  EVENT_NEXT,
   KIND_SYN,
   KIND_SYN_ACK,
   ROW,
-  ROW_FIRST_EVENT,
-  ROW_LAST_EVENT,
   ROW_PORTS,
   ROW_SERVER,
   ROW_STATE,
   STATE_IPV6,
 } from '../handshake/attempt-layout.ts';
-import type { AttemptTable } from '../handshake/attempt-table.ts';
+import { type AttemptTable, eventAfter, firstEvent } from '../handshake/attempt-table.ts';
 import { foldIpv6 } from '../handshake/fold-address.ts';
 import { addressAt } from '../handshake/materialize.ts';
 import type { Endpoint } from '../model/flow.ts';
@@ -91,11 +88,10 @@ export class ServerHistories {
     };
   }
 
-  private noteAnswer(server: number, { rows, events, eventTimes }: AttemptTable, row: number): void {
-    const base = row * ROW;
-    const last = rows[base + ROW_LAST_EVENT]!;
+  private noteAnswer(server: number, table: AttemptTable, row: number): void {
+    const { events, eventTimes } = table;
     let askedNs = Number.NEGATIVE_INFINITY;
-    for (let event = rows[base + ROW_FIRST_EVENT]!; event !== 0; event = events[event * EVENT + EVENT_NEXT]!) {
+    for (let event = firstEvent(table, row); event !== 0; event = eventAfter(table, row, event)) {
       const info = events[event * EVENT + EVENT_INFO]!;
       const toServer = (info & 16) !== 0;
       const timeNs = eventTimes[event * (EVENT / 2)]!;
@@ -106,7 +102,6 @@ export class ServerHistories {
         this.fastest[server] = Math.min(this.fastest[server]!, timeNs - askedNs);
         return;
       }
-      if (event === last) return;
     }
   }
 }

@@ -1,19 +1,23 @@
 import {
   EVENT,
-  EVENT_COPIES,
-  EVENT_INFO,
-  EVENT_NEXT,
   HEADER,
-  KIND_ICMP,
   OWN_EVENTS,
   ROW,
-  ROW_EVENTS,
-  ROW_FIRST_EVENT,
+  ROW_BORROWED,
   ROW_LAST_EVENT,
   ROW_NEXT_FREE,
   ROW_STATE,
 } from './attempt-layout.ts';
-import { type AttemptTable, tableArrays } from './attempt-table.ts';
+import {
+  type AttemptTable,
+  eventAfter,
+  eventCount,
+  firstBorrowed,
+  firstEvent,
+  ownEvent,
+  tableArrays,
+  tableBytes,
+} from './attempt-table.ts';
 
 /** A table of copies of attempts, which outlive the table that they come from. */
 export interface CopyTable extends AttemptTable {
@@ -30,10 +34,10 @@ export interface CopyTable extends AttemptTable {
  */
 export function createCopyTable(capacity: number, borrowed: number, encapsulations: string[]): CopyTable {
   return {
-    ...tableArrays(new ArrayBuffer((capacity * ROW + borrowed * EVENT) * 4), 0, capacity, borrowed),
+    ...tableArrays(new ArrayBuffer(tableBytes(capacity, borrowed)), 0, capacity, borrowed),
     capacity,
     rowEnd: 0,
-    eventEnd: (capacity * ROW) / EVENT,
+    eventEnd: firstBorrowed(capacity),
     freeRow: -1,
     freeEvent: 0,
     encapsulations,
@@ -50,74 +54,54 @@ export function copyAttempt(from: AttemptTable, row: number, to: CopyTable): num
   const source = row * ROW;
   const base = copy * ROW;
   for (let word = 0; word < HEADER; word++) to.rows[base + word] = from.rows[source + word]!;
-  const count = from.rows[source + ROW_EVENTS]!;
-  let original = from.rows[source + ROW_FIRST_EVENT]!;
+  to.rows[base + ROW_BORROWED] = 0;
+  const count = eventCount(from.rows, source);
+  let original = firstEvent(from, row);
   let previous = 0;
   for (let used = 0; used < count; used++) {
-    const event = allocateEvent(to, copy, used);
+    const event = used < OWN_EVENTS ? ownEvent(copy) + used : borrowEvent(to);
     if (event === 0) {
-      to.rows[base + ROW_EVENTS] = used;
       releaseCopy(to, copy);
       return -1;
     }
     for (let word = 0; word < EVENT; word++) to.events[event * EVENT + word] = from.events[original * EVENT + word]!;
-    to.events[event * EVENT + EVENT_NEXT] = 0;
-    if (previous === 0) {
-      to.rows[base + ROW_FIRST_EVENT] = event;
-    } else {
-      const at = previous * EVENT;
-      to.events[at + EVENT_NEXT] = event;
-      // The sender's address of an ICMP error lies in the event behind it.
-      const isIcmp = (to.events[at + EVENT_INFO]! & 15) === KIND_ICMP;
-      if (isIcmp && to.events[at + EVENT_COPIES] !== 0) to.events[at + EVENT_COPIES] = event;
-    }
+    if (used === OWN_EVENTS) to.rows[base + ROW_BORROWED] = event;
+    else if (used > OWN_EVENTS) to.nextEvents[previous - firstBorrowed(to.capacity)] = event;
     to.rows[base + ROW_LAST_EVENT] = event;
     previous = event;
-    original = from.events[original * EVENT + EVENT_NEXT]!;
+    original = eventAfter(from, row, original);
   }
   return copy;
 }
 
-/** Takes a row, cleared; -1 when the table is full. */
+/** Takes a row; -1 when the table is full. */
 function allocateRow(table: CopyTable): number {
   const free = table.freeRow;
   if (free >= 0) {
-    const base = free * ROW;
-    table.freeRow = table.rows[base + ROW_NEXT_FREE]!;
-    for (let word = base; word < base + HEADER; word++) table.rows[word] = 0;
+    table.freeRow = table.rows[free * ROW + ROW_NEXT_FREE]!;
     return free;
   }
   return table.rowEnd === table.capacity ? -1 : table.rowEnd++;
 }
 
-/** Index of the first of a row's own events. */
-function ownEvent(row: number): number {
-  return (row * ROW + HEADER) / EVENT;
-}
-
-/**
- * Takes the next event of a row that has `used` of them; 0 when the table is full. Its words hold what the last user left there.
- */
-function allocateEvent(table: CopyTable, row: number, used: number): number {
-  if (used < OWN_EVENTS) return ownEvent(row) + used;
-  const free = table.freeEvent;
-  if (free !== 0) {
-    table.freeEvent = table.events[free * EVENT + EVENT_NEXT]!;
-    return free;
-  }
-  if ((table.eventEnd + 1) * EVENT > table.events.length) return 0;
-  return table.eventEnd++;
+/** Takes an event with nothing behind it; 0 when the table is full. Its words hold what the last user left there. */
+function borrowEvent(table: CopyTable): number {
+  const first = firstBorrowed(table.capacity);
+  let event = table.freeEvent;
+  if (event !== 0) table.freeEvent = table.nextEvents[event - first]!;
+  else if (table.eventEnd - first < table.nextEvents.length) event = table.eventEnd++;
+  else return 0;
+  table.nextEvents[event - first] = 0;
+  return event;
 }
 
 /** Gives a copy and its events back. */
 export function releaseCopy(table: CopyTable, row: number): void {
-  const { rows, events } = table;
+  const { rows } = table;
   const base = row * ROW;
-  const used = rows[base + ROW_EVENTS]!;
-  if (used > OWN_EVENTS) {
-    const last = rows[base + ROW_LAST_EVENT]!;
-    const borrowed = events[(ownEvent(row) + OWN_EVENTS - 1) * EVENT + EVENT_NEXT]!;
-    events[last * EVENT + EVENT_NEXT] = table.freeEvent;
+  const borrowed = rows[base + ROW_BORROWED]!;
+  if (borrowed !== 0) {
+    table.nextEvents[rows[base + ROW_LAST_EVENT]! - firstBorrowed(table.capacity)] = table.freeEvent;
     table.freeEvent = borrowed;
   }
   rows[base + ROW_STATE] = 0;

@@ -6,14 +6,14 @@
 /** Events with a fixed place in each row: most attempts have no more. */
 export const OWN_EVENTS = 3;
 /** Words of an event; the first two are its time, a float. */
-export const EVENT = 10;
+export const EVENT = 8;
 /** Words of a row's header; a multiple of {@link EVENT}, so that the events behind it have whole indexes. */
-export const HEADER = 30;
+export const HEADER = 24;
 /**
- * Words from one row to the next: its header and its own events. What every packet needs stands first in the header. Addresses take
- * four words each, an IPv4 address the first of them.
+ * Words from one row to the next: its header and its own events, three cache lines in all. What every packet needs stands first in the
+ * header. Addresses take four words each, an IPv4 address the first of them.
  */
-export const ROW = 60;
+export const ROW = 48;
 export const ROW_STATE = 0;
 /** Client port in the upper half, server port in the lower. */
 export const ROW_PORTS = 1;
@@ -24,36 +24,35 @@ export const ROW_SERVER_ISN = 11;
 /** Float index is {@link ROW_LAST_TIME} / 2: when the attempt last showed life. */
 export const ROW_LAST_TIME = 12;
 export const ROW_LAST_EVENT = 14;
-/** Events in use, those of senders' addresses too. */
+/** Lowest byte: events in use, those of senders' addresses too. Above it: index of the encapsulation. */
 export const ROW_EVENTS = 15;
 /** SYNs, SYN-ACKs, ICMP errors, RSTs: one byte each from the lowest, stopping at 255; copies are not counted. */
 export const ROW_COUNTS = 16;
-export const ROW_FIRST_EVENT = 17;
+/** The event behind the row's own ones; 0 when there is none. */
+export const ROW_BORROWED = 17;
 /** Packets that took part, also those of which no event was kept; copies are not counted. */
 export const ROW_SEGMENTS = 18;
 /** Options of the SYN and of the SYN-ACK: see `synOptionBits`. Then their windows. */
 export const ROW_CLIENT_OPTIONS = 19;
 export const ROW_SERVER_OPTIONS = 20;
 export const ROW_WINDOWS = 21;
-export const ROW_ENCAPSULATION = 22;
-export const ROW_HASH = 23;
-/** Float: gap between the last two SYNs (24, 25). */
-export const ROW_LAST_GAP = 24;
+/** Float: gap between the last two SYNs (22, 23). */
+export const ROW_LAST_GAP = 22;
 /** Next row of the free list while the row is free. */
-export const ROW_NEXT_FREE = 26;
+export const ROW_NEXT_FREE = 1;
 
 export const EVENT_FRAME = 2;
-export const EVENT_NEXT = 3;
-/** See {@link packEventInfo}. */
-export const EVENT_INFO = 4;
-export const EVENT_SEQ = 5;
+/**
+ * From the lowest bit: kind (4 bits), to the server (1), recorded direction (2), has a timestamp (1), TTL (8), TCP flags (8), copies of
+ * the packet (8, stopping at 255).
+ */
+export const EVENT_INFO = 3;
+export const EVENT_SEQ = 4;
 /** Acknowledgement number; of an ICMP error its type, code and next-hop MTU. */
-export const EVENT_ACK = 6;
-export const EVENT_TSVAL = 7;
+export const EVENT_ACK = 5;
+export const EVENT_TSVAL = 6;
 /** IP Identification in the upper half, payload bytes (at most 65535) in the lower. */
-export const EVENT_ID_LENGTH = 8;
-/** Copies of the packet; of an ICMP error the index of the event that holds the sender's address. */
-export const EVENT_COPIES = 9;
+export const EVENT_ID_LENGTH = 7;
 
 /** At most so many packets of one attempt are kept one by one. */
 export const MAX_EVENTS = 32;

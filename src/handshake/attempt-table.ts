@@ -1,4 +1,13 @@
-import { EVENT, ROW } from './attempt-layout.ts';
+import {
+  EVENT,
+  EVENT_INFO,
+  HEADER,
+  KIND_ADDRESS,
+  OWN_EVENTS,
+  ROW,
+  ROW_BORROWED,
+  ROW_EVENTS,
+} from './attempt-layout.ts';
 
 /**
  * Every connection attempt of one capture, in typed arrays: one row an attempt, one event a packet that took part in it. Where what
@@ -14,11 +23,13 @@ export interface AttemptTable {
   readonly rowTimes: Float64Array;
   /**
    * Events of {@link EVENT} words each; index 0 is never one and means "none". It is the same memory as `rows`: the first
-   * {@link OWN_EVENTS} of a row lie behind its header, so that following an attempt touches one place, and further ones behind
-   * the last row.
+   * {@link OWN_EVENTS} of a row lie behind its header, so that following an attempt touches one place, and further ones, which
+   * it borrows, behind the last row.
    */
   readonly events: Int32Array;
   readonly eventTimes: Float64Array;
+  /** What lies behind each event that can be borrowed, from the first on; 0 behind the last one of a row. */
+  readonly nextEvents: Int32Array;
   /** Most rows. */
   readonly capacity: number;
   /** Rows that were ever in use: 0 to `rowEnd - 1`. */
@@ -39,19 +50,65 @@ export function tableArrays(
   at: number,
   capacity: number,
   borrowed: number,
-): Pick<AttemptTable, 'rows' | 'rowTimes' | 'events' | 'eventTimes'> {
+): Pick<AttemptTable, 'rows' | 'rowTimes' | 'events' | 'eventTimes' | 'nextEvents'> {
   const words = capacity * ROW + borrowed * EVENT;
   const rows = new Int32Array(memory, at, words);
-  const rowTimes = new Float64Array(memory, at, Math.floor(words / 2));
-  return { rows, rowTimes, events: rows, eventTimes: rowTimes };
+  const rowTimes = new Float64Array(memory, at, words / 2);
+  const nextEvents = new Int32Array(memory, at + words * 4, borrowed);
+  return { rows, rowTimes, events: rows, eventTimes: rowTimes, nextEvents };
+}
+
+/** Bytes of a table: what {@link tableArrays} needs. */
+export function tableBytes(capacity: number, borrowed: number): number {
+  return (capacity * ROW + borrowed * (EVENT + 1)) * 4;
+}
+
+/** The first event of a row; 0 when it has none. */
+export function firstEvent({ rows }: AttemptTable, row: number): number {
+  return eventCount(rows, row * ROW) === 0 ? 0 : ownEvent(row);
+}
+
+/** The event behind another one of a row; 0 behind the last. */
+export function eventAfter({ rows, nextEvents, capacity }: AttemptTable, row: number, event: number): number {
+  const nth = event - ownEvent(row);
+  if (nth < 0 || nth >= OWN_EVENTS) return nextEvents[event - firstBorrowed(capacity)]!;
+  if (nth === OWN_EVENTS - 1) return rows[row * ROW + ROW_BORROWED]!;
+  return nth + 1 < eventCount(rows, row * ROW) ? event + 1 : 0;
+}
+
+/** Index of the first of a row's own events, used or not. */
+export function ownEvent(row: number): number {
+  return (row * ROW + HEADER) / EVENT;
+}
+
+/** The first event that rows can borrow. */
+export function firstBorrowed(capacity: number): number {
+  return (capacity * ROW) / EVENT;
+}
+
+/** How many events a row has, those of senders' addresses too; at most 255. */
+export function eventCount(rows: Int32Array, base: number): number {
+  return rows[base + ROW_EVENTS]! & 255;
+}
+
+/** Index of what encapsulates the packets of a row in {@link AttemptTable.encapsulations}. */
+export function encapsulationOf(rows: Int32Array, base: number): number {
+  return rows[base + ROW_EVENTS]! >>> 8;
+}
+
+/** The event that holds the address of the sender of an ICMP error; 0 when there was no room for it. */
+export function senderEvent(table: AttemptTable, row: number, error: number): number {
+  const next = eventAfter(table, row, error);
+  return next !== 0 && (table.events[next * EVENT + EVENT_INFO]! & 15) === KIND_ADDRESS ? next : 0;
 }
 
 /** A copy of a table whose memory is its own, so that it can be handed to another thread. */
-export function copyTable({ rows, capacity, rowEnd, eventEnd, encapsulations }: AttemptTable): AttemptTable {
-  const memory = new ArrayBuffer(rows.byteLength);
-  const borrowed = rows.length / EVENT - (capacity * ROW) / EVENT;
-  const copy = tableArrays(memory, 0, capacity, borrowed);
+export function copyTable(table: AttemptTable): AttemptTable {
+  const { rows, nextEvents, capacity, rowEnd, eventEnd, encapsulations } = table;
+  const borrowed = nextEvents.length;
+  const copy = tableArrays(new ArrayBuffer(tableBytes(capacity, borrowed)), 0, capacity, borrowed);
   copy.rows.set(rows.subarray(0, rowEnd * ROW));
   copy.rows.set(rows.subarray(capacity * ROW, eventEnd * EVENT), capacity * ROW);
+  copy.nextEvents.set(nextEvents.subarray(0, eventEnd - firstBorrowed(capacity)));
   return { ...copy, capacity, rowEnd, eventEnd, encapsulations };
 }

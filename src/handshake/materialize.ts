@@ -5,11 +5,9 @@ import type { Handshake, IcmpError, Segment, SegmentKind, SynOptions } from '../
 import {
   EVENT,
   EVENT_ACK,
-  EVENT_COPIES,
   EVENT_FRAME,
   EVENT_ID_LENGTH,
   EVENT_INFO,
-  EVENT_NEXT,
   EVENT_SEQ,
   EVENT_TSVAL,
   KIND_ACK,
@@ -36,9 +34,6 @@ import {
   ROW_CLIENT,
   ROW_CLIENT_ISN,
   ROW_CLIENT_OPTIONS,
-  ROW_ENCAPSULATION,
-  ROW_FIRST_EVENT,
-  ROW_LAST_EVENT,
   ROW_LAST_TIME,
   ROW_PORTS,
   ROW_SEGMENTS,
@@ -50,7 +45,7 @@ import {
   STATE_ANSWERED,
   STATE_IPV6,
 } from './attempt-layout.ts';
-import type { AttemptTable } from './attempt-table.ts';
+import { type AttemptTable, encapsulationOf, eventAfter, firstEvent, senderEvent } from './attempt-table.ts';
 import { ENCAPSULATION_SEPARATOR } from './encapsulation.ts';
 import { outcomeOf, stageOf, synAckCount, synCount } from './outcome.ts';
 
@@ -90,12 +85,12 @@ export function materialize(table: AttemptTable, row: number, baseNs: bigint): H
   const { rows } = table;
   const base = row * ROW;
   const state = rows[base + ROW_STATE]!;
-  const segments = segmentsOf(table, base, baseNs);
+  const segments = segmentsOf(table, row, baseNs);
   const windows = rows[base + ROW_WINDOWS]!;
   const syn = synCount(rows, base);
   const synAck = synAckCount(rows, base);
   const outcome = outcomeOf(state);
-  const encapsulation = table.encapsulations[rows[base + ROW_ENCAPSULATION]!] ?? '';
+  const encapsulation = table.encapsulations[encapsulationOf(rows, base)] ?? '';
   const handshake: Building<Handshake> = {
     ...flowAt(table, row),
     outcome,
@@ -134,13 +129,11 @@ export function absoluteNs(baseNs: bigint, ns: number): bigint {
   return baseNs + BigInt(Math.round(ns));
 }
 
-function segmentsOf(table: AttemptTable, base: number, baseNs: bigint): Segment[] {
+function segmentsOf(table: AttemptTable, row: number, baseNs: bigint): Segment[] {
   const { rows, events, eventTimes } = table;
-  const ipv6 = (rows[base + ROW_STATE]! & STATE_IPV6) !== 0;
+  const ipv6 = (rows[row * ROW + ROW_STATE]! & STATE_IPV6) !== 0;
   const segments: Segment[] = [];
-  const last = rows[base + ROW_LAST_EVENT]!;
-  let event = rows[base + ROW_FIRST_EVENT]!;
-  while (event !== 0) {
+  for (let event = firstEvent(table, row); event !== 0; event = eventAfter(table, row, event)) {
     const at = event * EVENT;
     const info = events[at + EVENT_INFO]!;
     const kind = info & 15;
@@ -156,7 +149,7 @@ function segmentsOf(table: AttemptTable, base: number, baseNs: bigint): Segment[
         frame: events[at + EVENT_FRAME]! >>> 0,
         timeNs: absoluteNs(baseNs, eventTimes[event * (EVENT / 2)]!),
         repeat: repeatOf(segments, name, direction, seq),
-        copies: kind === KIND_ICMP ? 0 : events[at + EVENT_COPIES]!,
+        copies: kind === KIND_ICMP ? 0 : info >>> 24,
         seq,
         ack: kind === KIND_ICMP ? 0 : events[at + EVENT_ACK]! >>> 0,
         flags: (info >>> 16) & 255,
@@ -166,10 +159,9 @@ function segmentsOf(table: AttemptTable, base: number, baseNs: bigint): Segment[
       if (!ipv6) segment.ipId = idLength >>> 16;
       if ((info & 128) !== 0) segment.tsval = events[at + EVENT_TSVAL]! >>> 0;
       if (seen !== 0) segment.seen = seen === 1 ? 'incoming' : 'outgoing';
-      if (kind === KIND_ICMP) segment.icmp = icmpOf(table, at, ipv6);
+      if (kind === KIND_ICMP) segment.icmp = icmpOf(table, row, event, ipv6);
       segments.push(segment);
     }
-    event = event === last ? 0 : events[at + EVENT_NEXT]!;
   }
   return segments;
 }
@@ -188,12 +180,12 @@ function repeatOf(
   return repeat;
 }
 
-function icmpOf(table: AttemptTable, at: number, ipv6: boolean): IcmpError {
+function icmpOf(table: AttemptTable, row: number, event: number, ipv6: boolean): IcmpError {
   const { events } = table;
-  const typeCode = events[at + EVENT_ACK]! >>> 0;
+  const typeCode = events[event * EVENT + EVENT_ACK]! >>> 0;
   const version = ipv6 ? 6 : 4;
   const [type, code, mtuBytes] = [typeCode >>> 24, (typeCode >>> 16) & 255, typeCode & 0xffff];
-  const from = events[at + EVENT_COPIES]!;
+  const from = senderEvent(table, row, event);
   return {
     version,
     type,

@@ -1,6 +1,5 @@
 import type { CaptureMemory } from '../formats/pcap/frames.ts';
-import { EVENT, ROW } from './attempt-layout.ts';
-import { type AttemptTable, tableArrays } from './attempt-table.ts';
+import { type AttemptTable, tableArrays, tableBytes } from './attempt-table.ts';
 import {
   AT_CAPTURED_BYTES,
   AT_DATA_OFFSET,
@@ -118,7 +117,7 @@ function instantiate(
   const slots = 2 ** Math.max(15, Math.ceil(Math.log2((capacity + 1) * SLOTS_PER_ROW)));
   const rowsAt = AT_SLOTS + slots * 4;
   const borrowed = capacity;
-  const bytes = rowsAt + (capacity * ROW + borrowed * EVENT) * 4;
+  const bytes = rowsAt + tableBytes(capacity, borrowed);
   const pages = Math.ceil(bytes / PAGE_BYTES);
   if (pages > MAX_PAGES) throw new RangeError(`${capacity} attempts need more memory than can be addressed`);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });

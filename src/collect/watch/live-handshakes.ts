@@ -4,13 +4,13 @@ import { TCP_ACK, TCP_SYN } from '../../formats/wire/tcp.ts';
 import {
   EVENT,
   ROW,
-  ROW_FIRST_EVENT,
   ROW_LAST_TIME,
   ROW_PORTS,
   ROW_STATE,
   STATE_ACKED,
   STATE_ANSWERED,
 } from '../../handshake/attempt-layout.ts';
+import { firstEvent } from '../../handshake/attempt-table.ts';
 import { isOpen, patienceNs } from '../../handshake/attempt-timeouts.ts';
 import { materialize } from '../../handshake/materialize.ts';
 import { isFailure, outcomeOf, synAckCount, synCount } from '../../handshake/outcome.ts';
@@ -211,7 +211,7 @@ export class LiveHandshakes {
       return repeatedAfterAck || synAckCount(rows, base) > 1 || idle > patienceNs(rows, base) ? 'failed' : 'fine';
     }
     if (synCount(rows, base) > 1 || idle > patienceNs(rows, base)) return 'failed';
-    const age = now - eventTimes[rows[base + ROW_FIRST_EVENT]! * (EVENT / 2)]!;
+    const age = now - eventTimes[firstEvent(table, row) * (EVENT / 2)]!;
     return age >= earlyNs ? 'early' : 'fine';
   }
 

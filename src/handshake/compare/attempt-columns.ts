@@ -1,19 +1,16 @@
 import {
   EVENT,
   EVENT_INFO,
-  EVENT_NEXT,
   EVENT_SEQ,
   EVENT_TSVAL,
   KIND_SYN,
   KIND_SYN_ACK,
   ROW,
-  ROW_FIRST_EVENT,
-  ROW_LAST_EVENT,
   ROW_LAST_TIME,
   ROW_STATE,
   STATE_USED,
 } from '../attempt-layout.ts';
-import type { AttemptTable } from '../attempt-table.ts';
+import { type AttemptTable, eventAfter, firstEvent } from '../attempt-table.ts';
 import type { TrackedCapture } from './tracked-capture.ts';
 
 /** What matching needs of the attempts of one capture, by row of its table. */
@@ -42,7 +39,7 @@ export function columnsOf(capture: TrackedCapture, baseNs: bigint): AttemptColum
   for (let row = 0; row < count; row++) {
     primary[row] = row;
     const base = row * ROW;
-    const event = table.rows[base + ROW_FIRST_EVENT]!;
+    const event = firstEvent(table, row);
     if ((table.rows[base + ROW_STATE]! & STATE_USED) === 0 || event === 0) continue;
     firstNs[row] = table.eventTimes[event * (EVENT / 2)]!;
     lastNs[row] = table.rowTimes[(base + ROW_LAST_TIME) / 2]!;
@@ -62,9 +59,8 @@ export function columnsOf(capture: TrackedCapture, baseNs: bigint): AttemptColum
 /** The first event of a kind and direction at or after `event` in its row; 0 when there is none. */
 export function nextEvent(table: AttemptTable, row: number, event: number, kind: number, toServer: boolean): number {
   const { events } = table;
-  const last = table.rows[row * ROW + ROW_LAST_EVENT]!;
   const wanted = kind | (toServer ? 16 : 0);
-  for (let at = event; at !== 0; at = at === last ? 0 : events[at * EVENT + EVENT_NEXT]!) {
+  for (let at = event; at !== 0; at = eventAfter(table, row, at)) {
     if ((events[at * EVENT + EVENT_INFO]! & 31) === wanted) return at;
   }
   return 0;
@@ -72,18 +68,17 @@ export function nextEvent(table: AttemptTable, row: number, event: number, kind:
 
 /** The first SYN of an attempt; 0 when it was not captured. */
 export function firstSyn(table: AttemptTable, row: number): number {
-  return nextEvent(table, row, table.rows[row * ROW + ROW_FIRST_EVENT]!, KIND_SYN, true);
+  return nextEvent(table, row, firstEvent(table, row), KIND_SYN, true);
 }
 
 /** The SYN after `event` in the same attempt; 0 when there is none. */
 export function followingSyn(table: AttemptTable, row: number, event: number): number {
-  if (event === table.rows[row * ROW + ROW_LAST_EVENT]!) return 0;
-  return nextEvent(table, row, table.events[event * EVENT + EVENT_NEXT]!, KIND_SYN, true);
+  return nextEvent(table, row, eventAfter(table, row, event), KIND_SYN, true);
 }
 
 /** The first SYN-ACK of an attempt; 0 when it was not captured. */
 export function firstSynAck(table: AttemptTable, row: number): number {
-  return nextEvent(table, row, table.rows[row * ROW + ROW_FIRST_EVENT]!, KIND_SYN_ACK, false);
+  return nextEvent(table, row, firstEvent(table, row), KIND_SYN_ACK, false);
 }
 
 /** Whether an event has a timestamps option. */

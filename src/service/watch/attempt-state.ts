@@ -2,11 +2,9 @@ import { TCP_ACK } from '../../formats/wire/tcp.ts';
 import {
   EVENT,
   EVENT_INFO,
-  EVENT_NEXT,
   EVENT_SEQ,
   KIND_RST,
   ROW,
-  ROW_FIRST_EVENT,
   ROW_SERVER_ISN,
   ROW_STATE,
   STATE_ANSWERED,
@@ -19,7 +17,7 @@ import {
   STATE_RST_SERVER,
   STATE_WRONG_ACK,
 } from '../../handshake/attempt-layout.ts';
-import type { AttemptTable } from '../../handshake/attempt-table.ts';
+import { type AttemptTable, eventAfter, firstEvent } from '../../handshake/attempt-table.ts';
 import { synAckCount } from '../../handshake/outcome.ts';
 
 /** How an attempt stands when it is looked at. */
@@ -52,10 +50,10 @@ export function stateAt(table: AttemptTable, row: number): AttemptState {
  * Whether a RST of the server after its SYN-ACK refuses the final ACK: without ACK, right behind the SYN-ACK (RFC 9293 section 3.10.7.4,
  * tcp_abort_on_overflow). A program that closes its connection sends one with ACK.
  */
-function refusesHandshake({ rows, events }: AttemptTable, row: number): boolean {
-  const base = row * ROW;
-  const next = (rows[base + ROW_SERVER_ISN]! + 1) | 0;
-  for (let event = rows[base + ROW_FIRST_EVENT]!; event !== 0; event = events[event * EVENT + EVENT_NEXT]!) {
+function refusesHandshake(table: AttemptTable, row: number): boolean {
+  const { rows, events } = table;
+  const next = (rows[row * ROW + ROW_SERVER_ISN]! + 1) | 0;
+  for (let event = firstEvent(table, row); event !== 0; event = eventAfter(table, row, event)) {
     const info = events[event * EVENT + EVENT_INFO]!;
     if ((info & 15) !== KIND_RST || (info & 16) !== 0) continue;
     const flags = (info >>> 16) & 0xff;

@@ -5,7 +5,6 @@ import {
   ROW,
   ROW_CLIENT,
   ROW_CLIENT_ISN,
-  ROW_FIRST_EVENT,
   ROW_LAST_TIME,
   ROW_PORTS,
   ROW_SEGMENTS,
@@ -16,7 +15,7 @@ import {
   STATE_IPV6,
   STATE_SYN_MISSING,
 } from '../../handshake/attempt-layout.ts';
-import type { AttemptTable } from '../../handshake/attempt-table.ts';
+import { type AttemptTable, firstEvent } from '../../handshake/attempt-table.ts';
 import { isOpen } from '../../handshake/attempt-timeouts.ts';
 import { flowAt, materialize } from '../../handshake/materialize.ts';
 import { synAckCount, synCount } from '../../handshake/outcome.ts';
@@ -155,7 +154,7 @@ export class AttemptWatch {
 
   /** When an attempt began, nanoseconds since 1970. */
   beganNs(row: number): bigint {
-    const first = this.table.rows[row * ROW + ROW_FIRST_EVENT]!;
+    const first = firstEvent(this.table, row);
     return this.baseNs + BigInt(Math.round(this.table.eventTimes[first * (EVENT / 2)]!));
   }
 
