@@ -5,7 +5,7 @@ import { DistinctCounters } from '../handshake/distinct.ts';
 import { foldIpv6 } from '../handshake/fold-address.ts';
 import { synCount } from '../handshake/outcome.ts';
 import { OUTCOMES, type Outcome } from '../model/handshake.ts';
-import { createProbeTable, type ProbeTable } from './probe-table.ts';
+import { ProbeTable } from './probe-table.ts';
 
 /** An attempt that is kept to be shown. */
 export interface AttemptExample {
@@ -38,23 +38,25 @@ const MAX_GROUPS = 200_000;
 /** Attempts in one table of examples, and events that they may borrow: more than the longest of them needs. */
 const TABLE_ROWS = 1024;
 const TABLE_EVENTS = 8192;
-/** Words of a group's key: server, outcome, variant. */
+/** A group: server, outcome and variant, then what is counted of it. */
 const KEY = 3;
+const COUNT = 3;
+/** Floats: start of the first and end of the last attempt. */
+const FIRST = 4;
+const LAST = 6;
+const SINGLE = 8;
+/** How many examples there are; their numbers, best first; and how clear each is, a byte each from the lowest. */
+const EXAMPLES = 9;
+const EXAMPLE = 10;
+const CLARITIES = EXAMPLE + MAX_EXAMPLES;
+const GROUP = 14;
 
-/** Groups by server, outcome and what else the sentence about them depends on; counted in columns. */
+/** Groups by server, outcome and what else the sentence about them depends on. */
 export class AttemptGroups {
-  private readonly groups: ProbeTable = createProbeTable(MAX_GROUPS, KEY);
+  private readonly groups = new ProbeTable(MAX_GROUPS, KEY, GROUP);
   private readonly key = new Int32Array(KEY);
-  private readonly counts = new Int32Array(MAX_GROUPS);
-  private readonly singles = new Int32Array(MAX_GROUPS);
-  private readonly firstNs = new Float64Array(MAX_GROUPS);
-  private readonly lastNs = new Float64Array(MAX_GROUPS);
   private readonly clients = new DistinctCounters(MAX_GROUPS);
   private readonly examples = new AttemptExamples();
-  /** {@link MAX_EXAMPLES} a group, best first: number of the example, and how clear it is. */
-  private readonly exampleNumbers = new Int32Array(MAX_GROUPS * MAX_EXAMPLES);
-  private readonly exampleClarities = new Int8Array(MAX_GROUPS * MAX_EXAMPLES);
-  private readonly exampleCounts = new Uint8Array(MAX_GROUPS);
 
   /** Adds one ended attempt that began at `startNs` and ended at `endNs`, since the start of the capture. */
   add(
@@ -73,61 +75,72 @@ export class AttemptGroups {
     key[1] = outcome;
     key[2] = variant;
     const hash = Math.imul(server, 0x9e3779b1) ^ Math.imul(variant, 0xc2b2ae35) ^ outcome;
-    const known = this.groups.used;
     const group = this.groups.find(key, hash);
-    const count = group === known ? 0 : this.counts[group]!;
-    this.counts[group] = count + 1;
-    if (synCount(rows, base) <= 1) this.singles[group]!++;
-    if (count === 0 || startNs < this.firstNs[group]!) this.firstNs[group] = startNs;
-    if (count === 0 || endNs > this.lastNs[group]!) this.lastNs[group] = endNs;
-    const at = base + ROW_CLIENT;
-    this.clients.add(group, foldIpv6(rows[at]!, rows[at + 1]!, rows[at + 2]!, rows[at + 3]!));
-    const clarity = clarityOf(rows, base);
-    const kept = this.exampleCounts[group]!;
+    const { records, floats } = this.groups;
+    const at = group * GROUP;
+    const first = (at + FIRST) / 2;
+    const last = (at + LAST) / 2;
+    const isNew = records[at + COUNT]!++ === 0;
+    if (synCount(rows, base) <= 1) records[at + SINGLE]!++;
+    if (isNew || startNs < floats[first]!) floats[first] = startNs;
+    if (isNew || endNs > floats[last]!) floats[last] = endNs;
+    const client = base + ROW_CLIENT;
+    this.clients.add(group, foldIpv6(rows[client]!, rows[client + 1]!, rows[client + 2]!, rows[client + 3]!));
     const most = group < FULL_GROUPS ? MAX_EXAMPLES : 1;
-    if (kept < most || clarity > this.exampleClarities[group * MAX_EXAMPLES + most - 1]!) {
-      this.keepExample(group, kept, most, this.examples.add(table, row), clarity);
+    const clarity = clarityOf(rows, base);
+    if (records[at + EXAMPLES]! < most || clarity > clarityAt(records, at, most - 1)) {
+      this.keepExample(at, most, this.examples.add(table, row), clarity);
     }
   }
 
   /** Every group, in order of first appearance. */
   all(): AttemptGroup[] {
-    const { keys, used } = this.groups;
+    const { records, floats, used } = this.groups;
     return Array.from({ length: used }, (_, group) => {
-      const count = this.counts[group]!;
+      const at = group * GROUP;
+      const count = records[at + COUNT]!;
       return {
-        server: keys[group * KEY]!,
-        outcome: OUTCOMES[keys[group * KEY + 1]!]!,
+        server: records[at]!,
+        outcome: OUTCOMES[records[at + 1]!]!,
         count,
         clients: Math.min(count, this.clients.count(group)),
-        single: this.singles[group]!,
-        firstNs: this.firstNs[group]!,
-        lastNs: this.lastNs[group]!,
-        examples: () => this.examplesOf(group),
+        single: records[at + SINGLE]!,
+        firstNs: floats[(at + FIRST) / 2]!,
+        lastNs: floats[(at + LAST) / 2]!,
+        examples: () => this.examplesOf(at),
       };
     });
   }
 
-  private examplesOf(group: number): AttemptExample[] {
-    const at = group * MAX_EXAMPLES;
-    const numbers = this.exampleNumbers.subarray(at, at + this.exampleCounts[group]!);
+  private examplesOf(at: number): AttemptExample[] {
+    const { records } = this.groups;
+    const numbers = records.subarray(at + EXAMPLE, at + EXAMPLE + records[at + EXAMPLES]!);
     return Array.from(numbers, (number) => this.examples.get(number));
   }
 
-  /** Puts an example to its place among the `kept` ones of its group, behind those that are as clear. */
-  private keepExample(group: number, kept: number, most: number, example: number, clarity: number): void {
-    const { exampleNumbers, exampleClarities } = this;
-    const first = group * MAX_EXAMPLES;
-    let at = first + kept;
-    if (kept === most) this.examples.remove(exampleNumbers[--at]!);
-    else this.exampleCounts[group] = kept + 1;
-    for (; at > first && clarity > exampleClarities[at - 1]!; at--) {
-      exampleNumbers[at] = exampleNumbers[at - 1]!;
-      exampleClarities[at] = exampleClarities[at - 1]!;
+  /** Puts an example to its place among those of the group at `at`, behind those that are as clear. */
+  private keepExample(at: number, most: number, example: number, clarity: number): void {
+    const { records } = this.groups;
+    const kept = records[at + EXAMPLES]!;
+    let nth = kept;
+    if (kept === most) this.examples.remove(records[at + EXAMPLE + --nth]!);
+    else records[at + EXAMPLES] = kept + 1;
+    for (; nth > 0 && clarity > clarityAt(records, at, nth - 1); nth--) {
+      records[at + EXAMPLE + nth] = records[at + EXAMPLE + nth - 1]!;
+      setClarity(records, at, nth, clarityAt(records, at, nth - 1));
     }
-    exampleNumbers[at] = example;
-    exampleClarities[at] = clarity;
+    records[at + EXAMPLE + nth] = example;
+    setClarity(records, at, nth, clarity);
   }
+}
+
+/** How clear the nth example of the group at `at` is. */
+function clarityAt(records: Int32Array, at: number, nth: number): number {
+  return (records[at + CLARITIES]! >>> (nth * 8)) & 255;
+}
+
+function setClarity(records: Int32Array, at: number, nth: number, clarity: number): void {
+  records[at + CLARITIES] = (records[at + CLARITIES]! & ~(255 << (nth * 8))) | (clarity << (nth * 8));
 }
 
 /** Copies of attempts, in tables that are added as they are needed; examples are numbers. */
@@ -162,5 +175,5 @@ class AttemptExamples {
 /** The more segments an attempt shows, the clearer it is; copies of packets and tunnels only confuse. */
 function clarityOf(rows: Int32Array, base: number): number {
   const confusing = (rows[base + ROW_STATE]! & STATE_DUPLICATES) !== 0 || encapsulationOf(rows, base) !== 0;
-  return Math.min(rows[base + ROW_SEGMENTS]!, 8) * 2 - (confusing ? 1 : 0);
+  return Math.min(rows[base + ROW_SEGMENTS]!, 8) * 2 + (confusing ? 0 : 1);
 }

@@ -16,7 +16,7 @@ import {
 } from '../handshake/attempt-layout.ts';
 import { type AttemptTable, eventAfter, firstEvent, senderEvent } from '../handshake/attempt-table.ts';
 import { materialize } from '../handshake/materialize.ts';
-import { isFailure, outcomeOf, synAckCount, synCount } from '../handshake/outcome.ts';
+import { isFailure, outcomeIndexOf, synAckCount, synCount } from '../handshake/outcome.ts';
 import { hopsAway } from '../handshake/vantage.ts';
 import type { CaptureSummary } from '../model/capture.ts';
 import type { CaptureReport, Diagnosis } from '../model/diagnosis.ts';
@@ -26,6 +26,12 @@ import { summarizeGroups } from './capture-groups.ts';
 import { captureHeadline } from './capture-headline.ts';
 import { judgeHandshake } from './judge-handshake.ts';
 import { ServerHistories } from './server-history.ts';
+
+/** Outcomes by their indexes, for what is asked of every attempt. */
+const ESTABLISHED = OUTCOMES.indexOf('established');
+const UNREACHABLE = OUTCOMES.indexOf('unreachable');
+const REFUSED = OUTCOMES.indexOf('refused');
+const IS_FAILURE = Uint8Array.from(OUTCOMES, (outcome) => Number(isFailure(outcome)));
 
 /** State flags that change what a group's sentence says. */
 const TELLING_FLAGS = STATE_ACKED | STATE_ANSWERED | STATE_CHALLENGED | STATE_WRONG_ACK | STATE_RST_CLIENT;
@@ -71,29 +77,29 @@ export class CaptureCollector {
     const { failedOnly = false, all = false } = this.options;
     const { rows, rowTimes, eventTimes } = table;
     const base = row * ROW;
-    const outcome = outcomeOf(rows[base + ROW_STATE]!);
+    const outcome = outcomeIndexOf(rows[base + ROW_STATE]!);
+    const established = outcome === ESTABLISHED;
     this.handshakes++;
-    const outcomeIndex = OUTCOMES.indexOf(outcome);
-    this.outcomes[outcomeIndex]!++;
+    this.outcomes[outcome]!++;
     const server = this.servers.of(table, row);
-    this.servers.note(server, table, row, outcome === 'established');
-    const failure = isFailure(outcome);
+    this.servers.note(server, table, row, established);
+    const failure = IS_FAILURE[outcome] === 1;
     if (failure) this.failed++;
-    const late = outcome === 'established' && (synCount(rows, base) > 1 || synAckCount(rows, base) > 1);
+    const late = established && (synCount(rows, base) > 1 || synAckCount(rows, base) > 1);
     if (late) this.late++;
-    if (failure || (!failedOnly && (late || outcome !== 'established'))) {
+    if (failure || (!failedOnly && (late || !established))) {
       const startNs = eventTimes[firstEvent(table, row) * (EVENT / 2)]!;
       const endNs = rowTimes[(base + ROW_LAST_TIME) / 2]!;
       const telling = late ? 0 : rows[base + ROW_STATE]! & TELLING_FLAGS;
       const variant =
-        outcome === 'unreachable'
+        outcome === UNREACHABLE
           ? icmpVariant(table, row)
-          : outcome === 'refused'
+          : outcome === REFUSED
             ? telling ^ resetHops(table, row)
             : telling;
-      this.groups.add(table, row, server, outcomeIndex, variant, startNs, endNs);
+      this.groups.add(table, row, server, outcome, variant, startNs, endNs);
     }
-    if (failure || (all && !failedOnly) || (!failedOnly && outcome !== 'established')) {
+    if (failure || (all && !failedOnly) || (!failedOnly && !established)) {
       this.diagnose(table, row, server);
     }
   }

@@ -10,7 +10,7 @@ import type { AttemptExample, AttemptGroup } from './attempt-groups.ts';
 import type { CaptureContext } from './capture-context.ts';
 import { floodSentence, groupSentence } from './group-sentences.ts';
 import { judgeHandshake } from './judge-handshake.ts';
-import { createProbeTable } from './probe-table.ts';
+import { ProbeTable } from './probe-table.ts';
 import type { ServerHistories } from './server-history.ts';
 
 /** A flood is at least so many attempts, nearly all from different clients and never repeated. */
@@ -70,7 +70,7 @@ function separateScans(
   groups: readonly AttemptGroup[],
   servers: ServerHistories,
 ): { scans: [string, AttemptGroup[]][]; rest: AttemptGroup[] } {
-  const clients = createProbeTable(groups.length, CLIENT_KEY);
+  const clients = new ProbeTable(groups.length, CLIENT_KEY, CLIENT_KEY + 1);
   const byClient: AttemptGroup[][] = [];
   const rest: AttemptGroup[] = [];
   for (const group of groups) {

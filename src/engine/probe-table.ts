@@ -1,64 +1,72 @@
 /**
- * Numbers distinct keys of a few words from 0 upwards: open addressing with linear probing. When it is full, every new key gets
- * the last number.
+ * Numbers distinct keys of a few words from 0 upwards, and keeps a record for each: open addressing with linear probing. When it is
+ * full, every new key gets the last number. A record is one piece of memory with its key first, because with many of them each place
+ * that is looked at costs a wait for memory.
  */
-export interface ProbeTable {
-  /** Keys by number, `words` words each. */
-  readonly keys: Int32Array;
+export class ProbeTable {
+  /** Records by number, {@link stride} words each: the key, then what its user keeps there, 0 at first. */
+  readonly records: Int32Array;
+  /** The same memory, for 64-bit floats. */
+  readonly floats: Float64Array;
+  readonly stride: number;
+  private readonly capacity: number;
+  private readonly keyWords: number;
+  /** Pairs: the hash, and the number and one; 0 is empty. */
+  private slots = new Int32Array(2048);
+  /** Index of the last pair. */
+  private mask: number = 1023;
+  private count = 0;
+
+  /** Makes a table for at most `capacity` records of `stride` words, an even number, of which the first `keyWords` are the key. */
+  constructor(capacity: number, keyWords: number, stride: number) {
+    this.capacity = capacity;
+    this.keyWords = keyWords;
+    this.stride = stride;
+    this.floats = new Float64Array((capacity * stride) / 2);
+    this.records = new Int32Array(this.floats.buffer);
+  }
+
   /** How many numbers are given. */
-  readonly used: number;
+  get used(): number {
+    return this.count;
+  }
+
   /** The number of a key, given now when it is new; equal to the former {@link used} then. */
-  find(key: Int32Array, hash: number): number;
-}
+  find(key: Int32Array, hash: number): number {
+    const { slots, mask } = this;
+    let mixed = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+    mixed ^= mixed >>> 13;
+    let at = (mixed & mask) * 2;
+    for (let found = slots[at + 1]!; found !== 0; found = slots[at + 1]!) {
+      if (slots[at] === mixed && this.matches(found - 1, key)) return found - 1;
+      at = (at + 2) & (mask * 2 + 1);
+    }
+    if (this.count === this.capacity) return this.capacity - 1;
+    const number = this.count++;
+    for (let word = 0; word < this.keyWords; word++) this.records[number * this.stride + word] = key[word]!;
+    slots[at] = mixed;
+    slots[at + 1] = number + 1;
+    if (this.count * 2 > mask) this.grow();
+    return number;
+  }
 
-/** Makes an empty table for at most `capacity` keys of `words` words. */
-export function createProbeTable(capacity: number, words: number): ProbeTable {
-  const keys = new Int32Array(capacity * words);
-  let slots = new Int32Array(1024);
-  let mask = slots.length - 1;
-  let hashes = new Int32Array(1024);
-  let used = 0;
-
-  function matches(index: number, key: Int32Array): boolean {
-    const at = index * words;
-    for (let word = 0; word < words; word++) if (keys[at + word] !== key[word]) return false;
+  private matches(number: number, key: Int32Array): boolean {
+    const at = number * this.stride;
+    for (let word = 0; word < this.keyWords; word++) if (this.records[at + word] !== key[word]) return false;
     return true;
   }
 
-  function grow(): void {
-    const old = slots;
-    const oldHashes = hashes;
-    slots = new Int32Array(old.length * 2);
-    hashes = new Int32Array(old.length * 2);
-    mask = slots.length - 1;
-    for (let from = 0; from < old.length; from++) {
-      if (old[from] === 0) continue;
-      let at = oldHashes[from]! & mask;
-      while (slots[at] !== 0) at = (at + 1) & mask;
+  private grow(): void {
+    const old = this.slots;
+    const slots = new Int32Array(old.length * 2);
+    this.mask = this.mask * 2 + 1;
+    for (let from = 0; from < old.length; from += 2) {
+      if (old[from + 1] === 0) continue;
+      let at = (old[from]! & this.mask) * 2;
+      while (slots[at + 1] !== 0) at = (at + 2) & (this.mask * 2 + 1);
       slots[at] = old[from]!;
-      hashes[at] = oldHashes[from]!;
+      slots[at + 1] = old[from + 1]!;
     }
+    this.slots = slots;
   }
-
-  return {
-    keys,
-    get used() {
-      return used;
-    },
-    find(key, hash) {
-      let mixed = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-      mixed ^= mixed >>> 13;
-      let at = mixed & mask;
-      for (let slot = slots[at]!; slot !== 0; slot = slots[at]!) {
-        if (hashes[at] === mixed && matches(slot - 1, key)) return slot - 1;
-        at = (at + 1) & mask;
-      }
-      if (used === capacity) return capacity - 1;
-      keys.set(key, used * words);
-      slots[at] = ++used;
-      hashes[at] = mixed;
-      if (used * 2 > slots.length) grow();
-      return used - 1;
-    },
-  };
 }

@@ -14,30 +14,36 @@ import { foldIpv6 } from '../handshake/fold-address.ts';
 import { addressAt } from '../handshake/materialize.ts';
 import type { Endpoint } from '../model/flow.ts';
 import type { ServerHistory } from './capture-context.ts';
-import { createProbeTable, type ProbeTable } from './probe-table.ts';
+import { ProbeTable } from './probe-table.ts';
 
 /** More servers than this are lumped together: a scan of a whole network must not take the memory. */
 const MAX_SERVERS = 50_000;
 /** The fastest answer and the TTL are taken from the first so many answered attempts of a server. */
 const SAMPLED_ANSWERS = 256;
-/** Words of a server: its address, its port, and whether it is IPv6. */
+/** A server: its address, its port, and whether it is IPv6; then what is known of it. */
 const KEY = 6;
 const KEY_PORT = 4;
 const KEY_IPV6 = 5;
+const ATTEMPTS = 6;
+const ESTABLISHED = 7;
+/** Float: shortest time from a SYN to its answer in nanoseconds, once there is a {@link TTL}. */
+const FASTEST = 8;
+/** TTL of its answers and one, 0 when there is none, or {@link TTL_VARIES}. */
+const TTL = 10;
+/** Number of its host. */
+const HOST = 11;
+const SERVER = 12;
 
-const TTL_UNKNOWN = -1;
-const TTL_VARIES = -2;
+/** A host: a server without a port, then the TTL of its answers, coded alike. */
+const HOST_TTL = 6;
+const HOST_WORDS = 8;
 
-/** What the attempts to each address and port of a capture have shown so far, in columns; servers are numbers from 0. */
+const TTL_VARIES = -1;
+
+/** What the attempts to each address and port of a capture have shown so far; servers are numbers from 0. */
 export class ServerHistories {
-  private readonly servers: ProbeTable = createProbeTable(MAX_SERVERS, KEY);
-  private readonly hosts: ProbeTable = createProbeTable(MAX_SERVERS, KEY);
-  private readonly attempts = new Int32Array(MAX_SERVERS);
-  private readonly established = new Int32Array(MAX_SERVERS);
-  private readonly ttl = new Int16Array(MAX_SERVERS).fill(TTL_UNKNOWN);
-  private readonly hostOf = new Int32Array(MAX_SERVERS);
-  private readonly hostTtl = new Int16Array(MAX_SERVERS).fill(TTL_UNKNOWN);
-  private readonly fastest = new Float64Array(MAX_SERVERS).fill(Number.POSITIVE_INFINITY);
+  private readonly servers = new ProbeTable(MAX_SERVERS, KEY, SERVER);
+  private readonly hosts = new ProbeTable(MAX_SERVERS, KEY, HOST_WORDS);
   private readonly key = new Int32Array(KEY);
 
   /** The server of a row, made when new. Beyond {@link MAX_SERVERS} the last one stands for all others. */
@@ -56,39 +62,43 @@ export class ServerHistories {
     const server = this.servers.find(key, hash ^ Math.imul(key[KEY_PORT]!, 0x9e3779b1));
     if (server === known) {
       key[KEY_PORT] = 0;
-      this.hostOf[server] = this.hosts.find(key, hash);
+      this.servers.records[server * SERVER + HOST] = this.hosts.find(key, hash);
     }
     return server;
   }
 
   /** Takes one ended attempt to a server. */
   note(server: number, table: AttemptTable, row: number, established: boolean): void {
-    this.attempts[server]!++;
-    if (established && this.established[server]!++ < SAMPLED_ANSWERS) this.noteAnswer(server, table, row);
+    const { records } = this.servers;
+    const at = server * SERVER;
+    records[at + ATTEMPTS]!++;
+    if (established && records[at + ESTABLISHED]!++ < SAMPLED_ANSWERS) this.noteAnswer(at, table, row);
   }
 
   /** Address and port of a server. */
   endpoint(server: number): Endpoint {
-    const { keys } = this.servers;
-    const at = server * KEY;
-    return { address: addressAt(keys, at, keys[at + KEY_IPV6] === 1), port: keys[at + KEY_PORT]! };
+    const { records } = this.servers;
+    const at = server * SERVER;
+    return { address: addressAt(records, at, records[at + KEY_IPV6] === 1), port: records[at + KEY_PORT]! };
   }
 
   /** What the judge is told of a server. */
   history(server: number): ServerHistory {
-    const ttl = this.ttl[server]!;
-    const hostTtl = this.hostTtl[this.hostOf[server]!]!;
-    const fastest = this.fastest[server]!;
+    const { records, floats } = this.servers;
+    const at = server * SERVER;
+    const ttl = records[at + TTL]!;
+    const hostTtl = this.hosts.records[records[at + HOST]! * HOST_WORDS + HOST_TTL]!;
+    const fastest = ttl === 0 ? Number.POSITIVE_INFINITY : floats[(at + FASTEST) / 2]!;
     return {
-      attempts: this.attempts[server]!,
-      established: this.established[server]!,
-      ...(ttl < 0 ? {} : { answerTtl: ttl }),
-      ...(hostTtl < 0 ? {} : { hostTtl }),
+      attempts: records[at + ATTEMPTS]!,
+      established: records[at + ESTABLISHED]!,
+      ...(ttl <= 0 ? {} : { answerTtl: ttl - 1 }),
+      ...(hostTtl <= 0 ? {} : { hostTtl: hostTtl - 1 }),
       ...(fastest === Number.POSITIVE_INFINITY ? {} : { fastestAnswerNs: fastest }),
     };
   }
 
-  private noteAnswer(server: number, table: AttemptTable, row: number): void {
+  private noteAnswer(at: number, table: AttemptTable, row: number): void {
     const { events, eventTimes } = table;
     let askedNs = Number.NEGATIVE_INFINITY;
     for (let event = firstEvent(table, row); event !== 0; event = eventAfter(table, row, event)) {
@@ -97,9 +107,11 @@ export class ServerHistories {
       const timeNs = eventTimes[event * (EVENT / 2)]!;
       if ((info & 15) === KIND_SYN && toServer) askedNs = timeNs;
       if ((info & 15) === KIND_SYN_ACK && !toServer) {
-        noteTtl(this.ttl, server, (info >>> 8) & 255);
-        noteTtl(this.hostTtl, this.hostOf[server]!, (info >>> 8) & 255);
-        this.fastest[server] = Math.min(this.fastest[server]!, timeNs - askedNs);
+        const { records, floats } = this.servers;
+        const fastest = records[at + TTL] === 0 ? Number.POSITIVE_INFINITY : floats[(at + FASTEST) / 2]!;
+        floats[(at + FASTEST) / 2] = Math.min(fastest, timeNs - askedNs);
+        noteTtl(records, at + TTL, (info >>> 8) & 255);
+        noteTtl(this.hosts.records, records[at + HOST]! * HOST_WORDS + HOST_TTL, (info >>> 8) & 255);
         return;
       }
     }
@@ -107,8 +119,8 @@ export class ServerHistories {
 }
 
 /** A TTL says nothing of a host once two of its packets differ. */
-function noteTtl(ttls: Int16Array, index: number, ttl: number): void {
-  const known = ttls[index]!;
-  if (known === TTL_UNKNOWN) ttls[index] = ttl;
-  else if (known !== ttl) ttls[index] = TTL_VARIES;
+function noteTtl(records: Int32Array, at: number, ttl: number): void {
+  const known = records[at]!;
+  if (known === 0) records[at] = ttl + 1;
+  else if (known !== ttl + 1) records[at] = TTL_VARIES;
 }

@@ -5,25 +5,22 @@
 export class DistinctCounters {
   /** {@link EXACT} values a counter. */
   private readonly exact: Int32Array;
-  /** How many of them are in use, or {@link ESTIMATED}. */
-  private readonly known: Uint8Array;
-  /** Number of a counter's registers, once it estimates. */
-  private readonly estimate: Int32Array;
+  /** How many of them are in use; once a counter estimates, the complement of the number of its registers. */
+  private readonly known: Int32Array;
   private readonly registers: Uint8Array[] = [];
   private estimates = 0;
 
   /** @param capacity how many counters there are. */
   constructor(capacity: number) {
     this.exact = new Int32Array(capacity * EXACT);
-    this.known = new Uint8Array(capacity);
-    this.estimate = new Int32Array(capacity);
+    this.known = new Int32Array(capacity);
   }
 
   /** Adds one value to a counter. */
   add(counter: number, value: number): void {
     const known = this.known[counter]!;
-    if (known === ESTIMATED) {
-      this.note(counter, value);
+    if (known < 0) {
+      this.note(~known, value);
       return;
     }
     const { exact } = this;
@@ -34,17 +31,17 @@ export class DistinctCounters {
       this.known[counter] = known + 1;
       return;
     }
-    this.known[counter] = ESTIMATED;
-    this.estimate[counter] = this.estimates++;
-    for (let at = start; at < start + EXACT; at++) this.note(counter, exact[at]!);
-    this.note(counter, value);
+    const estimate = this.estimates++;
+    this.known[counter] = ~estimate;
+    for (let at = start; at < start + EXACT; at++) this.note(estimate, exact[at]!);
+    this.note(estimate, value);
   }
 
   /** How many distinct values were added to a counter. */
   count(counter: number): number {
     const known = this.known[counter]!;
-    if (known !== ESTIMATED) return known;
-    const estimate = this.estimate[counter]!;
+    if (known >= 0) return known;
+    const estimate = ~known;
     const registers = this.registersOf(estimate);
     const start = (estimate % BLOCK) * REGISTERS;
     const ranks = new Int32Array(33);
@@ -56,11 +53,10 @@ export class DistinctCounters {
     return Math.round(zeros > 0 && raw < 2.5 * REGISTERS ? REGISTERS * Math.log(REGISTERS / zeros) : raw);
   }
 
-  private note(counter: number, value: number): void {
+  private note(estimate: number, value: number): void {
     let hash = Math.imul(value ^ (value >>> 16), 0x7feb352d);
     hash = Math.imul(hash ^ (hash >>> 15), 0x846ca68b);
     hash ^= hash >>> 16;
-    const estimate = this.estimate[counter]!;
     const registers = this.registersOf(estimate);
     const register = (estimate % BLOCK) * REGISTERS + (hash >>> 23);
     const rank = Math.clz32((hash << 9) | 0x100) + 1;
@@ -76,7 +72,6 @@ export class DistinctCounters {
 }
 
 const EXACT = 24;
-const ESTIMATED = 255;
 const REGISTERS = 512;
 /** Registers are allocated for so many counters at once. */
 const BLOCK = 512;

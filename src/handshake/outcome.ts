@@ -1,4 +1,4 @@
-import type { Outcome, Stage } from '../model/handshake.ts';
+import { OUTCOMES, type Outcome, type Stage } from '../model/handshake.ts';
 import {
   ROW_COUNTS,
   STATE_ACKED,
@@ -52,15 +52,25 @@ const RULES: readonly OutcomeRule[] = [
   { outcome: 'in-progress', all: STATE_CUT_OFF, none: 0 },
 ];
 
+const RULE_FLAGS = Int32Array.from(RULES.flatMap(({ all, none }) => [all, none]));
+const RULE_OUTCOMES = Int32Array.from(RULES, ({ outcome }) => OUTCOMES.indexOf(outcome));
+const NO_REPLY = OUTCOMES.indexOf('no-reply');
+
 /**
- * How an attempt ended, by its state flags. It is a table because code with a branch for each would be compiled anew whenever an
+ * How an attempt ended, by its state flags: an index of {@link OUTCOMES}. It is a table because code with a branch for each would be compiled anew whenever an
  * outcome is met for the first time, and all that it is inlined into as well.
  */
-export function outcomeOf(state: number): Outcome {
-  for (const { outcome, all, none } of RULES) {
-    if ((state & all) === all && (state & none) === 0) return outcome;
+export function outcomeIndexOf(state: number): number {
+  for (let rule = 0; rule < RULES.length; rule++) {
+    const all = RULE_FLAGS[rule * 2]!;
+    if ((state & all) === all && (state & RULE_FLAGS[rule * 2 + 1]!) === 0) return RULE_OUTCOMES[rule]!;
   }
-  return 'no-reply';
+  return NO_REPLY;
+}
+
+/** How an attempt ended, by its state flags. */
+export function outcomeOf(state: number): Outcome {
+  return OUTCOMES[outcomeIndexOf(state)]!;
 }
 
 /** The last step that was reached: the one whose answer is missing. */
