@@ -12,7 +12,6 @@ function start() {
   const { existsSync } = process.getBuiltinModule('node:fs');
   const { dirname, join } = process.getBuiltinModule('node:path');
   const module = process.getBuiltinModule('node:module');
-  const v8 = process.getBuiltinModule('node:v8');
   const root = dirname(import.meta.dirname);
   const main = join(root, 'dist', 'cli', 'main.cjs');
   if (!existsSync(main)) {
@@ -20,15 +19,7 @@ function start() {
     process.exitCode = 2;
     return;
   }
-  if (['read', 'compare', 'watch'].includes(process.argv[2])) {
-    // What lives long here lies in typed arrays; a young generation that may grow to its default size only costs memory.
-    v8.setFlagsFromString('--max-semi-space-size=2');
-    v8.setFlagsFromString('--semi-space-growth-factor=1');
-  } else {
-    // The others are over before they have made this much garbage: collecting it took a sixth of their time.
-    v8.setFlagsFromString('--max-semi-space-size=16');
-    v8.setFlagsFromString('--min-semi-space-size=16');
-  }
+  // No flags of V8 are set: then neither Node's nor our compiled code is used, and all of it is compiled again.
   const folder = compileCacheFolder(root);
   if (folder !== undefined) module.enableCompileCache(folder);
   module.createRequire(import.meta.url)(main);
