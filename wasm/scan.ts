@@ -11,7 +11,7 @@ import {
 import { close, placeAttempts } from './attempts';
 import { firstSlot, nextFit, seek } from './flow-index';
 import { placeRows, rowAt } from './memory';
-import { hashAt, load16, load32, SYN, setHeader, setPlace, setQuoted, setWay } from './segment';
+import { hashAt, hashIpv4, hashIpv6, load16, load32, SYN, setHeader, setPlace, setQuoted, setWay } from './segment';
 import { takeIcmp, takeSegment } from './tracker';
 
 /** Time of a packet of the batch in nanoseconds since the start of the capture; its direction is put at {@link AT_SEEN}. */
@@ -22,6 +22,8 @@ const CLASS_NONE: i32 = 0;
 const CLASS_IPV4: i32 = 1;
 const CLASS_IPV6: i32 = 2;
 const CLASS_CAREFUL: i32 = 3;
+/** Beside {@link CLASS_IPV4} or {@link CLASS_IPV6}: a segment with SYN. */
+const CLASS_SYN: i32 = 4;
 
 /** EtherTypes as they lie in memory. */
 const ETHERTYPE_IPV4: i32 = 0x0008;
@@ -87,12 +89,10 @@ export function classify(from: i32, to: i32): i32 {
     const ip = data + networkOffset;
     const kind = classOf(data, ip, end);
     store<u8>(AT_CLASS + i, kind);
-    if (kind === CLASS_IPV4 || kind === CLASS_IPV6) {
-      const isIpv6 = kind === CLASS_IPV6;
-      const hash = hashAt(ip, ip + (isIpv6 ? 40 : 20), isIpv6);
-      store<i32>(AT_HASH + (i << 2), hash);
-      warmed += firstSlot(hash);
-    }
+    if (kind === CLASS_NONE || kind === CLASS_CAREFUL) continue;
+    const hash = (kind & CLASS_IPV6) !== 0 ? hashIpv6(ip, ip + 40) : hashIpv4(ip, ip + 20);
+    store<i32>(AT_HASH + (i << 2), hash);
+    warmed += firstSlot(hash);
   }
   for (let i = from; i < to; i++) {
     const hash = load<i32>(AT_HASH + (i << 2));
@@ -124,17 +124,22 @@ function classOf(data: i32, ip: i32, end: i32): i32 {
     // Without options, and not a fragment.
     if (versionAndLength !== 0x45 || (load<u16>(ip + 6) & 0xff3f) !== 0) return CLASS_CAREFUL;
     protocol = load<u8>(ip + 9);
-    if (protocol === TCP) return CLASS_IPV4;
     transport = ip + 20;
+    if (protocol === TCP) return CLASS_IPV4 | synClass(transport);
   } else if (etherType === ETHERTYPE_IPV6) {
     transport = ip + 40;
     if (transport + 20 > end) return CLASS_CAREFUL;
     protocol = load<u8>(ip + 6);
-    if (protocol === TCP) return CLASS_IPV6;
+    if (protocol === TCP) return CLASS_IPV6 | synClass(transport);
   } else {
     return etherType === ETHERTYPE_ARP ? CLASS_NONE : CLASS_CAREFUL;
   }
   return protocol === UDP && !isTunnelPort(load16(transport + 2)) ? CLASS_NONE : CLASS_CAREFUL;
+}
+
+@inline
+function synClass(transport: i32): i32 {
+  return (load<u8>(transport + 13) & SYN) !== 0 ? CLASS_SYN : 0;
 }
 
 /** UDP destination ports of VXLAN (and Linux's old default) and Geneve. */
@@ -152,15 +157,16 @@ export function track(from: i32, to: i32): i32 {
     const kind: i32 = load<u8>(AT_CLASS + i);
     if (kind === CLASS_NONE) continue;
     if (kind === CLASS_CAREFUL) return i;
-    const data = origin + load<i32>(AT_DATA_OFFSET + (i << 2));
-    const ip = data + networkOffset;
-    const isIpv6 = kind === CLASS_IPV6;
-    const transport = ip + (isIpv6 ? 40 : 20);
     const hash = load<i32>(AT_HASH + (i << 2));
-    if ((load<u8>(transport + 13) & SYN) === 0) {
+    if ((kind & CLASS_SYN) === 0) {
+      if (firstSlot(hash) === 0) continue;
       seek(hash);
       if (nextFit(hash) < 0) continue;
     }
+    const data = origin + load<i32>(AT_DATA_OFFSET + (i << 2));
+    const ip = data + networkOffset;
+    const isIpv6 = (kind & CLASS_IPV6) !== 0;
+    const transport = ip + (isIpv6 ? 40 : 20);
     const end = data + load<i32>(AT_CAPTURED_BYTES + (i << 2));
     const transportBytes = isIpv6 ? load16(ip + 4) : load16(ip + 2) - 20;
     const time = timeOf(i);

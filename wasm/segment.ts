@@ -91,9 +91,16 @@ function foldIpv6At(at: i32): i32 {
 
 /** Hash of the flow of a packet. */
 export function hashAt(ip: i32, transport: i32, isIpv6: bool): i32 {
-  return isIpv6
-    ? hashFlow(foldIpv6At(ip + 8), foldIpv6At(ip + 24), load32(transport))
-    : hashFlow(load32(ip + 12), load32(ip + 16), load32(transport));
+  return isIpv6 ? hashIpv6(ip, transport) : hashIpv4(ip, transport);
+}
+
+@inline
+export function hashIpv4(ip: i32, transport: i32): i32 {
+  return hashFlow(load32(ip + 12), load32(ip + 16), load32(transport));
+}
+
+export function hashIpv6(ip: i32, transport: i32): i32 {
+  return hashFlow(foldIpv6At(ip + 8), foldIpv6At(ip + 24), load32(transport));
 }
 
 /** Notes which flow a segment belongs to, and where in the capture it is. */
