@@ -78,8 +78,18 @@ export function addressOf(bytes: Uint8Array): bigint {
 
 /** Calls back whenever a descriptor can be read (or written), until it is closed. */
 export function onReady(fd: number, what: 'readable' | 'writable', call: () => void): { close(): void } {
-  return koffi.node.poll(fd, { [what]: true }, call);
+  const handle = koffi.node.poll(fd, { [what]: true }, call);
+  polled.add(handle);
+  return {
+    close() {
+      polled.delete(handle);
+      handle.close();
+    },
+  };
 }
+
+/** koffi ends the poll of a handle that is garbage. */
+const polled = new Set<ReturnType<typeof koffi.node.poll>>();
 
 function loadLibc(): ReturnType<typeof koffi.load> {
   try {
