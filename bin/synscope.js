@@ -55,7 +55,7 @@ function loadWithCode(folder, file, native) {
   const command = process.argv[2] ?? '';
   let grows = !kept.commands.includes(command);
 
-  function require(id) {
+  function load(id) {
     if (!id.startsWith('./')) return native(id);
     const known = chunks.get(id);
     if (known !== undefined) return known.module.exports;
@@ -67,7 +67,7 @@ function loadWithCode(folder, file, native) {
     if (cachedData === undefined || script.cachedDataRejected) grows = true;
     const module = { exports: {} };
     chunks.set(id, { module, source, script });
-    script.runInThisContext()(module.exports, require, module, filename);
+    script.runInThisContext()(module.exports, load, module, filename);
     return module.exports;
   }
 
@@ -75,7 +75,7 @@ function loadWithCode(folder, file, native) {
     // A command line that is wrong says nothing of what a right one needs.
     if (grows && exitCode !== 2) keepCode(fs, file, kept, command, chunks);
   });
-  require('./main.cjs');
+  load('./main.cjs');
 }
 
 /**
