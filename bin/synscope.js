@@ -58,17 +58,17 @@ function loadWithCode(folder, file, native) {
   function load(id) {
     if (!id.startsWith('./')) return native(id);
     const known = chunks.get(id);
-    if (known !== undefined) return known.module.exports;
+    if (known !== undefined) return known.chunk.exports;
     const filename = join(folder, id);
     const source = fs.readFileSync(filename);
     const cachedData = kept.codeOf(id, source);
     const text = `(function (exports, require, module, __filename) {${source}\n})`;
     const script = new vm.Script(text, { filename, ...(cachedData === undefined ? {} : { cachedData }) });
     if (cachedData === undefined || script.cachedDataRejected) grows = true;
-    const module = { exports: {} };
-    chunks.set(id, { module, source, script });
-    script.runInThisContext()(module.exports, load, module, filename);
-    return module.exports;
+    const chunk = { exports: {} };
+    chunks.set(id, { chunk, source, script });
+    script.runInThisContext()(chunk.exports, load, chunk, filename);
+    return chunk.exports;
   }
 
   process.once('exit', (exitCode) => {
