@@ -1,7 +1,8 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -31,6 +32,8 @@ describe.skipIf(missing !== undefined)('trace, each host behind an ssh server of
   afterAll(async () => {
     await ssh?.stop();
     await net.remove();
+    // Who is killed cannot remove its folders.
+    for (const name of sockets()) if (!before.has(name)) rmSync(join(tmpdir(), name), { recursive: true });
   });
 
   afterEach(() => {
@@ -160,8 +163,11 @@ describe.skipIf(missing !== undefined)('trace, each host behind an ssh server of
     net.in(net.server, 'ip', 'route', 'del', 'default');
     const waiting = start(argv('--wait', '60s'));
     await until(() => capturing(net.client) && capturing(net.server));
-    connectSilently();
+    const client = connectSilently();
     const { stdout, status } = await waiting.ended;
+    // It would repeat its SYN for the next trace to see.
+    client.kill();
+    await once(client, 'close');
     expect((JSON.parse(stdout) as CaptureReport).diagnoses[0]).toMatchObject({
       cause: { id: 'no-return-route', status: 'confirmed' },
       path: { location: 'server-silent' },
@@ -223,9 +229,9 @@ describe.skipIf(missing !== undefined)('trace, each host behind an ssh server of
     return { kill: () => void child.kill('SIGKILL'), interrupt: () => void child.kill('SIGINT'), ended };
   }
 
-  function connectSilently(): void {
+  function connectSilently(): ChildProcess {
     const source = `require('node:net').connect(${PORT}, '${SERVER[4]}').on('error', () => {}); setTimeout(() => process.exit(), 5000)`;
-    spawn('ip', ['netns', 'exec', net.client, process.execPath, '-e', source], { stdio: 'ignore' });
+    return spawn('ip', ['netns', 'exec', net.client, process.execPath, '-e', source], { stdio: 'ignore' });
   }
 
   function capturing(namespace: string): boolean {

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { CommandResult, Host } from '../host.ts';
@@ -79,8 +80,10 @@ describe.skipIf(missing !== undefined)('commands that sudo allows one by one', (
     expect((await ops.run(['ip', 'xfrm', 'policy'])).exitCode).toBe(0);
     expect((await ops.run(['dmesg'])).exitCode).toBe(0);
     // No more than that.
-    const dump = ['ss', '-a', '-t', '-n', '-e', '-p', 'dst', '127.0.0.1', '-D', '/tmp/synscope-never'];
+    const dumped = `/tmp/synscope-never-${process.pid}`;
+    const dump = ['ss', '-a', '-t', '-n', '-e', '-p', 'dst', '127.0.0.1', '-D', dumped];
     expect((await ops.run(dump)).stdout).not.toContain('users:(("sshd"');
+    rmSync(dumped, { force: true });
     await expect(ops.readFile('/etc/shadow')).rejects.toMatchObject({ code: 'no-permission' });
   });
 });
