@@ -81,6 +81,11 @@ export class HostWatch {
     return this.capture?.lost() ?? 0;
   }
 
+  /** A moment after which no packet was missed, by the clock of the host; undefined before it is watched. */
+  get sinceNs(): bigint | undefined {
+    return this.baseline?.atNs;
+  }
+
   /** Resolves when nothing that happens from now on is missed. */
   async start(): Promise<void> {
     const { host, scope } = this;

@@ -17,6 +17,8 @@ export interface KeptAs {
   readonly name: string;
   /** The file in which it is kept as well. */
   readonly path?: string;
+  /** A moment after which it missed nothing, by the clock of the host: silence from then on says something. */
+  readonly sinceNs?: bigint | undefined;
   /** When it was looked at, by the clock of the host. */
   readonly atNs: bigint;
   /** Packets that it lost. */
@@ -47,7 +49,7 @@ export class KeptCapture {
   }
 
   /** All attempts in what has come so far. It can be asked again when more has come. @throws ParseError */
-  track({ name, path, atNs, lost, complete }: KeptAs): ComparedInput {
+  track({ name, path, sinceNs, atNs, lost, complete }: KeptAs): ComparedInput {
     const tracker = new HandshakeTracker({ capacity: MAX_ATTEMPTS, keep: true });
     const scanner = new HandshakeScanner(tracker);
     const pump = new CapturePump(
@@ -61,6 +63,7 @@ export class KeptCapture {
     const whole = lost === 0 && !this.cut && tracker.counts.evicted === 0;
     const notes = [...(lost > 0 ? [lostNote(lost)] : []), ...(this.cut ? [CUT_NOTE] : [])];
     const summary = pump.finish(name, false, notes);
+    const firstNs = summary.firstNs ?? sinceNs ?? baseNs;
     return {
       summary: path === undefined ? summary : { ...summary, path },
       capture: {
@@ -68,7 +71,7 @@ export class KeptCapture {
         ...(path === undefined ? {} : { path }),
         table: tracker.table,
         baseNs,
-        firstNs: summary.packets > 0 ? (summary.firstNs ?? baseNs) : baseNs,
+        firstNs: sinceNs !== undefined && sinceNs < firstNs ? sinceNs : firstNs,
         lastNs: atNs,
         ...(whole && complete !== undefined ? { complete } : {}),
       },

@@ -20,7 +20,7 @@ export interface Absence {
 }
 
 /** How long a packet takes from one point to another at most, for a verdict about its absence. */
-const ON_ITS_WAY_NS = 150e6;
+export const ON_ITS_WAY_NS = 150e6;
 
 const ORDER: readonly Trust[] = ['none', 'guess', 'likely', 'certain'];
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type JoinInput, joinAttempt } from '../../engine/join-attempt.ts';
+import { ON_ITS_WAY_NS } from '../../handshake/compare/coverage.ts';
 import { isFailure } from '../../handshake/outcome.ts';
 import { type ConnectOutcome, type Host, HostError } from '../../host/host.ts';
 import type { CaptureReport, Diagnosis, NotSeen } from '../../model/diagnosis.ts';
@@ -24,6 +25,8 @@ const WAIT_TICK_MS = 50;
 const SETTLE_MS = 1200;
 /** As long as nothing is certain: neighbours are given up after three seconds, and what is repeated is repeated by then. */
 const PATIENCE_MS = 3200;
+/** Beyond the time that a packet is given to arrive. */
+const MARGIN_MS = 20;
 /** Failed attempts that are diagnosed one by one. */
 const MAX_ATTEMPTS = 20;
 
@@ -38,6 +41,8 @@ class Trace {
   private readonly server: WatchedEnd | undefined;
   private readonly vias: readonly WatchedPoint[];
   private readonly missing: NotSeen[] = [];
+  /** When the client judged its last attempt. */
+  private judgedAtMs: number = Number.NEGATIVE_INFINITY;
   /** What the client says of its own attempts by itself; the latest word on each address of the server. */
   private readonly clientCases = new Map<string, EndCase>();
   /** Local ports of the attempts that were made. */
@@ -70,6 +75,8 @@ class Trace {
           ? await this.client.untilLost(() => this.tryIt(starting))
           : await this.waitForIt(this.options.waitMs, starting);
       await this.waitForAcks();
+      // A capture that ends sooner proves nothing by what it does not show.
+      await sleep(Math.max(0, this.judgedAtMs + ON_ITS_WAY_NS / 1e6 + MARGIN_MS - performance.now()));
       // Whatever has come is there when the captures have ended, however long its way to here is.
       await Promise.all([this.client, ...others].map((point) => point.endCapture()));
       const traced = await this.compare();
@@ -123,6 +130,7 @@ class Trace {
         if (first !== undefined) await this.tryMore(first.address);
       },
       onCase: (given, diagnosis) => {
+        this.judgedAtMs = performance.now();
         const { server, client } = given.handshake;
         this.ports.add(client.port);
         this.clientCases.set(server.address, { given, diagnosis });

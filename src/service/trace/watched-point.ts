@@ -82,6 +82,7 @@ export class WatchedPoint {
     const { name, path, role } = this.plan;
     return this.kept.track({
       name,
+      sinceNs: this.watch.sinceNs,
       atNs,
       lost: this.watch.lost,
       ...(this.watch.broken === undefined ? { complete: role === 'via' ? 'likely' : 'certain' } : {}),
