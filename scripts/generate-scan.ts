@@ -24,6 +24,7 @@ const sources = [
     .map((name) => join('wasm', name)),
   'src/handshake/attempt-layout.ts',
   'src/handshake/scan-layout.ts',
+  'src/handshake/tally-layout.ts',
 ];
 const hash = createHash('sha256').update([COMPILER, ...FLAGS, ...FEATURES].join(' '));
 for (const source of sources) hash.update(`\0${source}\0`).update(readFileSync(join(root, source)));

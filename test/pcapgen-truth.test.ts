@@ -132,8 +132,8 @@ describe.skipIf(skipped !== undefined).each([
 /** Reads a capture as `synscope read --all` does. */
 async function readFlows(file: string): Promise<CaptureReport> {
   const collector = new CaptureCollector({ name: file, all: true, limit: Number.POSITIVE_INFINITY });
-  const { summary } = await trackCapture(file, {}, ({ table }, row, baseNs) => collector.close(table, row, baseNs));
-  return collector.report([summary], []);
+  const { summary, tracker, baseNs } = await trackCapture(file, {}, collector);
+  return collector.report(tracker, baseNs, [summary], []);
 }
 
 function canonical(address: string): string {

@@ -19,10 +19,8 @@ if (names.length === 0)
 async function read(name: string): Promise<CaptureReport | undefined> {
   const collector = new CaptureCollector({ name, all: true, limit: 1000 });
   try {
-    const { summary } = await trackCapture(join(DIRECTORY, name), { capacity: 20_000 }, ({ table }, row, baseNs) =>
-      collector.close(table, row, baseNs),
-    );
-    return collector.report([summary], []);
+    const { summary, tracker, baseNs } = await trackCapture(join(DIRECTORY, name), { capacity: 20_000 }, collector);
+    return collector.report(tracker, baseNs, [summary], []);
   } catch (error) {
     if (error instanceof ParseError || error instanceof InputError) return undefined;
     throw error;

@@ -20,6 +20,7 @@ import { AT_ATTEMPTS, AT_EVICTED, AT_OPEN, AT_PEAK_OPEN, AT_ROW_END } from '../s
 import { indexRow, isOpen, nextFit, seek, unindexRow } from './flow-index';
 import { allocateRow, releaseRow, rowAt } from './memory';
 import { destination, encapsulation, hash, ipv6, ports, source, timeNs } from './segment';
+import { tallies, tally } from './tally';
 
 /** Told when an attempt begins, and when it is over. */
 declare function begun(row: i32, timeNs: f64): void;
@@ -38,6 +39,7 @@ const IDLE_AFTER_RESET_NS: f64 = 10 * SECOND;
 
 let keeps: bool = false;
 let tellsBegin: bool = false;
+let tellsEnd: bool = false;
 let mostOpen: i32 = 0;
 let nextSweepNs: f64 = -Infinity;
 let lastSweepNs: f64 = -Infinity;
@@ -48,10 +50,11 @@ let sweepEveryNs: f64 = 1e6 + 0.5;
 /** Set by {@link find}: whether the segment goes from the client to the server of the attempt that it found. */
 export let fromClient: bool = true;
 
-/** Says whether rows are kept when their attempts are over, who is told of beginnings, and how many may be open. */
-export function placeAttempts(keep: bool, tellBegin: bool, open: i32): void {
+/** Says whether rows are kept when their attempts are over, who is told of beginnings and ends, and how many may be open. */
+export function placeAttempts(keep: bool, tellBegin: bool, tellEnd: bool, open: i32): void {
   keeps = keep;
   tellsBegin = tellBegin;
+  tellsEnd = tellEnd;
   mostOpen = open;
 }
 
@@ -127,8 +130,9 @@ export function begin(state: i32, clientIsn: i32): i32 {
 /** Ends an attempt. */
 export function close(row: i32): void {
   unindexRow(row);
-  closed(row);
-  if (keeps) setState(rowAt(row), STATE_CLOSED);
+  if (tellsEnd) closed(row);
+  const kept = tallies && tally(row);
+  if (keeps || kept) setState(rowAt(row), STATE_CLOSED);
   else releaseRow(row);
 }
 

@@ -7,7 +7,6 @@ import {
   EVENT_INFO,
   EVENT_SEQ,
   EVENT_TSVAL,
-  HEADER,
   KIND_ADDRESS,
   KIND_ICMP,
   KIND_SYN,
@@ -23,7 +22,7 @@ import {
   STATE_DUPLICATES,
 } from '../src/handshake/attempt-layout';
 import { AT_SENDER } from '../src/handshake/scan-layout';
-import { allocateEvent, chainBorrowed, eventAt, nextBorrowed, rowAt } from './memory';
+import { allocateEvent, chainBorrowed, eventAt, firstEventAt, nextEventAt, rowAt } from './memory';
 import { ack, flags, frame, hasTsval, ipId, payloadBytes, seen, seq, timeNs, tsval, ttl } from './segment';
 
 /** Two sightings of one packet (veth pair, `-i any`, SPAN) lie closer together than any retransmission. */
@@ -31,7 +30,7 @@ const COPY_WITHIN_NS: f64 = 50e6;
 /** A copy seen at another interface of a router has crossed a few hops at most. */
 const COPY_TTL_DISTANCE: i32 = 4;
 /** The bit of an event's info that says that the packet goes to the server. */
-const TO_SERVER: i32 = 16;
+export const TO_SERVER: i32 = 16;
 /** One copy, and the most, in an event's info. */
 const COPY: i32 = 1 << 24;
 const MOST_COPIES: u32 = 0xff000000;
@@ -121,13 +120,8 @@ function findCopy(row: i32, info: i32, idLength: i32, stamp: i32, acknowledged: 
   const isAnswer = (info & 15) === KIND_SYN_ACK;
   const used: i32 = load<u8>(base, ROW_EVENTS << 2);
   let original = 0;
-  let borrowed = 0;
-  let at = base + (HEADER << 2);
-  for (let nth = 0; nth < used; nth++, at += EVENT << 2) {
-    if (nth >= OWN_EVENTS) {
-      borrowed = nth === OWN_EVENTS ? load<i32>(base, ROW_BORROWED << 2) : nextBorrowed(borrowed);
-      at = eventAt(borrowed);
-    }
+  let at = firstEventAt(base);
+  for (let nth = 0; nth < used; at = nextEventAt(base, ++nth, at)) {
     const other = load<i32>(at, EVENT_INFO << 2);
     if (((other ^ info) & TO_SERVER) !== 0) {
       // A packet of the other side in between makes the second one an answer of its own, not another sighting.

@@ -44,9 +44,22 @@ export function eventAt(event: i32): i32 {
   return rowsAt + event * (EVENT << 2);
 }
 
+/** Address of the first event of the row at `base`, if it has one. */
+@inline
+export function firstEventAt(base: i32): i32 {
+  return base + (HEADER << 2);
+}
+
+/** Address of the nth event of the row at `base`, from its place in the row and the address of the one before it. */
+@inline
+export function nextEventAt(base: i32, nth: i32, previous: i32): i32 {
+  if (nth < OWN_EVENTS) return previous + (EVENT << 2);
+  return eventAt(nth === OWN_EVENTS ? load<i32>(base, ROW_BORROWED << 2) : nextBorrowed((previous - rowsAt) / (EVENT << 2)));
+}
+
 /** The event behind a borrowed one. */
 @inline
-export function nextBorrowed(event: i32): i32 {
+function nextBorrowed(event: i32): i32 {
   return load<i32>(nextAt + (event << 2));
 }
 

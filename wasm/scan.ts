@@ -12,6 +12,7 @@ import { close, placeAttempts } from './attempts';
 import { firstSlot, nextFit, seek } from './flow-index';
 import { placeRows, rowAt } from './memory';
 import { hashAt, hashIpv4, hashIpv6, load16, load32, SYN, setHeader, setPlace, setQuoted, setWay } from './segment';
+import { placeTally } from './tally';
 import { takeIcmp, takeSegment } from './tracker';
 
 /** Time of a packet of the batch in nanoseconds since the start of the capture; its direction is put at {@link AT_SEEN}. */
@@ -46,10 +47,23 @@ let nsPerUnit: f64 = 0;
 let swapsTime: bool = false;
 let baseSeconds: f64 = 0;
 
-/** Sets the memory up, once. */
-export function init(rowsAt: i32, rows: i32, borrowed: i32, keeps: bool, tellsBegin: bool): void {
+/** Sets the memory up, once: where the rows lie, and how many there are; `open` of them may be open at once. */
+export function init(
+  rowsAt: i32,
+  rows: i32,
+  borrowed: i32,
+  open: i32,
+  keeps: bool,
+  tellsBegin: bool,
+  tellsEnd: bool,
+): void {
   placeRows(rowsAt, rows, borrowed);
-  placeAttempts(keeps, tellsBegin, rows);
+  placeAttempts(keeps, tellsBegin, tellsEnd, open);
+}
+
+/** Has attempts counted as they end, in tables behind the rows: see `placeTally`. */
+export function count(at: i32, all: bool, failedOnly: bool, limit: i32, asks: bool): void {
+  placeTally(at, all, failedOnly, limit, asks);
 }
 
 /** Says where the bytes of a batch lie, and the number of its first packet. */

@@ -1,5 +1,5 @@
 import { trackCapture } from '../collect/track-capture.ts';
-import { type AttemptFilter, compileFilter, nothingPasses } from '../engine/attempt-filter.ts';
+import type { AttemptFilter } from '../engine/attempt-filter.ts';
 import { CaptureCollector } from '../engine/capture-collector.ts';
 import { captureLabels } from '../model/capture-labels.ts';
 import type { CaptureReport } from '../model/diagnosis.ts';
@@ -21,44 +21,44 @@ export async function readReport(path: string, options: ReadReportOptions): Prom
   const output = new OutputBuffer();
   const { json = false, html, annotate, verbose } = options;
   const keep = html !== undefined || annotate !== undefined || verbose >= 2;
-  let stream: JsonStream | undefined;
-  if (json && !keep) stream = jsonStream((text) => output.write(text));
+  const stream = json && !keep ? lateStream(jsonStream((text) => output.write(text))) : undefined;
   const collector = new CaptureCollector({
     name,
     path,
+    filter: options.filter,
     all: options.all ?? false,
     failedOnly: options.failed ?? false,
     limit: json || keep ? options.limit : 0,
     ...(stream === undefined ? {} : { onDiagnosis: stream.diagnosis }),
   });
-  let begun = false;
-  let filtered = 0;
-  let filter: ReturnType<typeof compileFilter>;
   const progress = startProgress(path === '-' ? 'standard input' : name);
-  const { summary } = await trackCapture(
-    path,
-    { signal: options.signal, onProgress: progress.update },
-    ({ table }, row, baseNs, firstNs) => {
-      if (!begun) {
-        begun = true;
-        filter = compileFilter(options.filter, table, firstNs);
-        stream?.begin('read');
-      }
-      if (filter === undefined || filter(row, baseNs)) collector.close(table, row, baseNs);
-      else filtered++;
-    },
-  ).finally(progress.end);
-  const whole = collector.report([{ ...summary, name, path }], []);
-  const report =
-    filtered > 0 && whole.summary.handshakes === 0
-      ? { ...whole, headline: nothingPasses(options.filter, [name], filtered) }
-      : whole;
+  const input = { signal: options.signal, onProgress: progress.update };
+  const { summary, tracker, baseNs } = await trackCapture(path, input, collector).finally(progress.end);
+  const report = collector.report(tracker, baseNs, [{ ...summary, name, path }], []);
   if (stream === undefined) {
     await writeReports(report, options, output);
   } else {
-    if (!begun) stream.begin('read');
     stream.end(report);
     await output.flush();
   }
   return report;
+}
+
+/** A stream that begins with the first thing that it is given, so that nothing is written of a capture that cannot be read. */
+function lateStream(stream: JsonStream): Omit<JsonStream, 'begin'> {
+  let begun = false;
+  const begin = (): void => {
+    if (!begun) stream.begin('read');
+    begun = true;
+  };
+  return {
+    diagnosis(diagnosis) {
+      begin();
+      stream.diagnosis(diagnosis);
+    },
+    end(report) {
+      begin();
+      stream.end(report);
+    },
+  };
 }

@@ -1,4 +1,5 @@
 import type { FrameReader } from '../formats/pcap/frames.ts';
+import { type AttemptListener, listenerOptions } from '../handshake/attempt-listener.ts';
 import { HandshakeScanner, type ScanCounts } from '../handshake/scan.ts';
 import { HandshakeTracker, type TrackerCounts, type TrackerOptions } from '../handshake/tracker.ts';
 import { type ReadCaptureOptions, readCapture } from '../host/capture-input.ts';
@@ -17,27 +18,20 @@ export interface CaptureTracking {
 }
 
 /**
- * Gets an attempt that is over.
- * @param baseNs what the tracker's float times count from.
- * @param firstNs time of the first packet of the capture.
- */
-type OnClose = (tracker: HandshakeTracker, row: number, baseNs: bigint, firstNs: bigint) => void;
-
-/**
- * Reads a capture and tracks its handshakes; every attempt goes to `onClose` when it is over, the last ones at the end.
+ * Reads a capture and tracks its handshakes; every attempt goes to its listener when it is over, the last ones at the end.
  * @throws InputError, ParseError as `readCapture` does.
  */
 export async function trackCapture(
   name: string,
-  options: ReadCaptureOptions & Omit<TrackerOptions, 'onClose'>,
-  onClose: OnClose = () => {},
+  options: ReadCaptureOptions & Pick<TrackerOptions, 'keep' | 'capacity'>,
+  listener: AttemptListener = {},
 ): Promise<CaptureTracking> {
   let source: FrameReader | undefined;
   let firstNs = 0n;
   const baseOf = (): bigint => source?.baseNs ?? 0n;
   const tracker: HandshakeTracker = new HandshakeTracker({
     ...options,
-    onClose: (row) => onClose(tracker, row, baseOf(), firstNs),
+    ...listenerOptions(listener, () => ({ tracker, baseNs: baseOf(), firstNs })),
   });
   const scanner = new HandshakeScanner(tracker);
   const summary = await readCapture(

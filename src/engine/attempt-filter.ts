@@ -20,17 +20,23 @@ export interface AttemptFilter {
   readonly until?: TimePoint;
 }
 
+/** Whether a filter leaves anything out. */
+export function isFilter({ hosts = [], ports = [], since, until }: AttemptFilter): boolean {
+  return hosts.length > 0 || ports.length > 0 || since !== undefined || until !== undefined;
+}
+
 /**
  * Compiles a filter to a predicate on rows; undefined when it lets everything pass.
  * @param firstNs time of the capture's first packet, from which relative moments count.
  * @throws RangeError when a host is not an IP address.
  */
 export function compileFilter(
-  { hosts = [], ports = [], since, until }: AttemptFilter,
+  filter: AttemptFilter,
   table: AttemptTable,
   firstNs: bigint,
 ): ((row: number, baseNs: bigint) => boolean) | undefined {
-  if (hosts.length === 0 && ports.length === 0 && since === undefined && until === undefined) return undefined;
+  if (!isFilter(filter)) return undefined;
+  const { hosts = [], ports = [], since, until } = filter;
   const wanted = hosts.map(addressWords);
   const wantedPorts = new Set(ports);
   const { rows, eventTimes } = table;

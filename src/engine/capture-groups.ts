@@ -1,17 +1,16 @@
 import { ROW, ROW_CLIENT, ROW_STATE, STATE_IPV6 } from '../handshake/attempt-layout.ts';
+import type { AttemptTable } from '../handshake/attempt-table.ts';
 import { foldIpv6 } from '../handshake/fold-address.ts';
 import { absoluteNs, flowAt, materialize } from '../handshake/materialize.ts';
 import { isFailure } from '../handshake/outcome.ts';
+import type { AttemptGroup, Tally } from '../handshake/tally.ts';
 import type { Diagnosis, Group } from '../model/diagnosis.ts';
 import { formatEndpoint } from '../model/flow.ts';
 import { OUTCOMES } from '../model/handshake.ts';
 import { formatCount, formatQuantity } from '../model/text.ts';
-import type { AttemptExample, AttemptGroup } from './attempt-groups.ts';
 import type { CaptureContext } from './capture-context.ts';
 import { floodSentence, groupSentence } from './group-sentences.ts';
 import { judgeHandshake } from './judge-handshake.ts';
-import { ProbeTable } from './probe-table.ts';
-import type { ServerHistories } from './server-history.ts';
 
 /** A flood is at least so many attempts, nearly all from different clients and never repeated. */
 const FLOOD_ATTEMPTS = 500;
@@ -24,29 +23,21 @@ const NAMED_TARGETS = 3;
 
 /** Of each outcome so many servers are groups of their own; the rest of them is one group. */
 const LISTED_SERVERS = 100;
-/** Words of a client's key: its address, and whether it is IPv6. */
-const CLIENT_KEY = 5;
 
 type GroupContext = Omit<CaptureContext, 'server'> & {
   /** What the times of groups count from. */
   readonly baseNs: bigint;
+  readonly tally: Tally;
+  /** Where the examples of groups are. */
+  readonly table: AttemptTable;
 };
-
-interface Surroundings extends GroupContext {
-  readonly servers: ServerHistories;
-}
 
 /**
  * Turns the groups of a capture into what reports show: failures first, most frequent first; a scan or a flood as one group, and
  * the servers beyond the most frequent ones as one group for each outcome.
  */
-export function summarizeGroups(
-  groups: readonly AttemptGroup[],
-  servers: ServerHistories,
-  given: GroupContext,
-): Group[] {
-  const context = { ...given, servers };
-  const { scans, rest } = separateScans(groups, servers);
+export function summarizeGroups(context: GroupContext): Group[] {
+  const { scans, rest } = separateScans(context);
   const result = scans.map(([client, group]) => scan(client, group, context));
   const byOutcome = Map.groupBy(rest, ({ outcome }) => outcome);
   for (const same of byOutcome.values()) {
@@ -66,54 +57,54 @@ export function summarizeGroups(
 }
 
 /** One client that failed at many addresses and ports is a scan: its groups belong together. */
-function separateScans(
-  groups: readonly AttemptGroup[],
-  servers: ServerHistories,
-): { scans: [string, AttemptGroup[]][]; rest: AttemptGroup[] } {
-  const clients = new ProbeTable(groups.length, CLIENT_KEY, CLIENT_KEY + 1);
-  const byClient: AttemptGroup[][] = [];
+function separateScans({ tally, table }: GroupContext): { scans: [string, AttemptGroup[]][]; rest: AttemptGroup[] } {
+  /** By a hash of the address. */
+  const clients = new Map<number, { readonly row: number; readonly groups: AttemptGroup[] }[]>();
   const rest: AttemptGroup[] = [];
-  for (const group of groups) {
-    const example = isFailure(group.outcome) && group.clients === 1 ? group.examples()[0] : undefined;
-    if (example === undefined) {
+  for (const group of tally.groups()) {
+    const row = isFailure(group.outcome) && group.clients === 1 ? group.examples()[0] : undefined;
+    if (row === undefined) {
       rest.push(group);
       continue;
     }
-    const client = clients.find(...clientKey(example));
-    const same = byClient[client];
-    if (same === undefined) byClient.push([group]);
-    else same.push(group);
+    const hash = clientHash(table, row);
+    const alike = clients.get(hash) ?? [];
+    if (alike.length === 0) clients.set(hash, alike);
+    const known = alike.find((client) => sameClient(table, client.row, row));
+    if (known === undefined) alike.push({ row, groups: [group] });
+    else known.groups.push(group);
   }
   const scans: [string, AttemptGroup[]][] = [];
-  for (const same of byClient) {
-    const example = isScan(same, servers) ? same[0]?.examples()[0] : undefined;
-    if (example === undefined) rest.push(...same);
-    else scans.push([flowAt(example.table, example.row).client.address, same]);
+  for (const { row, groups } of [...clients.values()].flat()) {
+    if (isScan(groups, tally)) scans.push([flowAt(table, row).client.address, groups]);
+    else rest.push(...groups);
   }
   return { scans, rest };
 }
 
-/** The address of an attempt's client as a key, and its hash. */
-function clientKey({ table: { rows }, row }: AttemptExample): [key: Int32Array, hash: number] {
+function clientHash({ rows }: AttemptTable, row: number): number {
   const at = row * ROW + ROW_CLIENT;
-  const key = new Int32Array(CLIENT_KEY);
-  for (let word = 0; word < 4; word++) key[word] = rows[at + word]!;
-  key[4] = rows[row * ROW + ROW_STATE]! & STATE_IPV6;
-  return [key, foldIpv6(key[0]!, key[1]!, key[2]!, key[3]!)];
+  return foldIpv6(rows[at]!, rows[at + 1]!, rows[at + 2]!, rows[at + 3]!);
+}
+
+function sameClient({ rows }: AttemptTable, a: number, b: number): boolean {
+  const words = [0, 1, 2, 3].map((word) => ROW_CLIENT + word);
+  const family = (row: number): number => rows[row * ROW + ROW_STATE]! & STATE_IPV6;
+  return family(a) === family(b) && words.every((word) => rows[a * ROW + word] === rows[b * ROW + word]);
 }
 
 /** Many ports, or many targets that were tried only once: a client whose network is down repeats its SYNs to a few ports. */
-function isScan(groups: readonly AttemptGroup[], servers: ServerHistories): boolean {
+function isScan(groups: readonly AttemptGroup[], tally: Tally): boolean {
   if (groups.length < SCAN_TARGETS) return false;
-  const ports = new Set(groups.map(({ server }) => servers.endpoint(server).port));
+  const ports = new Set(groups.map(({ server }) => tally.endpoint(server).port));
   const count = groups.reduce((sum, group) => sum + group.count, 0);
   const single = groups.reduce((sum, group) => sum + group.single, 0);
   return ports.size >= SCAN_TARGETS || single >= count * FLOOD_SINGLE;
 }
 
-function summarize(group: AttemptGroup, context: Surroundings): Group {
+function summarize(group: AttemptGroup, context: GroupContext): Group {
   const { outcome, count, clients } = group;
-  const server = context.servers.endpoint(group.server);
+  const server = context.tally.endpoint(group.server);
   const flood =
     (outcome === 'no-reply' || outcome === 'half-open') &&
     count >= FLOOD_ATTEMPTS &&
@@ -155,13 +146,13 @@ function lateGroup(
 }
 
 /** The less frequent servers of one outcome, most frequent first, as one group. */
-function others(groups: readonly AttemptGroup[], context: Surroundings): Group {
+function others(groups: readonly AttemptGroup[], context: GroupContext): Group {
   const biggest = groups[0] as AttemptGroup;
   const { outcome } = biggest;
   const count = groups.reduce((sum, group) => sum + group.count, 0);
   const clients = groups.reduce((sum, group) => sum + group.clients, 0);
   const to = `${formatCount(groups.length)} other servers`;
-  const server = { address: context.servers.endpoint(biggest.server).address };
+  const server = { address: context.tally.endpoint(biggest.server).address };
   return lateGroup(
     { kind: 'alike', server, outcome, count, clients, ...times(groups, context) },
     () => judgeExamples(biggest, context),
@@ -169,23 +160,22 @@ function others(groups: readonly AttemptGroup[], context: Surroundings): Group {
   );
 }
 
-function judgeExamples(group: AttemptGroup, context: Surroundings): Diagnosis[] {
-  const server = context.servers.history(group.server);
-  return group
-    .examples()
-    .map(({ table, row }) => judgeHandshake(materialize(table, row, context.baseNs), { ...context, server }));
+function judgeExamples(group: AttemptGroup, context: GroupContext): Diagnosis[] {
+  const { tally, table, baseNs } = context;
+  const server = tally.history(group.server);
+  return group.examples().map((row) => judgeHandshake(materialize(table, row, baseNs), { ...context, server }));
 }
 
-function times(groups: readonly AttemptGroup[], { baseNs }: Surroundings): Pick<Group, 'firstNs' | 'lastNs'> {
+function times(groups: readonly AttemptGroup[], { baseNs }: GroupContext): Pick<Group, 'firstNs' | 'lastNs'> {
   const firstNs = groups.reduce((least, group) => Math.min(least, group.firstNs), Number.POSITIVE_INFINITY);
   const lastNs = groups.reduce((most, group) => Math.max(most, group.lastNs), Number.NEGATIVE_INFINITY);
   return { firstNs: absoluteNs(baseNs, firstNs), lastNs: absoluteNs(baseNs, lastNs) };
 }
 
-function scan(client: string, groups: AttemptGroup[], context: Surroundings): Group {
+function scan(client: string, groups: AttemptGroup[], context: GroupContext): Group {
   groups.sort((a, b) => b.count - a.count);
   const biggest = groups[0] as AttemptGroup;
-  const targets = groups.map(({ server }) => context.servers.endpoint(server));
+  const targets = groups.map(({ server }) => context.tally.endpoint(server));
   const addresses = new Set(targets.map(({ address }) => address));
   const ports = new Set(targets.map(({ port }) => port));
   const count = groups.reduce((sum, group) => sum + group.count, 0);
@@ -198,7 +188,7 @@ function scan(client: string, groups: AttemptGroup[], context: Surroundings): Gr
   return lateGroup(
     {
       kind: 'port-scan',
-      server: { address: context.servers.endpoint(biggest.server).address },
+      server: { address: context.tally.endpoint(biggest.server).address },
       outcome: (failures[0] ?? biggest).outcome,
       count,
       clients: 1,

@@ -1,7 +1,7 @@
+import type { AttemptGroup } from '../handshake/tally.ts';
 import type { Diagnosis } from '../model/diagnosis.ts';
 import type { Handshake } from '../model/handshake.ts';
 import { formatCount, formatDuration } from '../model/text.ts';
-import type { AttemptGroup } from './attempt-groups.ts';
 import { findingOf } from './judge-handshake.ts';
 
 /** What a SYN flood was: how many attempts, from how many addresses, how fast. */

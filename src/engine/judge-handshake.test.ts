@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { type BuiltPacket, icmp } from '../formats/wire/testing/packets.ts';
+import type { ServerHistory } from '../handshake/tally.ts';
 import { type ConversationOptions, conversation } from '../handshake/testing/conversation.ts';
 import { trackPackets } from '../handshake/testing/track.ts';
 import type { Diagnosis } from '../model/diagnosis.ts';
-import type { CaptureContext, ServerHistory } from './capture-context.ts';
+import type { CaptureContext } from './capture-context.ts';
 import { judgeHandshake } from './judge-handshake.ts';
 
 const END_NS = 300_000_000_000n;

@@ -1,7 +1,7 @@
+import type { ServerHistory } from '../handshake/tally.ts';
 import { hopsAway } from '../handshake/vantage.ts';
 import type { Finding, Handshake, Segment } from '../model/handshake.ts';
 import { formatDuration } from '../model/text.ts';
-import type { ServerHistory } from './capture-context.ts';
 
 /** A packet of the server to hold the RST against. */
 interface Own {

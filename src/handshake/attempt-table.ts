@@ -77,17 +77,17 @@ export function eventAfter({ rows, nextEvents, capacity }: AttemptTable, row: nu
 }
 
 /** Index of the first of a row's own events, used or not. */
-export function ownEvent(row: number): number {
+function ownEvent(row: number): number {
   return (row * ROW + HEADER) / EVENT;
 }
 
 /** The first event that rows can borrow. */
-export function firstBorrowed(capacity: number): number {
+function firstBorrowed(capacity: number): number {
   return (capacity * ROW) / EVENT;
 }
 
 /** How many events a row has, those of senders' addresses too; at most 255. */
-export function eventCount(rows: Int32Array, base: number): number {
+function eventCount(rows: Int32Array, base: number): number {
   return rows[base + ROW_EVENTS]! & 255;
 }
 

@@ -1,27 +1,66 @@
 import { describe, expect, it } from 'vitest';
-import { DistinctCounters } from './distinct.ts';
+import { estimateDistinct } from './distinct.ts';
+import { AT_INPUT } from './scan-layout.ts';
+import { EXACT_CLIENTS, REGISTERS } from './tally-layout.ts';
+import { HandshakeTracker } from './tracker.ts';
+
+const CAPACITY = 10_000;
+const IPV4_BYTES = 20;
+const PACKET_BYTES = 40;
+const SYN = 2;
+
+/** Counts clients as a capture's are counted: each sends a SYN that nobody answers. */
+class Clients {
+  private readonly tracker = new HandshakeTracker({
+    capacity: CAPACITY,
+    tally: { all: false, failedOnly: true, limit: 0 },
+  });
+  private readonly packet = new DataView(this.tracker.scan.buffer, AT_INPUT, PACKET_BYTES);
+  private port = 0;
+
+  constructor() {
+    this.packet.setUint8(0, 0x45);
+    this.packet.setUint8(IPV4_BYTES + 12, 5 << 4);
+    this.packet.setUint8(IPV4_BYTES + 13, SYN);
+    this.tracker.scan.functions.setBatch(AT_INPUT, 1);
+  }
+
+  add(server: number, client: number): void {
+    const { packet, tracker } = this;
+    packet.setInt32(12, client);
+    packet.setInt32(16, server);
+    packet.setUint16(IPV4_BYTES, this.port++ & 0xffff);
+    tracker.scan.functions.takePacket(0, IPV4_BYTES, PACKET_BYTES - IPV4_BYTES, PACKET_BYTES, 0, 0, 1, 0, 0);
+    if (tracker.open === CAPACITY) tracker.finish(60e9);
+  }
+
+  /** How many different ones there were at each server, by the order of servers. */
+  counts(): number[] {
+    this.tracker.finish(60e9);
+    return this.tracker.tally!.groups().map(({ clients }) => clients);
+  }
+}
 
 function count(values: Iterable<number>): number {
-  const counters = new DistinctCounters(3);
-  for (const value of values) counters.add(1, value);
-  expect([counters.count(0), counters.count(2)]).toEqual([0, 0]);
-  return counters.count(1);
+  const clients = new Clients();
+  for (const value of values) clients.add(1, value);
+  return clients.counts()[0] ?? 0;
 }
 
 function* sequence(length: number, value: (i: number) => number): Generator<number> {
   for (let i = 0; i < length; i++) yield value(i) | 0;
 }
 
-describe('DistinctCounters', () => {
+describe('the count of distinct clients', () => {
   it('is exact for a few values, however often each comes', () => {
     expect(count([])).toBe(0);
     expect(count([0])).toBe(1);
     expect(count([0, -1, 0, -1, 7])).toBe(3);
-    expect(count(sequence(24_000, (i) => i % 24))).toBe(24);
+    expect(count(sequence(1000 * EXACT_CLIENTS, (i) => i % EXACT_CLIENTS))).toBe(EXACT_CLIENTS);
   });
 
-  const sizes = [25, 30, 100, 255, 1000, 2000, 2560, 3000, 5000, 10_000, 100_000, 1_000_000];
-  it.each(sizes)('estimates %i values within 10 %%', (size) => {
+  const sizes = [EXACT_CLIENTS + 1, 100, 255, 1000, 2000, 2560, 3000, 5000, 10_000, 100_000, 1_000_000];
+  it.each(sizes)('is right to a tenth for %i', (size) => {
     const kinds = [
       count(sequence(size, (i) => 0x0a000000 + i)),
       count(sequence(size, (i) => (0x0a000000 + i) << 8)),
@@ -31,10 +70,20 @@ describe('DistinctCounters', () => {
     for (const estimate of kinds) expect(Math.abs(estimate / size - 1)).toBeLessThan(0.1);
   });
 
-  it('keeps counters apart', () => {
-    const counters = new DistinctCounters(1100);
-    for (let i = 0; i < 60_000; i++) for (const counter of [3, 700, 1099]) counters.add(counter, i % (counter + 1));
-    expect(counters.count(3)).toBe(4);
-    for (const counter of [700, 1099]) expect(Math.abs(counters.count(counter) / counter - 1)).toBeLessThan(0.1);
+  it('is that of each server', () => {
+    const clients = new Clients();
+    for (let i = 0; i < 60_000; i++) for (const server of [3, 700, 1099]) clients.add(server, i % (server + 1));
+    const [few, ...many] = clients.counts();
+    expect(few).toBe(4);
+    for (const [i, size] of [701, 1100].entries()) expect(Math.abs(many[i]! / size - 1)).toBeLessThan(0.1);
+  });
+});
+
+describe('estimateDistinct', () => {
+  it('is 0 of nothing, and the number of ranks while few are used', () => {
+    const registers = new Uint8Array(REGISTERS);
+    expect(estimateDistinct(registers)).toBe(0);
+    registers[7] = 3;
+    expect(estimateDistinct(registers)).toBe(1);
   });
 });

@@ -1,4 +1,4 @@
-import { OUTCOMES, type Outcome, type Stage } from '../model/handshake.ts';
+import type { Outcome, Stage } from '../model/handshake.ts';
 import {
   ROW_COUNTS,
   STATE_ACKED,
@@ -20,14 +20,17 @@ import {
 } from './attempt-layout.ts';
 
 /** An outcome, and what the state of an attempt must have, and must not have, for it. */
-interface OutcomeRule {
+export interface OutcomeRule {
   readonly outcome: Outcome;
   readonly all: number;
   readonly none: number;
 }
 
-/** The first that fits counts. Proof of success comes first, then what the server did, then what is missing. */
-const RULES: readonly OutcomeRule[] = [
+/**
+ * The first that fits counts, and the last one always does. Proof of success comes first, then what the server did, then what is
+ * missing.
+ */
+export const OUTCOME_RULES: readonly OutcomeRule[] = [
   { outcome: 'established', all: STATE_PROVED, none: 0 },
   { outcome: 'refused', all: STATE_ANSWERED | STATE_ACKED | STATE_RST_AFTER_ACK, none: STATE_DATA_CLIENT },
   { outcome: 'half-open', all: STATE_ANSWERED | STATE_ACKED | STATE_REPEATED_AFTER_ACK, none: 0 },
@@ -50,27 +53,15 @@ const RULES: readonly OutcomeRule[] = [
   { outcome: 'abandoned', all: STATE_RST_CLIENT, none: 0 },
   // The end of the capture came before the attempt could be judged.
   { outcome: 'in-progress', all: STATE_CUT_OFF, none: 0 },
+  { outcome: 'no-reply', all: 0, none: 0 },
 ];
-
-const RULE_FLAGS = Int32Array.from(RULES.flatMap(({ all, none }) => [all, none]));
-const RULE_OUTCOMES = Int32Array.from(RULES, ({ outcome }) => OUTCOMES.indexOf(outcome));
-const NO_REPLY = OUTCOMES.indexOf('no-reply');
-
-/**
- * How an attempt ended, by its state flags: an index of {@link OUTCOMES}. It is a table because code with a branch for each would be compiled anew whenever an
- * outcome is met for the first time, and all that it is inlined into as well.
- */
-export function outcomeIndexOf(state: number): number {
-  for (let rule = 0; rule < RULES.length; rule++) {
-    const all = RULE_FLAGS[rule * 2]!;
-    if ((state & all) === all && (state & RULE_FLAGS[rule * 2 + 1]!) === 0) return RULE_OUTCOMES[rule]!;
-  }
-  return NO_REPLY;
-}
 
 /** How an attempt ended, by its state flags. */
 export function outcomeOf(state: number): Outcome {
-  return OUTCOMES[outcomeIndexOf(state)]!;
+  for (const { outcome, all, none } of OUTCOME_RULES) {
+    if ((state & all) === all && (state & none) === 0) return outcome;
+  }
+  return 'no-reply';
 }
 
 /** The last step that was reached: the one whose answer is missing. */

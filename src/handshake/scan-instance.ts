@@ -13,10 +13,21 @@ import {
   INPUT_BYTES,
 } from './scan-layout.ts';
 import { SCAN_MODULE } from './scan-module.ts';
+import { Tally, type TallyOptions, writeTallyRules } from './tally.ts';
+import { ALL_EXAMPLES, TALLY_BYTES } from './tally-layout.ts';
 
 /** What the scan can do; see `wasm/scan.ts`. */
 export interface ScanFunctions {
-  init(rowsAt: number, rows: number, borrowed: number, keeps: number, tellsBegin: number): void;
+  init(
+    rowsAt: number,
+    rows: number,
+    borrowed: number,
+    open: number,
+    keeps: number,
+    tellsBegin: number,
+    tellsEnd: number,
+  ): void;
+  count(at: number, all: number, failedOnly: number, limit: number, asks: number): void;
   setBatch(bytesAt: number, firstFrame: number): void;
   setLink(linkType: number, etherType: number, network: number): void;
   setClock(nsPerUnit: number, swaps: number, baseSeconds: number): void;
@@ -53,9 +64,14 @@ export interface ScanFunctions {
 
 /** What the scan asks and tells while it works. */
 export interface ScanHost {
-  /** An attempt began; one is over. */
+  /** An attempt began. */
   begun(row: number, timeNs: number): void;
+  /** An attempt is over. */
   closed(row: number): void;
+  /** Whether an attempt that is over is to be counted. */
+  passes(row: number): boolean;
+  /** An attempt that was counted is to be shown by itself. */
+  show(row: number, server: number): void;
   /** There is no room for one more attempt. */
   makeRoom(): void;
   /** Decodes the options of the TCP header at `transport`, which are of no common form; returns them packed. */
@@ -64,12 +80,28 @@ export interface ScanHost {
   place(packet: number): number;
 }
 
+/** How a scan is set up. */
+export interface ScanOptions {
+  /** Most attempts that are open at once; of all, when they are kept. */
+  readonly capacity: number;
+  readonly keep: boolean;
+  /** Whether the host is told when attempts begin, and when they are over. */
+  readonly tellsBegin: boolean;
+  readonly tellsEnd: boolean;
+  /** What is counted of attempts that are over. */
+  readonly tally?: TallyOptions | undefined;
+  /** Whether the host is asked which of them are counted. */
+  readonly asks: boolean;
+}
+
 /** The scan with the memory that it works in. */
 export interface ScanInstance {
   readonly functions: ScanFunctions;
   readonly table: AttemptTable;
   /** Where a capture is best read to. */
   readonly input: CaptureMemory;
+  /** What was counted, if anything is. */
+  readonly tally?: Tally;
   readonly buffer: ArrayBuffer;
   /** The whole memory as words, and as floats. */
   readonly words: Int32Array;
@@ -89,36 +121,33 @@ declare const WebAssembly: {
 const PAGE_BYTES = 65536;
 /** All that a 32-bit address can reach. */
 const MAX_PAGES = 65536;
+const CACHE_LINE = 64;
 const SLOTS_PER_ROW = 2.5;
+/** A limit without end, for the scan. */
+const MOST_SHOWN = 0x7fffffff;
 /** With less room than this there is no point in going on. */
 const SMALLEST_CAPACITY = 10_000;
 
 let compiled: object | undefined;
 
-/** Makes a scan that has room for `capacity` attempts, or for fewer where the system does not promise memory that is not used yet. */
-export function createScan(
-  capacity: number,
-  options: { readonly keep: boolean; readonly tellBegin: boolean },
-  host: ScanHost,
-): ScanInstance {
+/** Makes a scan that has room for as many attempts as asked, or for fewer where the system does not promise memory that is not used yet. */
+export function createScan(options: ScanOptions, host: ScanHost): ScanInstance {
   try {
-    return instantiate(capacity, options, host);
+    return instantiate(options, host);
   } catch (error) {
+    const { capacity } = options;
     if (!(error instanceof RangeError) || capacity <= SMALLEST_CAPACITY) throw error;
-    return createScan(Math.ceil(capacity / 2), options, host);
+    return createScan({ ...options, capacity: Math.ceil(capacity / 2) }, host);
   }
 }
 
-function instantiate(
-  capacity: number,
-  { keep, tellBegin }: { readonly keep: boolean; readonly tellBegin: boolean },
-  host: ScanHost,
-): ScanInstance {
+function instantiate({ capacity, keep, tellsBegin, tellsEnd, tally, asks }: ScanOptions, host: ScanHost): ScanInstance {
+  const rows = capacity + (tally === undefined ? 0 : ALL_EXAMPLES);
   const slots = 2 ** Math.max(15, Math.ceil(Math.log2((capacity + 1) * SLOTS_PER_ROW)));
   const rowsAt = AT_SLOTS + slots * 4;
   const borrowed = capacity;
-  const bytes = rowsAt + tableBytes(capacity, borrowed);
-  const pages = Math.ceil(bytes / PAGE_BYTES);
+  const tallyAt = Math.ceil((rowsAt + tableBytes(rows, borrowed)) / CACHE_LINE) * CACHE_LINE;
+  const pages = Math.ceil((tallyAt + (tally === undefined ? 0 : TALLY_BYTES)) / PAGE_BYTES);
   if (pages > MAX_PAGES) throw new RangeError(`${capacity} attempts need more memory than can be addressed`);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   compiled ??= new WebAssembly.Module(Buffer.from(SCAN_MODULE, 'base64'));
@@ -128,18 +157,24 @@ function instantiate(
     attempts: host,
     segment: { unusualOptions: host.options },
     scan: host,
+    tally: host,
   }).exports as ScanFunctions;
-  functions.init(rowsAt, capacity, borrowed, Number(keep), Number(tellBegin));
+  functions.init(rowsAt, rows, borrowed, capacity, Number(keep), Number(tellsBegin), Number(tellsEnd));
   const { buffer } = memory;
   const words = new Int32Array(buffer);
   const column = (at: number): Int32Array => new Int32Array(buffer, at, BATCH_PACKETS);
-  const arrays = tableArrays(buffer, rowsAt, capacity, borrowed);
+  const arrays = tableArrays(buffer, rowsAt, rows, borrowed);
   const encapsulations = [''];
+  if (tally !== undefined) {
+    writeTallyRules(buffer);
+    const { all, failedOnly, limit } = tally;
+    functions.count(tallyAt, Number(all), Number(failedOnly), Math.min(limit, MOST_SHOWN), Number(asks));
+  }
   return {
     functions,
     table: {
       ...arrays,
-      capacity,
+      capacity: rows,
       encapsulations,
       get rowEnd() {
         return words[AT_ROW_END / 4]!;
@@ -158,6 +193,7 @@ function instantiate(
         interfaceId: column(AT_INTERFACE_ID),
       },
     },
+    ...(tally === undefined ? {} : { tally: new Tally(buffer, tallyAt) }),
     buffer,
     words,
     floats: new Float64Array(buffer, 0, AT_INPUT / 8),

@@ -3,6 +3,7 @@ import type { AttemptTable } from './attempt-table.ts';
 import { isOpen, medianLastTime, patienceNs } from './attempt-timeouts.ts';
 import { createScan, type ScanHost, type ScanInstance } from './scan-instance.ts';
 import { AT_ATTEMPTS, AT_EVICTED, AT_OPEN, AT_PEAK_OPEN, AT_STRAY_ICMP } from './scan-layout.ts';
+import type { Tally, TallyOptions } from './tally.ts';
 
 /** What the tracker counts besides the attempts themselves. */
 export interface TrackerCounts {
@@ -24,6 +25,12 @@ export interface TrackerOptions {
   readonly onBegin?: (row: number, timeNs: number) => void;
   /** Keeps every row, for a comparison, instead of recycling it after `onClose`. */
   readonly keep?: boolean;
+  /** Counts attempts as they end, for a report. */
+  readonly tally?: TallyOptions | undefined;
+  /** Whether an attempt that is over is to be counted; each is unless given. */
+  readonly passes?: (row: number) => boolean;
+  /** Called for an attempt that was counted and is to be shown by itself, with the number of its server. */
+  readonly onShow?: (row: number, server: number) => void;
   /** Most attempts open at once (with `keep`: in all). */
   readonly capacity?: number;
 }
@@ -41,13 +48,29 @@ export class HandshakeTracker {
   readonly counts: TrackerCounts;
   private packets: PacketHost | undefined;
 
-  constructor({ onClose, onBegin, keep = false, capacity = keep ? 4_000_000 : 1_000_000 }: TrackerOptions = {}) {
+  constructor({
+    onClose,
+    onBegin,
+    tally,
+    passes,
+    onShow,
+    keep = false,
+    capacity = keep ? 4_000_000 : 1_000_000,
+  }: TrackerOptions = {}) {
     this.scan = createScan(
-      capacity,
-      { keep, tellBegin: onBegin !== undefined },
+      {
+        capacity,
+        keep,
+        tally,
+        tellsBegin: onBegin !== undefined,
+        tellsEnd: onClose !== undefined,
+        asks: passes !== undefined,
+      },
       {
         begun: onBegin ?? (() => {}),
         closed: onClose ?? (() => {}),
+        passes: passes ?? (() => true),
+        show: onShow ?? (() => {}),
         makeRoom: () => this.makeRoom(),
         options: (transport, end) => this.packets?.options(transport, end) ?? 0,
         place: (packet) => this.packets?.place(packet) ?? 0,
@@ -91,6 +114,11 @@ export class HandshakeTracker {
   /** Ends one open attempt: whoever watches it has seen enough. */
   end(row: number): void {
     this.scan.functions.end(row);
+  }
+
+  /** What was counted of the attempts that are over, if that was asked for. */
+  get tally(): Tally | undefined {
+    return this.scan.tally;
   }
 
   /** Attempts that are open now. */

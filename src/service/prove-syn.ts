@@ -7,6 +7,7 @@ import { dissect } from '../formats/wire/dissect.ts';
 import { CONTENT_TCP, createLayers, type Layers } from '../formats/wire/layers.ts';
 import { materialize } from '../handshake/materialize.ts';
 import { isFailure } from '../handshake/outcome.ts';
+import type { HandshakeTracker } from '../handshake/tracker.ts';
 import { readCapture } from '../host/capture-input.ts';
 import type { Host } from '../host/host.ts';
 import { InputError } from '../model/errors.ts';
@@ -57,7 +58,7 @@ export async function findCapturedSyn(query: CapturedSynQuery): Promise<Captured
   let found: Handshake | undefined;
   let open: Handshake | undefined;
   let answered: Handshake | undefined;
-  await trackCapture(file, options, (tracker, row, baseNs) => {
+  const onClose = (tracker: HandshakeTracker, row: number, baseNs: bigint): void => {
     if (found !== undefined) return;
     const handshake = materialize(tracker.table, row, baseNs);
     const { client, server, outcome, stage } = handshake;
@@ -68,7 +69,8 @@ export async function findCapturedSyn(query: CapturedSynQuery): Promise<Captured
     // The capture ended before the client gave up.
     else if (outcome === 'in-progress' && stage === 'syn') open ??= handshake;
     else answered ??= handshake;
-  });
+  };
+  await trackCapture(file, options, { onClose });
   found ??= open ?? answered;
   if (found === undefined) {
     throw new InputError({

@@ -2,6 +2,7 @@ import { createFrameReader } from '../../formats/pcap/frame-reader.ts';
 import { createFrameBatch } from '../../formats/pcap/frames.ts';
 import { pcapFile } from '../../formats/pcap/testing/capture-builder.ts';
 import type { BuiltPacket } from '../../formats/wire/testing/packets.ts';
+import { type AttemptListener, listenerOptions } from '../attempt-listener.ts';
 import { HandshakeScanner } from '../scan.ts';
 import { HandshakeTracker, type TrackerOptions } from '../tracker.ts';
 
@@ -20,7 +21,7 @@ export interface ScannedFile {
 }
 
 /** How {@link scanFile} scans. */
-export interface ScanFileOptions extends Omit<TrackerOptions, 'onClose'> {
+export interface ScanFileOptions extends Pick<TrackerOptions, 'keep' | 'capacity'> {
   /** That of the first packet unless given. */
   readonly linkType?: number | undefined;
   /** When the capture ends; with its last packet unless given. */
@@ -31,7 +32,7 @@ export interface ScanFileOptions extends Omit<TrackerOptions, 'onClose'> {
 export function scanFile(
   packets: readonly TestPacket[],
   { linkType = packets[0]?.linkType ?? 1, endNs, ...options }: ScanFileOptions,
-  onClose?: (tracker: HandshakeTracker, row: number, baseNs: bigint) => void,
+  listener: AttemptListener = {},
 ): ScannedFile {
   const file = pcapFile(packets, { linkType, nanosecond: true });
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
@@ -40,8 +41,10 @@ export function scanFile(
   const tracker: HandshakeTracker = new HandshakeTracker({
     capacity: 10_000,
     ...options,
-    ...(onClose === undefined ? {} : { onClose: (row) => onClose(tracker, row, reader.baseNs ?? 0n) }),
+    ...listenerOptions(listener, () => ({ tracker, baseNs: reader.baseNs ?? 0n, firstNs })),
   });
+  const times = packets.map(({ timeNs }) => timeNs);
+  const firstNs = times.reduce((a, b) => (a < b ? a : b), times[0] ?? 0n);
   const scanner = new HandshakeScanner(tracker);
   const batch = createFrameBatch(64);
   let frame = 1;
@@ -53,8 +56,6 @@ export function scanFile(
     at = next;
   }
   const baseNs = reader.baseNs ?? 0n;
-  const times = packets.map(({ timeNs }) => timeNs);
-  const firstNs = times.reduce((a, b) => (a < b ? a : b), times[0] ?? 0n);
   const lastNs = endNs ?? times.reduce((a, b) => (a > b ? a : b), times[0] ?? 0n);
   tracker.finish(Number(lastNs - baseNs));
   return { tracker, scanner, linkType, bytes: file.byteLength, baseNs, firstNs, lastNs };

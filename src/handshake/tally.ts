@@ -1,0 +1,195 @@
+import type { Endpoint } from '../model/flow.ts';
+import { OUTCOMES, type Outcome } from '../model/handshake.ts';
+import { estimateDistinct } from './distinct.ts';
+import { addressAt } from './materialize.ts';
+import { isFailure, OUTCOME_RULES } from './outcome.ts';
+import {
+  AT_GROUPS,
+  AT_HOPS,
+  AT_LATE,
+  AT_OMITTED,
+  AT_OUTCOMES,
+  AT_RULES,
+  AT_TRAITS,
+  ESTIMATES_OFFSET,
+  GROUP,
+  GROUP_COUNT,
+  GROUP_EXAMPLE,
+  GROUP_EXAMPLES,
+  GROUP_FIRST,
+  GROUP_KNOWN,
+  GROUP_LAST,
+  GROUP_OUTCOME,
+  GROUP_SERVER,
+  GROUP_SINGLE,
+  GROUPS_OFFSET,
+  HOST,
+  HOST_TTL,
+  HOSTS_OFFSET,
+  REGISTERS,
+  RULE_BYTES,
+  SERVER,
+  SERVER_ATTEMPTS,
+  SERVER_ESTABLISHED,
+  SERVER_FASTEST,
+  SERVER_HOST,
+  SERVER_IPV6,
+  SERVER_PORT,
+  SERVER_TTL,
+  SERVERS_OFFSET,
+  TRAIT_BY_ERROR,
+  TRAIT_BY_RESET,
+  TRAIT_ESTABLISHED,
+  TRAIT_FAILURE,
+  USED_RECORDS,
+} from './tally-layout.ts';
+import { hopsAway } from './vantage.ts';
+
+/** What is counted of attempts as they end. */
+export interface TallyOptions {
+  /** Shows established attempts as well. */
+  readonly all: boolean;
+  /** Leaves out everything that did not fail, also late and undecided attempts. */
+  readonly failedOnly: boolean;
+  /** Most attempts that are shown by themselves; groups and counts stay complete. */
+  readonly limit: number;
+}
+
+/** Attempts to one server that ended alike. */
+export interface AttemptGroup {
+  /** Number of the server: see {@link Tally.endpoint}. */
+  readonly server: number;
+  readonly outcome: Outcome;
+  readonly count: number;
+  /** Distinct clients; an estimate beyond some tens. */
+  readonly clients: number;
+  /** Attempts without any repeated SYN: floods and scans do not retry. */
+  readonly single: number;
+  /** Start of the first and end of the last attempt, since the start of the capture. */
+  readonly firstNs: number;
+  readonly lastNs: number;
+  /** Rows of the clearest attempts, best first. */
+  examples(): readonly number[];
+}
+
+/** What the attempts to one server have shown so far. */
+export interface ServerHistory {
+  /** Attempts to this address and port that have ended so far, and how many of them were established. */
+  readonly attempts: number;
+  readonly established: number;
+  /** TTL of its SYN-ACKs, when they all agree. */
+  readonly answerTtl?: number;
+  /** TTL of the SYN-ACKs of any port of its address, when they all agree. */
+  readonly hostTtl?: number;
+  /** Shortest time from a SYN to its SYN-ACK. */
+  readonly fastestAnswerNs?: number;
+}
+
+/** What the scan (`wasm/tally.ts`) counted of the attempts that are over: by outcome, by server, and in groups that ended alike. */
+export class Tally {
+  private readonly words: Int32Array;
+  private readonly floats: Float64Array;
+  private readonly bytes: Uint8Array;
+  /** Where the tables lie, in words. */
+  private readonly servers: number;
+  private readonly hosts: number;
+  private readonly firstGroup: number;
+  /** Where the registers of estimates lie, in bytes. */
+  private readonly estimates: number;
+
+  /** @param at where the tables lie in the memory of the scan, in bytes. */
+  constructor(memory: ArrayBuffer, at: number) {
+    this.words = new Int32Array(memory);
+    this.floats = new Float64Array(memory);
+    this.bytes = new Uint8Array(memory);
+    this.servers = (at + SERVERS_OFFSET) / 4;
+    this.hosts = (at + HOSTS_OFFSET) / 4;
+    this.firstGroup = (at + GROUPS_OFFSET) / 4;
+    this.estimates = at + ESTIMATES_OFFSET;
+  }
+
+  /** How many attempts had an outcome. */
+  count(outcome: Outcome): number {
+    return this.floats[AT_OUTCOMES / 8 + OUTCOMES.indexOf(outcome)]!;
+  }
+
+  /** Attempts that were established, but only after something was repeated. */
+  get late(): number {
+    return this.floats[AT_LATE / 8]!;
+  }
+
+  /** Attempts that were not shown because of the limit. */
+  get omitted(): number {
+    return this.floats[AT_OMITTED / 8]!;
+  }
+
+  /** Address and port of a server. */
+  endpoint(server: number): Endpoint {
+    const at = this.servers + server * SERVER;
+    return {
+      address: addressAt(this.words, at, this.words[at + SERVER_IPV6] === 1),
+      port: this.words[at + SERVER_PORT]!,
+    };
+  }
+
+  /** What is known of a server. */
+  history(server: number): ServerHistory {
+    const { words } = this;
+    const at = this.servers + server * SERVER;
+    const ttl = words[at + SERVER_TTL]!;
+    const hostTtl = words[this.hosts + words[at + SERVER_HOST]! * HOST + HOST_TTL]!;
+    const fastest = ttl === 0 ? Number.POSITIVE_INFINITY : this.floats[(at + SERVER_FASTEST) / 2]!;
+    return {
+      attempts: words[at + SERVER_ATTEMPTS]!,
+      established: words[at + SERVER_ESTABLISHED]!,
+      ...(ttl <= 0 ? {} : { answerTtl: ttl - 1 }),
+      ...(hostTtl <= 0 ? {} : { hostTtl: hostTtl - 1 }),
+      ...(fastest === Number.POSITIVE_INFINITY ? {} : { fastestAnswerNs: fastest }),
+    };
+  }
+
+  /** Every group, in order of first appearance. */
+  groups(): AttemptGroup[] {
+    const { words, floats } = this;
+    return Array.from({ length: words[AT_GROUPS / 4 + USED_RECORDS]! }, (_, group) => {
+      const at = this.firstGroup + group * GROUP;
+      const count = words[at + GROUP_COUNT]!;
+      return {
+        server: words[at + GROUP_SERVER]!,
+        outcome: OUTCOMES[words[at + GROUP_OUTCOME]!]!,
+        count,
+        clients: Math.min(count, this.clients(at)),
+        single: words[at + GROUP_SINGLE]!,
+        firstNs: floats[(at + GROUP_FIRST) / 2]!,
+        lastNs: floats[(at + GROUP_LAST) / 2]!,
+        examples: () =>
+          Array.from(words.subarray(at + GROUP_EXAMPLE, at + GROUP_EXAMPLE + words[at + GROUP_EXAMPLES]!)),
+      };
+    });
+  }
+
+  /** Distinct clients of the group at `at`. */
+  private clients(at: number): number {
+    const known = this.words[at + GROUP_KNOWN]!;
+    if (known >= 0) return known;
+    const first = this.estimates + ~known * REGISTERS;
+    return estimateDistinct(this.bytes.subarray(first, first + REGISTERS));
+  }
+}
+
+/** Writes to where the scan looks for it how an attempt ended by its state, and what matters about each outcome. */
+export function writeTallyRules(memory: ArrayBuffer): void {
+  const words = new Int32Array(memory, AT_RULES, (OUTCOME_RULES.length * RULE_BYTES) / 4);
+  words.set(OUTCOME_RULES.flatMap(({ outcome, all, none }) => [all, none, OUTCOMES.indexOf(outcome)]));
+  new Uint8Array(memory, AT_TRAITS, OUTCOMES.length).set(OUTCOMES.map(traitsOf));
+  new Uint8Array(memory, AT_HOPS, 256).set(Array.from({ length: 256 }, (_, ttl) => hopsAway(ttl) + 1));
+}
+
+function traitsOf(outcome: Outcome): number {
+  return (
+    (isFailure(outcome) ? TRAIT_FAILURE : 0) |
+    (outcome === 'established' ? TRAIT_ESTABLISHED : 0) |
+    (outcome === 'unreachable' ? TRAIT_BY_ERROR : 0) |
+    (outcome === 'refused' ? TRAIT_BY_RESET : 0)
+  );
+}

@@ -1,0 +1,141 @@
+// Groups of attempts to one server that ended alike.
+import { ROW_CLIENT, ROW_COUNTS, ROW_EVENTS, ROW_SEGMENTS, ROW_STATE, STATE_DUPLICATES } from '../src/handshake/attempt-layout';
+import {
+  AT_GROUPS,
+  AT_KEY,
+  ESTIMATES_OFFSET,
+  EXACT_CLIENTS,
+  FULL_GROUPS,
+  GROUP,
+  GROUP_CLARITIES,
+  GROUP_CLIENTS,
+  GROUP_COUNT,
+  GROUP_EXAMPLE,
+  GROUP_EXAMPLES,
+  GROUP_FIRST,
+  GROUP_KEY,
+  GROUP_KNOWN,
+  GROUP_LAST,
+  GROUP_OUTCOME,
+  GROUP_SERVER,
+  GROUP_SINGLE,
+  GROUP_SLOTS_OFFSET,
+  GROUP_VARIANT,
+  GROUPS_OFFSET,
+  MAX_EXAMPLES,
+  MAX_GROUPS,
+  REGISTERS,
+} from '../src/handshake/tally-layout';
+import { releaseRow, rowAt } from './memory';
+import { ProbeTable } from './probe-table';
+import { foldIpv6 } from './segment';
+
+const groups = changetype<ProbeTable>(AT_GROUPS);
+/** Address of the registers of the first estimate, and how many estimates there are. */
+let estimatesAt: i32 = 0;
+let estimates: i32 = 0;
+
+/** Says where the tables lie. */
+export function placeGroups(at: i32): void {
+  groups.place(at + GROUP_SLOTS_OFFSET, at + GROUPS_OFFSET, GROUP, MAX_GROUPS, GROUP_KEY);
+  estimatesAt = at + ESTIMATES_OFFSET;
+}
+
+/**
+ * Adds an ended attempt, from its start to its end in nanoseconds since the start of the capture, to the group of its server, outcome
+ * and variant.
+ * @returns whether its row is kept as an example.
+ */
+export function addToGroup(row: i32, server: i32, outcome: i32, variant: i32, startNs: f64, endNs: f64): bool {
+  store<i32>(AT_KEY, server, GROUP_SERVER << 2);
+  store<i32>(AT_KEY, outcome, GROUP_OUTCOME << 2);
+  store<i32>(AT_KEY, variant, GROUP_VARIANT << 2);
+  const group = groups.find((server * <i32>0x9e3779b1) ^ (variant * <i32>0xc2b2ae35) ^ outcome);
+  const at = groups.at(group);
+  const base = rowAt(row);
+  const count = load<i32>(at, GROUP_COUNT << 2);
+  store<i32>(at, count + 1, GROUP_COUNT << 2);
+  if (load<u8>(base, ROW_COUNTS << 2) <= 1) {
+    store<i32>(at, load<i32>(at, GROUP_SINGLE << 2) + 1, GROUP_SINGLE << 2);
+  }
+  if (count === 0 || startNs < load<f64>(at, GROUP_FIRST << 2)) store<f64>(at, startNs, GROUP_FIRST << 2);
+  if (count === 0 || endNs > load<f64>(at, GROUP_LAST << 2)) store<f64>(at, endNs, GROUP_LAST << 2);
+  const client = base + (ROW_CLIENT << 2);
+  addClient(at, foldIpv6(load<i32>(client), load<i32>(client, 4), load<i32>(client, 8), load<i32>(client, 12)));
+  return offerExample(at, group < FULL_GROUPS ? MAX_EXAMPLES : 1, row, clarityOf(base));
+}
+
+/** Keeps an attempt as an example if there is room, or if it is clearer than one that is kept; behind those that are as clear. */
+function offerExample(group: i32, most: i32, row: i32, clarity: i32): bool {
+  const kept = load<i32>(group, GROUP_EXAMPLES << 2);
+  let nth = kept;
+  if (kept === most) {
+    if (clarity <= clarityAt(group, most - 1)) return false;
+    nth--;
+    releaseRow(exampleAt(group, nth));
+  } else {
+    store<i32>(group, kept + 1, GROUP_EXAMPLES << 2);
+  }
+  for (; nth > 0 && clarity > clarityAt(group, nth - 1); nth--) {
+    setExample(group, nth, exampleAt(group, nth - 1), clarityAt(group, nth - 1));
+  }
+  setExample(group, nth, row, clarity);
+  return true;
+}
+
+@inline
+function exampleAt(group: i32, nth: i32): i32 {
+  return load<i32>(group + (nth << 2), GROUP_EXAMPLE << 2);
+}
+
+@inline
+function clarityAt(group: i32, nth: i32): i32 {
+  return load<u8>(group + nth, GROUP_CLARITIES << 2);
+}
+
+@inline
+function setExample(group: i32, nth: i32, row: i32, clarity: i32): void {
+  store<i32>(group + (nth << 2), row, GROUP_EXAMPLE << 2);
+  store<u8>(group + nth, clarity, GROUP_CLARITIES << 2);
+}
+
+/** The more segments an attempt shows, the clearer it is; copies of packets and tunnels only confuse. */
+function clarityOf(base: i32): i32 {
+  const copied = (load<i32>(base, ROW_STATE << 2) & STATE_DUPLICATES) !== 0;
+  const wrapped = load<i32>(base, ROW_EVENTS << 2) >>> 8 !== 0;
+  return min(load<i32>(base, ROW_SEGMENTS << 2), 8) * 2 + i32(!copied && !wrapped);
+}
+
+/**
+ * Counts a client, folded to a word, if it is a new one: exactly up to {@link EXACT_CLIENTS}, by HyperLogLog (Flajolet et al. 2007)
+ * beyond.
+ */
+function addClient(group: i32, client: i32): void {
+  const known = load<i32>(group, GROUP_KNOWN << 2);
+  if (known < 0) {
+    estimate(~known, client);
+    return;
+  }
+  const first = group + (GROUP_CLIENTS << 2);
+  const end = first + (known << 2);
+  for (let at = first; at < end; at += 4) if (load<i32>(at) === client) return;
+  if (known < EXACT_CLIENTS) {
+    store<i32>(end, client);
+    store<i32>(group, known + 1, GROUP_KNOWN << 2);
+    return;
+  }
+  store<i32>(group, ~estimates, GROUP_KNOWN << 2);
+  for (let at = first; at < end; at += 4) estimate(estimates, load<i32>(at));
+  estimate(estimates, client);
+  estimates++;
+}
+
+/** Adds a value to an estimate. */
+function estimate(number: i32, value: i32): void {
+  let hash: i32 = (value ^ <i32>(<u32>value >>> 16)) * 0x7feb352d;
+  hash = (hash ^ <i32>(<u32>hash >>> 15)) * <i32>0x846ca68b;
+  hash ^= <i32>(<u32>hash >>> 16);
+  const register = estimatesAt + number * REGISTERS + <i32>(<u32>hash >>> 23);
+  const rank = <i32>clz<i32>((hash << 9) | 0x100) + 1;
+  if (rank > <i32>load<u8>(register)) store<u8>(register, rank);
+}

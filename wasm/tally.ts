@@ -1,0 +1,143 @@
+// Counts attempts as they end: by outcome, by server, and in groups of those that ended alike.
+import {
+  EVENT_ACK,
+  EVENT_INFO,
+  EVENT_SEQ,
+  KIND_ADDRESS,
+  KIND_ICMP,
+  KIND_RST,
+  ROW_COUNTS,
+  ROW_EVENTS,
+  ROW_LAST_TIME,
+  ROW_STATE,
+  STATE_ACKED,
+  STATE_ANSWERED,
+  STATE_CHALLENGED,
+  STATE_RST_CLIENT,
+  STATE_WRONG_ACK,
+} from '../src/handshake/attempt-layout';
+import {
+  AT_HOPS,
+  AT_LATE,
+  AT_OMITTED,
+  AT_OUTCOMES,
+  AT_RULES,
+  AT_TRAITS,
+  RULE_BYTES,
+  TRAIT_BY_ERROR,
+  TRAIT_BY_RESET,
+  TRAIT_ESTABLISHED,
+  TRAIT_FAILURE,
+} from '../src/handshake/tally-layout';
+import { TO_SERVER } from './events';
+import { addToGroup, placeGroups } from './groups';
+import { firstEventAt, nextEventAt, rowAt } from './memory';
+import { noteAttempt, placeServers, serverOf } from './servers';
+
+/** Says whether an attempt is counted at all. */
+declare function passes(row: i32): bool;
+/** Told of an attempt that is to be shown by itself, and of the number of its server. */
+declare function show(row: i32, server: i32): void;
+
+/** State flags that change what a group's sentence says. */
+const TELLING_FLAGS: i32 = STATE_ACKED | STATE_ANSWERED | STATE_CHALLENGED | STATE_WRONG_ACK | STATE_RST_CLIENT;
+
+/** Whether anything is counted. */
+export let tallies: bool = false;
+/** Whether {@link passes} is asked. */
+let asks: bool = false;
+let all: bool = false;
+let failedOnly: bool = false;
+/** How many more attempts may be shown. */
+let room: i32 = 0;
+
+/**
+ * Begins to count: says where the tables lie, what is wanted (established attempts as well, or failed ones only), how many are shown, and
+ * whether the caller is asked what is counted.
+ */
+export function placeTally(at: i32, wantsAll: bool, wantsFailed: bool, limit: i32, asksFirst: bool): void {
+  tallies = true;
+  asks = asksFirst;
+  all = wantsAll;
+  failedOnly = wantsFailed;
+  room = limit;
+  placeServers(at);
+  placeGroups(at);
+}
+
+/** Takes an attempt that is over. Returns whether its row is kept, as an example of its group. */
+export function tally(row: i32): bool {
+  if (asks && !passes(row)) return false;
+  const base = rowAt(row);
+  const state = load<i32>(base, ROW_STATE << 2);
+  const outcome = outcomeOf(state);
+  addOne(AT_OUTCOMES + (outcome << 3));
+  const traits: i32 = load<u8>(AT_TRAITS + outcome);
+  const established = (traits & TRAIT_ESTABLISHED) !== 0;
+  const failure = (traits & TRAIT_FAILURE) !== 0;
+  const server = serverOf(base);
+  noteAttempt(server, base, established);
+  const counts = load<i32>(base, ROW_COUNTS << 2);
+  const late = established && ((counts & 255) > 1 || ((counts >>> 8) & 255) > 1);
+  if (late) addOne(AT_LATE);
+  if (failure || (!failedOnly && (all || !established))) {
+    if (room > 0) {
+      room--;
+      show(row, server);
+    } else {
+      addOne(AT_OMITTED);
+    }
+  }
+  if (!failure && (failedOnly || (established && !late))) return false;
+  const variant = late ? 0 : variantOf(base, state, traits);
+  return addToGroup(row, server, outcome, variant, load<f64>(firstEventAt(base)), load<f64>(base, ROW_LAST_TIME << 2));
+}
+
+/** How an attempt ended, by its state flags: the rules are those of `outcome.ts`, of which the last one always fits. */
+function outcomeOf(state: i32): i32 {
+  let rule = AT_RULES;
+  while ((state & load<i32>(rule)) !== load<i32>(rule) || (state & load<i32>(rule, 4)) !== 0) rule += RULE_BYTES;
+  return load<i32>(rule, 8);
+}
+
+@inline
+function addOne(at: i32): void {
+  store<f64>(at, load<f64>(at) + 1);
+}
+
+/** Tells attempts apart that ended with the same outcome at the same server, where another sentence is due. */
+function variantOf(base: i32, state: i32, traits: i32): i32 {
+  if ((traits & TRAIT_BY_ERROR) !== 0) return errorVariant(base);
+  const telling = state & TELLING_FLAGS;
+  return (traits & TRAIT_BY_RESET) !== 0 ? telling ^ resetHops(base) : telling;
+}
+
+/** Routers that the first RST of the server crossed, and one: one that a middlebox made has crossed fewer. */
+function resetHops(base: i32): i32 {
+  const used: i32 = load<u8>(base, ROW_EVENTS << 2);
+  let at = firstEventAt(base);
+  for (let nth = 0; nth < used; at = nextEventAt(base, ++nth, at)) {
+    const info = load<i32>(at, EVENT_INFO << 2);
+    if ((info & (15 | TO_SERVER)) === KIND_RST) return load<u8>(AT_HOPS + ((info >>> 8) & 255));
+  }
+  return 0;
+}
+
+/** Tells ICMP errors apart by type, code and sender. */
+function errorVariant(base: i32): i32 {
+  const used: i32 = load<u8>(base, ROW_EVENTS << 2);
+  let at = firstEventAt(base);
+  for (let nth = 0; nth < used; at = nextEventAt(base, ++nth, at)) {
+    if ((load<i32>(at, EVENT_INFO << 2) & 15) !== KIND_ICMP) continue;
+    const hash = <i32>(load<u32>(at, EVENT_ACK << 2) >>> 16);
+    if (nth + 1 === used) return hash;
+    const sender = nextEventAt(base, nth + 1, at);
+    return (load<i32>(sender, EVENT_INFO << 2) & 15) === KIND_ADDRESS ? mixWords(hash, sender + (EVENT_SEQ << 2)) : hash;
+  }
+  return 0;
+}
+
+function mixWords(hash: i32, at: i32): i32 {
+  for (let word = 0; word < 16; word += 4) hash = (hash ^ load<i32>(at + word)) * <i32>0x9e3779b1;
+  return hash;
+}
