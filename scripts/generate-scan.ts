@@ -13,7 +13,9 @@ import { fileURLToPath } from 'node:url';
 
 const COMPILER = 'assemblyscript@0.28.20';
 const FLAGS = ['-O3', '--converge', '--noAssert', '--runtime', 'stub', '--importMemory', '--noExportMemory'];
-const FEATURES = ['--enable', 'simd,bulk-memory', '--use', 'abort='];
+const FEATURES = ['--enable', 'simd,bulk-memory,threads', '--use', 'abort='];
+/** See `src/handshake/scan-instance.ts`. */
+const MEMORY = ['--sharedMemory', '--maximumMemory', '65536'];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const target = join(root, 'src/handshake/scan-module.ts');
@@ -26,7 +28,7 @@ const sources = [
   'src/handshake/scan-layout.ts',
   'src/handshake/tally-layout.ts',
 ];
-const hash = createHash('sha256').update([COMPILER, ...FLAGS, ...FEATURES].join(' '));
+const hash = createHash('sha256').update([COMPILER, ...FLAGS, ...FEATURES, ...MEMORY].join(' '));
 for (const source of sources) hash.update(`\0${source}\0`).update(readFileSync(join(root, source)));
 const checksum = hash.digest('hex');
 
@@ -43,7 +45,17 @@ function compile(): number {
   const folder = mkdtempSync(join(tmpdir(), 'synscope-scan-'));
   try {
     const output = join(folder, 'scan.wasm');
-    const arguments_ = ['exec', '--yes', `--package=${COMPILER}`, '--', 'asc', 'wasm/scan.ts', ...FLAGS, ...FEATURES];
+    const arguments_ = [
+      'exec',
+      '--yes',
+      `--package=${COMPILER}`,
+      '--',
+      'asc',
+      'wasm/scan.ts',
+      ...FLAGS,
+      ...FEATURES,
+      ...MEMORY,
+    ];
     const { status } = spawnSync('npm', [...arguments_, '-o', output], { cwd: root, stdio: 'inherit' });
     if (status !== 0) return status ?? 1;
     const lines =

@@ -3,7 +3,7 @@ import type { ReadCaptureOptions } from '../host/capture-input.ts';
 import type { CaptureSummary } from '../model/capture.ts';
 import { trackCapture } from './track-capture.ts';
 
-/** One capture of a comparison, with all its attempts. Can be cloned to another thread, handing over the table's memory. */
+/** One capture of a comparison, with all its attempts. Can be cloned to another thread, which then shares the table's memory. */
 export interface ComparedInput {
   readonly summary: CaptureSummary;
   readonly capture: TrackedCapture;

@@ -1,14 +1,13 @@
-/** Thread of `trackInThread`: tracks one capture and hands the table's memory over. */
+/** Thread of `trackInThread`: tracks one capture; the memory of its table is shared. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { ParseError } from '../formats/parse-error.ts';
-import { copyTable } from '../handshake/attempt-table.ts';
 import { InputError } from '../model/errors.ts';
 import { trackForComparison } from './track-for-comparison.ts';
 import type { FromWorker, WorkerTask } from './track-in-thread.ts';
 
 const { path, name } = workerData as WorkerTask;
 const stop = new AbortController();
-const send = (message: FromWorker, transfer: ArrayBuffer[] = []): void => parentPort?.postMessage(message, transfer);
+const send = (message: FromWorker): void => parentPort?.postMessage(message);
 parentPort?.once('message', () => stop.abort());
 
 void track().then(() => parentPort?.close());
@@ -19,11 +18,7 @@ async function track(): Promise<void> {
       signal: stop.signal,
       onProgress: (bytesRead, totalBytes) => send({ kind: 'progress', bytesRead, totalBytes }),
     });
-    // The memory of the scan cannot leave its thread.
-    const table = copyTable(result.capture.table);
-    send({ kind: 'result', result: { ...result, capture: { ...result.capture, table } } }, [
-      table.rows.buffer as ArrayBuffer,
-    ]);
+    send({ kind: 'result', result });
   } catch (error) {
     if (error instanceof InputError) {
       const { code, message, hint } = error;

@@ -46,7 +46,7 @@ export interface AttemptTable {
  * @param borrowed events behind the rows, which rows may borrow.
  */
 export function tableArrays(
-  memory: ArrayBuffer,
+  memory: SharedArrayBuffer,
   at: number,
   capacity: number,
   borrowed: number,
@@ -100,15 +100,4 @@ export function encapsulationOf(rows: Int32Array, base: number): number {
 export function senderEvent(table: AttemptTable, row: number, error: number): number {
   const next = eventAfter(table, row, error);
   return next !== 0 && (table.events[next * EVENT + EVENT_INFO]! & 15) === KIND_ADDRESS ? next : 0;
-}
-
-/** A copy of a table whose memory is its own, so that it can be handed to another thread. */
-export function copyTable(table: AttemptTable): AttemptTable {
-  const { rows, nextEvents, capacity, rowEnd, eventEnd, encapsulations } = table;
-  const borrowed = nextEvents.length;
-  const copy = tableArrays(new ArrayBuffer(tableBytes(capacity, borrowed)), 0, capacity, borrowed);
-  copy.rows.set(rows.subarray(0, rowEnd * ROW));
-  copy.rows.set(rows.subarray(capacity * ROW, eventEnd * EVENT), capacity * ROW);
-  copy.nextEvents.set(nextEvents.subarray(0, eventEnd - firstBorrowed(capacity)));
-  return { ...copy, capacity, rowEnd, eventEnd, encapsulations };
 }

@@ -102,7 +102,7 @@ export interface ScanInstance {
   readonly input: CaptureMemory;
   /** What was counted, if anything is. */
   readonly tally?: Tally;
-  readonly buffer: ArrayBuffer;
+  readonly buffer: SharedArrayBuffer;
   /** The whole memory as words, and as floats. */
   readonly words: Int32Array;
   readonly floats: Float64Array;
@@ -114,7 +114,8 @@ declare const WebAssembly: {
   readonly Memory: new (pages: {
     readonly initial: number;
     readonly maximum: number;
-  }) => { readonly buffer: ArrayBuffer };
+    readonly shared: true;
+  }) => { readonly buffer: SharedArrayBuffer };
   readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
 };
 
@@ -149,7 +150,8 @@ function instantiate({ capacity, keep, tellsBegin, tellsEnd, tally, asks }: Scan
   const tallyAt = Math.ceil((rowsAt + tableBytes(rows, borrowed)) / CACHE_LINE) * CACHE_LINE;
   const pages = Math.ceil((tallyAt + (tally === undefined ? 0 : TALLY_BYTES)) / PAGE_BYTES);
   if (pages > MAX_PAGES) throw new RangeError(`${capacity} attempts need more memory than can be addressed`);
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  // V8 counts memory that is not shared as if all of it were in use, and collects garbage that is not there.
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   compiled ??= new WebAssembly.Module(Buffer.from(SCAN_MODULE, 'base64'));
   const functions = new WebAssembly.Instance(compiled, {
     env: { memory },

@@ -98,7 +98,7 @@ export class Tally {
   private readonly estimates: number;
 
   /** @param at where the tables lie in the memory of the scan, in bytes. */
-  constructor(memory: ArrayBuffer, at: number) {
+  constructor(memory: SharedArrayBuffer, at: number) {
     this.words = new Int32Array(memory);
     this.floats = new Float64Array(memory);
     this.bytes = new Uint8Array(memory);
@@ -178,7 +178,7 @@ export class Tally {
 }
 
 /** Writes to where the scan looks for it how an attempt ended by its state, and what matters about each outcome. */
-export function writeTallyRules(memory: ArrayBuffer): void {
+export function writeTallyRules(memory: SharedArrayBuffer): void {
   const words = new Int32Array(memory, AT_RULES, (OUTCOME_RULES.length * RULE_BYTES) / 4);
   words.set(OUTCOME_RULES.flatMap(({ outcome, all, none }) => [all, none, OUTCOMES.indexOf(outcome)]));
   new Uint8Array(memory, AT_TRAITS, OUTCOMES.length).set(OUTCOMES.map(traitsOf));

@@ -28,7 +28,7 @@ export class CapturePump {
   private readonly chunkBytes: number;
   private readonly memory: CaptureMemory | undefined;
   private readonly batch: FrameBatch;
-  private buffer: Uint8Array<ArrayBuffer>;
+  private buffer: Uint8Array;
   private view: DataView;
   private filled = 0;
   private firstNs = Number.POSITIVE_INFINITY;
@@ -53,7 +53,7 @@ export class CapturePump {
   }
 
   /** The free part of the buffer, never empty. Fill it from its start, then call {@link wrote}. */
-  room(): Uint8Array<ArrayBuffer> {
+  room(): Uint8Array {
     const wanted = Math.max(this.chunkBytes, this.reader?.neededBytes ?? 0);
     if (this.filled === this.buffer.length) this.grow();
     return this.buffer.subarray(this.filled, Math.max(Math.min(wanted, this.buffer.length), this.filled + 1));
@@ -151,7 +151,7 @@ export class CapturePump {
     this.view = viewOf(larger);
   }
 
-  private memoryOf(bytes: number): Uint8Array<ArrayBuffer> {
+  private memoryOf(bytes: number): Uint8Array {
     const { memory } = this;
     return memory !== undefined && bytes <= memory.bytes.length
       ? memory.bytes.subarray(0, bytes)
@@ -159,6 +159,6 @@ export class CapturePump {
   }
 }
 
-function viewOf({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>): DataView {
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }

@@ -34,7 +34,7 @@ export function createFrameBatch(capacity: number): FrameBatch {
 
 /** Memory that a capture may be read into: bytes that lie there need not be copied to be scanned. */
 export interface CaptureMemory {
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: Uint8Array;
   readonly batch: FrameBatch;
 }
 
