@@ -10,6 +10,16 @@ import {
 } from '../src/handshake/scan-layout';
 import { close, placeAttempts } from './attempts';
 import { firstSlot, nextFit, seek } from './flow-index';
+import {
+  ICMP_ERROR,
+  ICMP_NONE,
+  icmpClass,
+  icmpv6Class,
+  isAdvisory,
+  noteSender,
+  quotedAt,
+  typeCodeOf,
+} from './icmp';
 import { placeRows, rowAt } from './memory';
 import { hashAt, hashIpv4, hashIpv6, load16, load32, SYN, setHeader, setPlace, setQuoted, setWay } from './segment';
 import { placeTally } from './tally';
@@ -18,20 +28,23 @@ import { takeIcmp, takeSegment } from './tracker';
 /** Time of a packet of the batch in nanoseconds since the start of the capture; its direction is put at {@link AT_SEEN}. */
 declare function place(packet: i32): f64;
 
-/** How a packet is to be taken: not at all, as a TCP segment over IPv4 or IPv6, or with care, which is left to the caller. */
+/** How a packet is to be taken: not at all, as one over IPv4 or IPv6, or with care, which is left to the caller. */
 const CLASS_NONE: i32 = 0;
 const CLASS_IPV4: i32 = 1;
 const CLASS_IPV6: i32 = 2;
 const CLASS_CAREFUL: i32 = 3;
-/** Beside {@link CLASS_IPV4} or {@link CLASS_IPV6}: a segment with SYN. */
+/** Beside {@link CLASS_IPV4} or {@link CLASS_IPV6}: a segment with SYN, or an ICMP error that quotes a segment. */
 const CLASS_SYN: i32 = 4;
+const CLASS_ERROR: i32 = 8;
 
 /** EtherTypes as they lie in memory. */
 const ETHERTYPE_IPV4: i32 = 0x0008;
 const ETHERTYPE_ARP: i32 = 0x0608;
 const ETHERTYPE_IPV6: i32 = 0xdd86;
+const ICMP: i32 = 1;
 const TCP: i32 = 6;
 const UDP: i32 = 17;
+const ICMPV6: i32 = 58;
 const LINUX_SLL: i32 = 113;
 const LINUX_SLL2: i32 = 276;
 
@@ -104,7 +117,9 @@ export function classify(from: i32, to: i32): i32 {
     const kind = classOf(data, ip, end);
     store<u8>(AT_CLASS + i, kind);
     if (kind === CLASS_NONE || kind === CLASS_CAREFUL) continue;
-    const hash = (kind & CLASS_IPV6) !== 0 ? hashIpv6(ip, ip + 40) : hashIpv4(ip, ip + 20);
+    const isIpv6 = (kind & CLASS_IPV6) !== 0;
+    const at = (kind & CLASS_ERROR) === 0 ? ip : quotedAt(ip, isIpv6);
+    const hash = isIpv6 ? hashIpv6(at, at + 40) : hashIpv4(at, at + 20);
     store<i32>(AT_HASH + (i << 2), hash);
     warmed += firstSlot(hash);
   }
@@ -140,11 +155,13 @@ function classOf(data: i32, ip: i32, end: i32): i32 {
     protocol = load<u8>(ip + 9);
     transport = ip + 20;
     if (protocol === TCP) return CLASS_IPV4 | synClass(transport);
+    if (protocol === ICMP) return errorClass(icmpClass(ip, end), CLASS_IPV4);
   } else if (etherType === ETHERTYPE_IPV6) {
     transport = ip + 40;
     if (transport + 20 > end) return CLASS_CAREFUL;
     protocol = load<u8>(ip + 6);
     if (protocol === TCP) return CLASS_IPV6 | synClass(transport);
+    if (protocol === ICMPV6) return errorClass(icmpv6Class(ip, end), CLASS_IPV6);
   } else {
     return etherType === ETHERTYPE_ARP ? CLASS_NONE : CLASS_CAREFUL;
   }
@@ -154,6 +171,11 @@ function classOf(data: i32, ip: i32, end: i32): i32 {
 @inline
 function synClass(transport: i32): i32 {
   return (load<u8>(transport + 13) & SYN) !== 0 ? CLASS_SYN : 0;
+}
+
+@inline
+function errorClass(icmp: i32, version: i32): i32 {
+  return icmp === ICMP_ERROR ? version | CLASS_ERROR : icmp === ICMP_NONE ? CLASS_NONE : CLASS_CAREFUL;
 }
 
 /** UDP destination ports of VXLAN (and Linux's old default) and Geneve. */
@@ -172,7 +194,7 @@ export function track(from: i32, to: i32): i32 {
     if (kind === CLASS_NONE) continue;
     if (kind === CLASS_CAREFUL) return i;
     const hash = load<i32>(AT_HASH + (i << 2));
-    if ((kind & CLASS_SYN) === 0) {
+    if ((kind & (CLASS_SYN | CLASS_ERROR)) === 0) {
       if (firstSlot(hash) === 0) continue;
       seek(hash);
       if (nextFit(hash) < 0) continue;
@@ -180,14 +202,25 @@ export function track(from: i32, to: i32): i32 {
     const data = origin + load<i32>(AT_DATA_OFFSET + (i << 2));
     const ip = data + networkOffset;
     const isIpv6 = (kind & CLASS_IPV6) !== 0;
-    const transport = ip + (isIpv6 ? 40 : 20);
-    const end = data + load<i32>(AT_CAPTURED_BYTES + (i << 2));
-    const transportBytes = isIpv6 ? load16(ip + 4) : load16(ip + 2) - 20;
     const time = timeOf(i);
-    setPlace(ip, transport, isIpv6, hash, time, firstFrame + i, directionOf(data), 0);
+    const seen = directionOf(data);
     setWay(load<u8>(ip + (isIpv6 ? 7 : 8)), isIpv6 ? 0 : load16(ip + 4));
-    setHeader(transport, max(transportBytes, 0), end);
-    takeSegment();
+    if ((kind & CLASS_ERROR) !== 0) {
+      const quoted = quotedAt(ip, isIpv6);
+      const segment = quoted + (isIpv6 ? 40 : 20);
+      setPlace(quoted, segment, isIpv6, hash, time, firstFrame + i, seen, 0);
+      setQuoted(load32(segment + 4));
+      noteSender(ip, isIpv6);
+      const typeCode = typeCodeOf(ip, isIpv6);
+      takeIcmp(typeCode, true, isAdvisory(typeCode, isIpv6));
+    } else {
+      const transport = ip + (isIpv6 ? 40 : 20);
+      const end = data + load<i32>(AT_CAPTURED_BYTES + (i << 2));
+      const transportBytes = isIpv6 ? load16(ip + 4) : load16(ip + 2) - 20;
+      setPlace(ip, transport, isIpv6, hash, time, firstFrame + i, seen, 0);
+      setHeader(transport, max(transportBytes, 0), end);
+      takeSegment();
+    }
   }
   return to;
 }
@@ -244,12 +277,12 @@ export function takeError(
   typeCode: i32,
   sequence: i32,
   hasSeq: bool,
-  advisory: bool,
+  overIpv6: bool,
 ): void {
   const ip = origin + ipOffset;
   const transport = origin + transportOffset;
   setPlace(ip, transport, isIpv6, hashAt(ip, transport, isIpv6), time, frame, seen, encapsulation);
   setWay(ttl, ipId);
   setQuoted(sequence);
-  takeIcmp(typeCode, hasSeq, advisory);
+  takeIcmp(typeCode, hasSeq, isAdvisory(typeCode, overIpv6));
 }

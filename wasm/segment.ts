@@ -61,8 +61,9 @@ export function load32(at: i32): i32 {
   return bswap<i32>(load<i32>(at));
 }
 
+/** An IPv6 address in four words. */
 @inline
-function loadIpv6(at: i32): v128 {
+export function loadIpv6(at: i32): v128 {
   return i8x16.swizzle(v128.load(at), i8x16(3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12));
 }
 

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type BuiltPacket, icmp } from '../formats/wire/testing/packets.ts';
 import { type ConversationOptions, conversation, OVER_IPV6 } from './testing/conversation.ts';
@@ -136,5 +137,45 @@ describe('an ICMP error about a SYN-ACK', () => {
     const { handshakes } = track([syn!, answer!, icmp(from, type, 1, answer!)]);
     expect(handshakes[0]).toMatchObject({ outcome: 'half-open', stage: 'syn-ack' });
     expect(handshakes[0]!.segments[2]).toMatchObject({ kind: 'icmp', direction: 'to-server', icmp: { from } });
+  });
+});
+
+/** The packet behind an 802.1Q tag: such ones are dissected from their first byte, as the scan knows packets without tags only. */
+function tagged(packet: BuiltPacket): BuiltPacket {
+  const { bytes } = packet;
+  return { ...packet, bytes: Uint8Array.of(...bytes.subarray(0, 12), 0x81, 0, 0, 5, ...bytes.subarray(12)) };
+}
+
+/** All that is made of packets, but for what says that they had a tag. */
+function madeOf(packets: readonly BuiltPacket[]): unknown {
+  const { handshakes, counts, scanner } = track(packets);
+  const plain = handshakes.map(({ encapsulation: _, ...rest }) => rest);
+  return { handshakes: plain, counts: { ...counts }, scanned: { ...scanner.counts } };
+}
+
+const ETHERNET_BYTES = 14;
+
+describe('an ICMP error that is damaged or cut', () => {
+  const value = fc.oneof(fc.constantFrom(0, 1, 2, 3, 4, 5, 6, 7, 11, 12, 14, 17, 0x45, 0x46, 0x60, 255), fc.nat(255));
+  it.each([
+    ['IPv4', { client: '10.0.0.1:40000', server: '10.0.0.2:443' }, '10.9.9.9', 3, 9],
+    ['IPv6', OVER_IPV6, '2001:db8:9::9', 1, 6],
+  ] as const)('is taken as one that is dissected from its first byte, over %s', (_, options, from, type, protocolAt) => {
+    const syns = conversation('0 > S 1000 <mss 1460>\n1 > S 1000 <mss 1460>', options);
+    const whole = icmp(from, type, 1, syns[0]!, { ttl: 61 });
+    const change = fc.record({ at: fc.nat(whole.bytes.length - ETHERNET_BYTES - 1), value });
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 3 }), fc.nat(whole.bytes.length), (changes, cut) => {
+        const bytes = Uint8Array.from(
+          whole.bytes.subarray(0, Math.max(ETHERNET_BYTES, whole.bytes.length - (cut >> 1))),
+        );
+        for (const { at, value } of changes) {
+          if (at !== protocolAt && ETHERNET_BYTES + at < bytes.length) bytes[ETHERNET_BYTES + at] = value;
+        }
+        const packets = [syns[0]!, { ...whole, bytes }, syns[1]!];
+        expect(madeOf(packets)).toEqual(madeOf(packets.map(tagged)));
+      }),
+      { numRuns: 1500 },
+    );
   });
 });

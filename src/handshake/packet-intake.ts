@@ -116,14 +116,9 @@ export class PacketIntake {
       (quoted.type << 24) | (quoted.code << 16) | Math.min(quoted.mtuBytes, 0xffff),
       quoted.hasSeq ? quoted.seq | 0 : 0,
       Number(quoted.hasSeq),
-      Number(isAdvisory(layers.ipVersion, quoted.type, quoted.code)),
+      Number(ipv6),
     );
   }
-}
-
-/** Errors that ask for smaller packets or fewer of them do not end a connection attempt (RFC 1191, RFC 8201, RFC 6633). */
-function isAdvisory(version: number, type: number, code: number): boolean {
-  return version === 4 ? (type === 3 && code === 4) || type === 4 : type === 2;
 }
 
 /** Direction by the packet type of a Linux cooked header (SLL: first two bytes, SLL2: byte 10): 0 is to, 4 from this host. */

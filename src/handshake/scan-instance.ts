@@ -57,7 +57,7 @@ export interface ScanFunctions {
     typeCode: number,
     seq: number,
     hasSeq: number,
-    advisory: number,
+    overIpv6: number,
   ): void;
   end(row: number): void;
 }
