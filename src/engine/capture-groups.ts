@@ -62,7 +62,7 @@ function separateScans({ tally, table }: GroupContext): { scans: [string, Attemp
   const clients = new Map<number, { readonly row: number; readonly groups: AttemptGroup[] }[]>();
   const rest: AttemptGroup[] = [];
   for (const group of tally.groups()) {
-    const row = isFailure(group.outcome) && group.clients === 1 ? group.examples()[0] : undefined;
+    const row = group.isOfOneClient && isFailure(group.outcome) ? group.examples[0] : undefined;
     if (row === undefined) {
       rest.push(group);
       continue;
@@ -163,7 +163,7 @@ function others(groups: readonly AttemptGroup[], context: GroupContext): Group {
 function judgeExamples(group: AttemptGroup, context: GroupContext): Diagnosis[] {
   const { tally, table, baseNs } = context;
   const server = tally.history(group.server);
-  return group.examples().map((row) => judgeHandshake(materialize(table, row, baseNs), { ...context, server }));
+  return group.examples.map((row) => judgeHandshake(materialize(table, row, baseNs), { ...context, server }));
 }
 
 function times(groups: readonly AttemptGroup[], { baseNs }: GroupContext): Pick<Group, 'firstNs' | 'lastNs'> {

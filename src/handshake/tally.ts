@@ -55,23 +55,6 @@ export interface TallyOptions {
   readonly limit: number;
 }
 
-/** Attempts to one server that ended alike. */
-export interface AttemptGroup {
-  /** Number of the server: see {@link Tally.endpoint}. */
-  readonly server: number;
-  readonly outcome: Outcome;
-  readonly count: number;
-  /** Distinct clients; an estimate beyond some tens. */
-  readonly clients: number;
-  /** Attempts without any repeated SYN: floods and scans do not retry. */
-  readonly single: number;
-  /** Start of the first and end of the last attempt, since the start of the capture. */
-  readonly firstNs: number;
-  readonly lastNs: number;
-  /** Rows of the clearest attempts, best first. */
-  examples(): readonly number[];
-}
-
 /** What the attempts to one server have shown so far. */
 export interface ServerHistory {
   /** Attempts to this address and port that have ended so far, and how many of them were established. */
@@ -150,30 +133,83 @@ export class Tally {
 
   /** Every group, in order of first appearance. */
   groups(): AttemptGroup[] {
-    const { words, floats } = this;
-    return Array.from({ length: words[AT_GROUPS / 4 + USED_RECORDS]! }, (_, group) => {
-      const at = this.firstGroup + group * GROUP;
-      const count = words[at + GROUP_COUNT]!;
-      return {
-        server: words[at + GROUP_SERVER]!,
-        outcome: OUTCOMES[words[at + GROUP_OUTCOME]!]!,
-        count,
-        clients: Math.min(count, this.clients(at)),
-        single: words[at + GROUP_SINGLE]!,
-        firstNs: floats[(at + GROUP_FIRST) / 2]!,
-        lastNs: floats[(at + GROUP_LAST) / 2]!,
-        examples: () =>
-          Array.from(words.subarray(at + GROUP_EXAMPLE, at + GROUP_EXAMPLE + words[at + GROUP_EXAMPLES]!)),
-      };
-    });
+    const { words, floats, bytes, firstGroup, estimates } = this;
+    const memory: GroupMemory = { words, floats, bytes, estimates };
+    return Array.from(
+      { length: words[AT_GROUPS / 4 + USED_RECORDS]! },
+      (_, group) => new AttemptGroup(memory, firstGroup + group * GROUP),
+    );
+  }
+}
+
+/** Where groups lie; the registers of estimates from a byte on. */
+interface GroupMemory {
+  readonly words: Int32Array;
+  readonly floats: Float64Array;
+  readonly bytes: Uint8Array;
+  readonly estimates: number;
+}
+
+/** Attempts to one server that ended alike. Read where they are: there can be hundreds of thousands of groups. */
+export class AttemptGroup {
+  private readonly memory: GroupMemory;
+  private readonly at: number;
+
+  /** @param at its first word. */
+  constructor(memory: GroupMemory, at: number) {
+    this.memory = memory;
+    this.at = at;
   }
 
-  /** Distinct clients of the group at `at`. */
-  private clients(at: number): number {
-    const known = this.words[at + GROUP_KNOWN]!;
+  /** Number of the server: see {@link Tally.endpoint}. */
+  get server(): number {
+    return this.word(GROUP_SERVER);
+  }
+
+  get outcome(): Outcome {
+    return OUTCOMES[this.word(GROUP_OUTCOME)]!;
+  }
+
+  get count(): number {
+    return this.word(GROUP_COUNT);
+  }
+
+  /** Distinct clients; an estimate beyond some tens. */
+  get clients(): number {
+    const known = this.word(GROUP_KNOWN);
     if (known >= 0) return known;
-    const first = this.estimates + ~known * REGISTERS;
-    return estimateDistinct(this.bytes.subarray(first, first + REGISTERS));
+    const { bytes, estimates } = this.memory;
+    const first = estimates + ~known * REGISTERS;
+    return Math.min(this.count, estimateDistinct(bytes.subarray(first, first + REGISTERS)));
+  }
+
+  get isOfOneClient(): boolean {
+    return this.word(GROUP_KNOWN) === 1;
+  }
+
+  /** Attempts without any repeated SYN: floods and scans do not retry. */
+  get single(): number {
+    return this.word(GROUP_SINGLE);
+  }
+
+  /** Start of the first attempt, since the start of the capture. */
+  get firstNs(): number {
+    return this.memory.floats[(this.at + GROUP_FIRST) / 2]!;
+  }
+
+  /** End of the last attempt, since the start of the capture. */
+  get lastNs(): number {
+    return this.memory.floats[(this.at + GROUP_LAST) / 2]!;
+  }
+
+  /** Rows of the clearest attempts, best first. */
+  get examples(): readonly number[] {
+    const first = this.at + GROUP_EXAMPLE;
+    return Array.from(this.memory.words.subarray(first, first + this.word(GROUP_EXAMPLES)));
+  }
+
+  private word(word: number): number {
+    return this.memory.words[this.at + word]!;
   }
 }
 
