@@ -1,4 +1,4 @@
-import type { Outcome, Stage } from '../model/handshake.ts';
+import { OUTCOMES, type Outcome, type Stage } from '../model/handshake.ts';
 import {
   ROW_COUNTS,
   STATE_ACKED,
@@ -20,7 +20,7 @@ import {
 } from './attempt-layout.ts';
 
 /** An outcome, and what the state of an attempt must have, and must not have, for it. */
-export interface OutcomeRule {
+interface OutcomeRule {
   readonly outcome: Outcome;
   readonly all: number;
   readonly none: number;
@@ -30,7 +30,7 @@ export interface OutcomeRule {
  * The first that fits counts, and the last one always does. Proof of success comes first, then what the server did, then what is
  * missing.
  */
-export const OUTCOME_RULES: readonly OutcomeRule[] = [
+const RULES: readonly OutcomeRule[] = [
   { outcome: 'established', all: STATE_PROVED, none: 0 },
   { outcome: 'refused', all: STATE_ANSWERED | STATE_ACKED | STATE_RST_AFTER_ACK, none: STATE_DATA_CLIENT },
   { outcome: 'half-open', all: STATE_ANSWERED | STATE_ACKED | STATE_REPEATED_AFTER_ACK, none: 0 },
@@ -56,12 +56,20 @@ export const OUTCOME_RULES: readonly OutcomeRule[] = [
   { outcome: 'no-reply', all: 0, none: 0 },
 ];
 
-/** How an attempt ended, by its state flags. */
+/** Words of a rule in {@link OUTCOME_RULES}. */
+const RULE = 3;
+
+/** Rules that give an outcome by the state flags of an attempt, three words each: flags that must be there, flags that must not, the outcome. */
+export const OUTCOME_RULES: Int32Array = Int32Array.from(
+  RULES.flatMap(({ outcome, all, none }) => [all, none, OUTCOMES.indexOf(outcome)]),
+);
+
+/** How an attempt ended, by its state flags. It is asked of every attempt. */
 export function outcomeOf(state: number): Outcome {
-  for (const { outcome, all, none } of OUTCOME_RULES) {
-    if ((state & all) === all && (state & none) === 0) return outcome;
-  }
-  return 'no-reply';
+  let rule = 0;
+  while ((state & OUTCOME_RULES[rule]!) !== OUTCOME_RULES[rule] || (state & OUTCOME_RULES[rule + 1]!) !== 0)
+    rule += RULE;
+  return OUTCOMES[OUTCOME_RULES[rule + 2]!]!;
 }
 
 /** The last step that was reached: the one whose answer is missing. */

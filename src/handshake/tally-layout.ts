@@ -22,7 +22,7 @@ export const AT_OUTCOMES = 528;
 export const AT_TRAITS = 656;
 /** Of each TTL how many routers a packet that has it has crossed and one, a byte. */
 export const AT_HOPS = 1024;
-/** Rules that give an outcome, three words each: flags that must be there, flags that must not, the outcome. */
+/** Rules that give an outcome: see `outcome.ts`. */
 export const AT_RULES = 1280;
 export const RULE_BYTES = 12;
 

@@ -27,7 +27,6 @@ import {
   HOST_TTL,
   HOSTS_OFFSET,
   REGISTERS,
-  RULE_BYTES,
   SERVER,
   SERVER_ATTEMPTS,
   SERVER_ESTABLISHED,
@@ -215,8 +214,7 @@ export class AttemptGroup {
 
 /** Writes to where the scan looks for it how an attempt ended by its state, and what matters about each outcome. */
 export function writeTallyRules(memory: SharedArrayBuffer): void {
-  const words = new Int32Array(memory, AT_RULES, (OUTCOME_RULES.length * RULE_BYTES) / 4);
-  words.set(OUTCOME_RULES.flatMap(({ outcome, all, none }) => [all, none, OUTCOMES.indexOf(outcome)]));
+  new Int32Array(memory, AT_RULES, OUTCOME_RULES.length).set(OUTCOME_RULES);
   new Uint8Array(memory, AT_TRAITS, OUTCOMES.length).set(OUTCOMES.map(traitsOf));
   new Uint8Array(memory, AT_HOPS, 256).set(Array.from({ length: 256 }, (_, ttl) => hopsAway(ttl) + 1));
 }

@@ -51,9 +51,9 @@ const MAX_STEPS = 6;
 
 /** How far the clock is ahead at `timeNs` (by that clock). */
 export function aheadAt({ segments }: ClockModel, timeNs: number): number {
-  let current = segments[0]!;
-  for (const segment of segments) if (segment.fromNs <= timeNs) current = segment;
-  return lineAt(current.line, timeNs);
+  let current = segments.length - 1;
+  while (current > 0 && segments[current]!.fromNs > timeNs) current--;
+  return lineAt(segments[current]!.line, timeNs);
 }
 
 /** Fits a model to samples that saw a packet in each direction. */

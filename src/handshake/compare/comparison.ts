@@ -197,7 +197,8 @@ function wholeMatch(
   const rowOfA = new Int32Array(b.count).fill(-1);
   let matched = 0;
   for (let story = 0; story < stories; story++) {
-    const [rowA, rowB] = [rowOf[numberA]![story]!, rowOf[numberB]![story]!];
+    const rowA = rowOf[numberA]![story]!;
+    const rowB = rowOf[numberB]![story]!;
     if (rowA < 0 || rowB < 0) continue;
     rowOfB[rowA] = rowB;
     rowOfA[rowB] = rowA;

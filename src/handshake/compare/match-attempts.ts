@@ -77,7 +77,10 @@ function matchByIsn(match: PairMatch, isnOfB: HashChains, isOpenA: Open, isOpenB
     for (let rowB = chainOf(isnOfB, isn); rowB >= 0 && steps < MAX_CHAIN; rowB = isnOfB.next[rowB]!, steps++) {
       if (b.rows[rowB * ROW + ROW_CLIENT_ISN] !== isn || !isOpenB(rowB)) continue;
       const score = byTime ? scoreByTime(match, rowA, rowB) : scoreByIsn(match, rowA, rowB);
-      if (score > bestScore) [best, bestScore] = [rowB, score];
+      if (score > bestScore) {
+        best = rowB;
+        bestScore = score;
+      }
     }
     if (best >= 0) pair(match, rowA, best, byTime ? BASIS_ISN_TIME : BASIS_ISN);
   }
@@ -106,7 +109,8 @@ const CLIENT = 4;
 const SERVER = 8;
 
 function agreementOf(a: AttemptColumns, rowA: number, b: AttemptColumns, rowB: number): number {
-  const [baseA, baseB] = [rowA * ROW, rowB * ROW];
+  const baseA = rowA * ROW;
+  const baseB = rowB * ROW;
   const portsA = a.rows[baseA + ROW_PORTS]!;
   const portsB = b.rows[baseB + ROW_PORTS]!;
   let agreement = 0;
@@ -145,7 +149,8 @@ function matchExactly(match: PairMatch, isOpenA: Open, isOpenB: Open): void {
 
 /** Whether addresses and ports are the same at both. */
 function isSameTuple(a: AttemptColumns, rowA: number, b: AttemptColumns, rowB: number): boolean {
-  const [baseA, baseB] = [rowA * ROW, rowB * ROW];
+  const baseA = rowA * ROW;
+  const baseB = rowB * ROW;
   return (
     a.rows[baseA + ROW_PORTS] === b.rows[baseB + ROW_PORTS] &&
     sameWords(a.rows, baseA + ROW_CLIENT, b.rows, baseB + ROW_CLIENT) &&
@@ -220,7 +225,9 @@ function matchByTuple(match: PairMatch, isOpenA: Open, isOpenB: Open): void {
       if (!fits || (bestSame && same !== 'same')) continue;
       const distance = startDistanceNs(match, rowA, rowB);
       if (best < 0 || (same === 'same' && !bestSame) || distance < bestDistance) {
-        [best, bestDistance, bestSame] = [rowB, distance, same === 'same'];
+        best = rowB;
+        bestDistance = distance;
+        bestSame = same === 'same';
       }
     }
     if (best < 0 || (Number.isNaN(bestDistance) && !bestSame && candidates > 1)) continue;

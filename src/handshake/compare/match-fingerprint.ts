@@ -66,7 +66,8 @@ function likeness(match: PairMatch, rowA: number, rowB: number): number {
   const { a, b } = match;
   const gap = gapNs(match, rowA, rowB);
   if (gap > slackNs(match)) return 0;
-  const [baseA, baseB] = [rowA * ROW, rowB * ROW];
+  const baseA = rowA * ROW;
+  const baseB = rowB * ROW;
   // The MSS (upper half) is often clamped on the way.
   if ((a.rows[baseA + ROW_CLIENT_OPTIONS]! & 0xffff) !== (b.rows[baseB + ROW_CLIENT_OPTIONS]! & 0xffff)) return 0;
   let score = 1;

@@ -30,7 +30,7 @@ export interface PairClock {
  */
 export function pairClock(a: AttemptColumns, b: AttemptColumns, rowOfB: Int32Array): PairClock {
   let pairs = 0;
-  for (const row of rowOfB) if (row >= 0) pairs++;
+  for (let row = 0; row < rowOfB.length; row++) if (rowOfB[row]! >= 0) pairs++;
   const stride = Math.max(1, Math.ceil(pairs / MAX_SAMPLES));
   const room = Math.ceil(pairs / stride);
   const timeNs = new Float64Array(room);
@@ -71,7 +71,8 @@ export function pairClock(a: AttemptColumns, b: AttemptColumns, rowOfB: Int32Arr
 
 /** Time at `b` less time at `a` of a SYN that both saw. */
 function synDifference(a: AttemptColumns, rowA: number, b: AttemptColumns, rowB: number): number | undefined {
-  const [tableA, tableB] = [a.capture.table, b.capture.table];
+  const tableA = a.capture.table;
+  const tableB = b.capture.table;
   const difference = b.shiftNs - a.shiftNs;
   let stamped = false;
   for (let x = firstSyn(tableA, rowA); x !== 0; x = followingSyn(tableA, rowA, x)) {
@@ -88,10 +89,12 @@ function synDifference(a: AttemptColumns, rowA: number, b: AttemptColumns, rowB:
 
 /** The same of the first SYN-ACK, when it is the same one at both. */
 function synAckDifference(a: AttemptColumns, rowA: number, b: AttemptColumns, rowB: number): number | undefined {
-  const [tableA, tableB] = [a.capture.table, b.capture.table];
+  const tableA = a.capture.table;
+  const tableB = b.capture.table;
   const answered = tableA.rows[rowA * ROW + ROW_STATE]! & tableB.rows[rowB * ROW + ROW_STATE]! & STATE_ANSWERED;
   if (answered === 0) return undefined;
-  const [x, y] = [firstSynAck(tableA, rowA), firstSynAck(tableB, rowB)];
+  const x = firstSynAck(tableA, rowA);
+  const y = firstSynAck(tableB, rowB);
   if (x === 0 || y === 0) return undefined;
   if (hasTsval(tableA, x) && hasTsval(tableB, y)) {
     if (eventTsval(tableA, x) !== eventTsval(tableB, y)) return undefined;

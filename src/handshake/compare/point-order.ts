@@ -23,10 +23,13 @@ export function orderVote(match: PairMatch, nameA: string, nameB: string): Order
   for (let rowA = 0; rowA < a.count; rowA++) {
     const rowB = rowOfB[rowA]!;
     if (rowB < 0 || nth++ % stride !== 0) continue;
-    const [tableA, tableB] = [a.capture.table, b.capture.table];
-    const [synA, synB] = [firstSyn(tableA, rowA), firstSyn(tableB, rowB)];
+    const tableA = a.capture.table;
+    const tableB = b.capture.table;
+    const synA = firstSyn(tableA, rowA);
+    const synB = firstSyn(tableB, rowB);
     if (synA !== 0 && synB !== 0) ttl += Math.sign(eventTtl(tableA, synA) - eventTtl(tableB, synB));
-    const [answerA, answerB] = [firstSynAck(tableA, rowA), firstSynAck(tableB, rowB)];
+    const answerA = firstSynAck(tableA, rowA);
+    const answerB = firstSynAck(tableB, rowB);
     if (answerA !== 0 && answerB !== 0) ttl += Math.sign(eventTtl(tableB, answerB) - eventTtl(tableA, answerA));
     asked += Math.sign(synCount(a.rows, rowA * ROW) - synCount(b.rows, rowB * ROW));
     answered += Math.sign(synAckCount(b.rows, rowB * ROW) - synAckCount(a.rows, rowA * ROW));

@@ -38,7 +38,8 @@ export function sightingOf(comparison: Comparison, capture: number, story: numbe
     handshakes.push(materialize(tracked.table, row, tracked.baseNs));
     state |= rows[row * ROW + ROW_STATE]!;
   }
-  const [handshake, ...others] = handshakes as [Handshake, ...Handshake[]];
+  const handshake = handshakes[0] as Handshake;
+  const others = handshakes.slice(1);
   const segments: SightedSegment[] = [];
   for (const one of handshakes) {
     for (const segment of one.segments) {
