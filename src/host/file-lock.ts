@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { loadKoffi } from './load-koffi.ts';
 
 /** LOCK_EX and LOCK_NB of flock(2). */
 const EXCLUSIVE_WITHOUT_WAITING = 2 | 4;
@@ -15,7 +15,7 @@ export interface FileLock {
  * @throws NodeJS.ErrnoException when the file cannot be opened.
  */
 export function lockFile(path: string): FileLock | undefined {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  const koffi = loadKoffi();
   const flock = koffi.load(null).func('int flock(int fd, int operation)');
   const fd = openSync(path, 'a', 0o600);
   if (flock(fd, EXCLUSIVE_WITHOUT_WAITING) === 0) return { release: () => closeSync(fd) };

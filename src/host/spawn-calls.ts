@@ -1,6 +1,6 @@
 import { accessSync, constants as fileConstants } from 'node:fs';
-import { createRequire } from 'node:module';
 import { constants } from 'node:os';
+import { type Koffi, loadKoffi } from './load-koffi.ts';
 import { errnoName } from './system.ts';
 
 /** How a process ended: by itself, or by a signal. */
@@ -47,7 +47,7 @@ export function spawnCalls(): SpawnCalls | undefined {
 function load(): SpawnCalls | undefined {
   if (process.platform !== 'linux') return undefined;
   try {
-    const bound = bindCalls(createRequire(import.meta.url)('koffi') as typeof import('koffi'));
+    const bound = bindCalls(loadKoffi());
     // Linux 5.3.
     const own = bound.processDescriptor(process.pid);
     closeQuietly(own);
@@ -59,7 +59,7 @@ function load(): SpawnCalls | undefined {
 
 let closeQuietly: (fd: number) => void = () => {};
 
-function bindCalls(koffi: typeof import('koffi')): SpawnCalls {
+function bindCalls(koffi: Koffi): SpawnCalls {
   const libc = koffi.load(null);
   const spawn = libc.func(
     'int posix_spawn(void *pid, const char *path, void *actions, void *attributes, const char **argv, const char **environment)',

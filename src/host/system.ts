@@ -1,9 +1,9 @@
 import { close as closeInThread, constants as fileConstants } from 'node:fs';
-import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import type { node } from 'koffi';
 import { HostError } from './host.ts';
+import { type Koffi, loadKoffi } from './load-koffi.ts';
 
 /** A file descriptor that tells when it can be read or written. */
 export interface DescriptorWatch {
@@ -85,8 +85,6 @@ export interface SystemCalls {
   watch(fd: number, what: 'readable' | 'writable', onReady: () => void): DescriptorWatch;
 }
 
-type Koffi = typeof import('koffi');
-
 let calls: SystemCalls | undefined;
 
 /**
@@ -123,7 +121,7 @@ function load(): SystemCalls {
   }
   let koffi: Koffi;
   try {
-    koffi = createRequire(import.meta.url)('koffi') as Koffi;
+    koffi = loadKoffi();
   } catch (cause) {
     throw new HostError('failed', `the package koffi, through which system calls go, cannot be loaded here`, {
       cause,
