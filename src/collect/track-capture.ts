@@ -3,11 +3,15 @@ import { type AttemptListener, listenerOptions } from '../handshake/attempt-list
 import { HandshakeScanner, type ScanCounts } from '../handshake/scan.ts';
 import { HandshakeTracker, type TrackerCounts, type TrackerOptions } from '../handshake/tracker.ts';
 import { type ReadCaptureOptions, readCapture } from '../host/capture-input.ts';
+import { preferHugePages } from '../host/system.ts';
 import type { CaptureSummary, Note } from '../model/capture.ts';
 import { formatCount, formatQuantity } from '../model/text.ts';
 
 /** Bytes of each packet that a capture should keep so that no header of a handshake is cut, also inside of tunnels. */
 const ADVISED_SNAP_LENGTH = 160;
+
+/** A table of so many attempts, some megabytes, no longer fits into the caches of a processor: before, large pages gain nothing. */
+const LARGE_TABLE_ROWS = 32_768;
 
 /** One capture after all its handshakes were tracked. */
 export interface CaptureTracking {
@@ -34,6 +38,7 @@ export async function trackCapture(
     ...listenerOptions(listener, () => ({ tracker, baseNs: baseOf(), firstNs })),
   });
   const scanner = new HandshakeScanner(tracker);
+  let large = false;
   const summary = await readCapture(
     name,
     (reader, view, batch, firstFrame) => {
@@ -43,6 +48,10 @@ export async function trackCapture(
         firstNs = baseOf() + BigInt(Math.round(sinceBaseNs));
       }
       scanner.scan(reader, view, batch, firstFrame);
+      if (!large && tracker.table.rowEnd >= LARGE_TABLE_ROWS) {
+        large = true;
+        preferHugePages(tracker.scan.attempts);
+      }
     },
     { ...options, memory: scanner.memory },
   );

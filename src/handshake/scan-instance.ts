@@ -102,6 +102,8 @@ export interface ScanInstance {
   readonly input: CaptureMemory;
   /** What was counted, if anything is. */
   readonly tally?: Tally;
+  /** The index of flows and the rows: what is touched all over when many attempts are open. */
+  readonly attempts: Uint8Array;
   readonly buffer: SharedArrayBuffer;
   /** The whole memory as words, and as floats. */
   readonly words: Int32Array;
@@ -196,6 +198,7 @@ function instantiate({ capacity, keep, tellsBegin, tellsEnd, tally, asks }: Scan
       },
     },
     ...(tally === undefined ? {} : { tally: new Tally(buffer, tallyAt) }),
+    attempts: new Uint8Array(buffer, AT_SLOTS, tallyAt - AT_SLOTS),
     buffer,
     words,
     floats: new Float64Array(buffer, 0, AT_INPUT / 8),
