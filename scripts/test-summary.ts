@@ -26,9 +26,9 @@ interface TestReport {
 const file = process.argv[2]!;
 if (existsSync(file)) {
   const report = JSON.parse(readFileSync(file, 'utf8')) as TestReport;
-  // A file that throws while it is loaded has no tests to report, and fails as one.
-  const unloaded = report.testResults.filter(
-    (result) => result.status === 'failed' && result.assertionResults.length === 0,
+  // A file that throws while it is loaded, or when it sets up or cleans up, fails as one.
+  const broken = report.testResults.filter(
+    ({ status, assertionResults }) => status === 'failed' && !assertionResults.some((test) => test.status === 'failed'),
   );
   for (const { name, assertionResults } of report.testResults) {
     for (const { fullName, status, failureMessages } of assertionResults) {
@@ -37,7 +37,7 @@ if (existsSync(file)) {
     }
   }
   const passed = report.numPassedTests;
-  const failed = report.numFailedTests + unloaded.length;
+  const failed = report.numFailedTests + broken.length;
   console.log(`${passed} passed, ${failed} failed, ${report.numPendingTests + report.numTodoTests} skipped`);
   process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
 } else {

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -93,8 +93,10 @@ export async function startSshNetwork(namespaces: readonly string[]): Promise<Ss
     for (const namespace of namespaces) {
       const { stdout } = spawnSync('ip', ['netns', 'pids', namespace], { encoding: 'utf8' });
       for (const pid of stdout.split('\n').filter(Boolean)) {
-        if (existsSync(`/proc/${pid}/comm`) && readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sshd\n') {
-          process.kill(Number(pid), 'SIGKILL');
+        try {
+          if (readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sshd\n') process.kill(Number(pid), 'SIGKILL');
+        } catch {
+          // It has ended by itself.
         }
       }
     }
