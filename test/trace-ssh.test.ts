@@ -30,10 +30,13 @@ describe.skipIf(missing !== undefined)('trace, each host behind an ssh server of
   }, 120_000);
 
   afterAll(async () => {
-    await ssh?.stop();
-    await net.remove();
-    // Who is killed cannot remove its folders.
-    for (const name of sockets()) if (!before.has(name)) rmSync(join(tmpdir(), name), { recursive: true });
+    try {
+      await ssh?.stop();
+    } finally {
+      await net.remove();
+      // Who is killed cannot remove its folders.
+      for (const name of sockets()) if (!before.has(name)) rmSync(join(tmpdir(), name), { recursive: true });
+    }
   });
 
   afterEach(() => {
