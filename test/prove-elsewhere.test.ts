@@ -49,10 +49,13 @@ describe.skipIf(missing !== undefined)('prove from elsewhere', { timeout: 600_00
     for (const undo of mend.splice(0)) undo();
   });
   afterAll(async () => {
-    await ssh?.stop();
-    stop?.();
-    pair?.remove();
-    rmSync(folder, { recursive: true, force: true });
+    try {
+      await ssh?.stop();
+    } finally {
+      stop?.();
+      pair?.remove();
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   function read({ status, stdout, stderr }: CliRun): Verdict {
