@@ -1,28 +1,39 @@
 // Notes the packets of an attempt, one event each, and tells a packet from another sighting of one that was noted already.
 import {
-  EVENT,
+  ACK_FORM,
   EVENT_ACK,
+  EVENT_ADDRESS,
   EVENT_FRAME,
   EVENT_ID_LENGTH,
   EVENT_INFO,
   EVENT_SEQ,
+  EVENT_TIME,
   EVENT_TSVAL,
+  FORM_INITIAL,
+  FORM_NEXT,
+  FORM_TOLD,
+  FORM_ZERO,
   KIND_ADDRESS,
   KIND_ICMP,
+  KIND_NUMBERS,
   KIND_SYN,
   KIND_SYN_ACK,
   MAX_EVENTS,
   OWN_EVENTS,
   ROW_BORROWED,
+  ROW_CLIENT_ISN,
   ROW_EVENTS,
   ROW_LAST_EVENT,
   ROW_LAST_TIME,
   ROW_SEGMENTS,
+  ROW_SERVER_ISN,
   ROW_STATE,
+  SEQ_FORM,
+  STATE_ANSWERED,
   STATE_DUPLICATES,
 } from '../src/handshake/attempt-layout';
 import { AT_SENDER } from '../src/handshake/scan-layout';
-import { allocateEvent, chainBorrowed, eventAt, firstEventAt, nextEventAt, rowAt } from './memory';
+import { allocateEvent, chainBorrowed, eventAt, firstEventAt, nextEventAt, releaseEvent, rowAt } from './memory';
 import { ack, flags, frame, hasTsval, ipId, payloadBytes, seen, seq, timeNs, tsval, ttl } from './segment';
 
 /** Two sightings of one packet (veth pair, `-i any`, SPAN) lie closer together than any retransmission. */
@@ -32,42 +43,46 @@ const COPY_TTL_DISTANCE: i32 = 4;
 /** The bit of an event's info that says that the packet goes to the server. */
 export const TO_SERVER: i32 = 16;
 /** One copy, and the most, in an event's info. */
-const COPY: i32 = 1 << 24;
-const MOST_COPIES: u32 = 0xff000000;
+const COPY: i32 = 1 << 28;
+const MOST_COPIES: u32 = 0xf0000000;
 
 /** Notes the current segment. Returns false when it is only another copy of a packet that was noted already. */
 export function addSegmentEvent(row: i32, kind: i32, toServer: bool): bool {
-  const info = packInfo(kind, toServer, hasTsval, flags);
-  const idLength = (ipId << 16) | min(payloadBytes, 0xffff);
-  const stamp = hasTsval ? tsval : 0;
-  const original = findCopy(row, info, idLength, stamp, ack);
-  if (original !== 0) {
-    const known = load<i32>(original, EVENT_INFO << 2);
-    if (<u32>known < MOST_COPIES) store<i32>(original, known + COPY, EVENT_INFO << 2);
-    noteDuplicate(row);
-    return false;
-  }
-  append(row, info, ack, stamp, idLength);
+  if (isCopy(row, kind, toServer)) return false;
+  addNewEvent(row, kind, toServer);
   return true;
+}
+
+/** Notes the current segment, of which {@link isCopy} knows that it is no copy. */
+export function addNewEvent(row: i32, kind: i32, toServer: bool): void {
+  append(row, packInfo(kind, toServer, hasTsval, flags), ack, hasTsval ? tsval : 0, packIdLength());
+}
+
+/** Whether the current segment is only another copy of a packet that was noted already. If so, it is counted as such. */
+export function isCopy(row: i32, kind: i32, toServer: bool): bool {
+  const info = packInfo(kind, toServer, hasTsval, flags);
+  const original = findCopy(row, info, packIdLength(), hasTsval ? tsval : 0, ack);
+  if (original === 0) return false;
+  const known = load<i32>(original, EVENT_INFO << 2);
+  if (<u32>known < MOST_COPIES) store<i32>(original, known + COPY, EVENT_INFO << 2);
+  noteDuplicate(row);
+  return true;
+}
+
+@inline
+function packIdLength(): i32 {
+  return (ipId << 16) | min(payloadBytes, 0xffff);
 }
 
 /** Notes an ICMP error about the current segment; its copies are told apart by time alone. */
 export function addIcmpEvent(row: i32, typeCode: i32, toServer: bool): bool {
   const info = packInfo(KIND_ICMP, toServer, false, 0);
   const idLength = ipId << 16;
-  if (findCopy(row, info, idLength, 0, typeCode) !== 0) {
+  if (findCopy(row, info, idLength, typeCode, 0) !== 0) {
     noteDuplicate(row);
     return false;
   }
-  if (!append(row, info, typeCode, 0, idLength)) return true;
-  const base = rowAt(row);
-  const sender = allocateEvent(row, load<u8>(base, ROW_EVENTS << 2));
-  if (sender === 0) return true;
-  const at = eventAt(sender);
-  store<f64>(at, timeNs);
-  store<i32>(at, KIND_ADDRESS | (toServer ? TO_SERVER : 0), EVENT_INFO << 2);
-  memory.copy(at + (EVENT_SEQ << 2), AT_SENDER, 16);
-  link(base, sender);
+  append(row, info, 0, typeCode, idLength);
   return true;
 }
 
@@ -82,24 +97,96 @@ function noteDuplicate(row: i32): void {
   store<i32>(base, load<i32>(base, ROW_STATE << 2) | STATE_DUPLICATES, ROW_STATE << 2);
 }
 
-/** Adds an event; false when only its packet is counted. */
-function append(row: i32, info: i32, acknowledged: i32, stamp: i32, idLength: i32): bool {
+/** Adds an event, and what belongs to it; when there is no room, its packet is only counted. */
+function append(row: i32, info: i32, acknowledged: i32, stamp: i32, idLength: i32): void {
   const base = rowAt(row);
   const segments = load<i32>(base, ROW_SEGMENTS << 2);
   store<i32>(base, segments + 1, ROW_SEGMENTS << 2);
-  if (segments >= MAX_EVENTS) return false;
-  const event = allocateEvent(row, load<u8>(base, ROW_EVENTS << 2));
-  if (event === 0) return false;
+  if (segments >= MAX_EVENTS) return;
+  const used: i32 = load<u8>(base, ROW_EVENTS << 2);
+  const event = allocateEvent(row, used);
+  if (event === 0) return;
+  const ofClient = isOfClient(info);
+  const seqForm = formOf(base, seq, ofClient);
+  const ackForm = formOf(base, acknowledged, !ofClient);
+  let numbers = 0;
+  let sender = 0;
+  if (seqForm === FORM_TOLD || ackForm === FORM_TOLD) {
+    numbers = allocateEvent(row, used + 1);
+    if (numbers === 0) {
+      releaseEvent(event, used);
+      return;
+    }
+  }
+  if ((info & 15) === KIND_ICMP && !isKnownSender(base)) {
+    const before = used + 1 + i32(numbers !== 0);
+    sender = allocateEvent(row, before);
+    if (sender === 0) {
+      if (numbers !== 0) releaseEvent(numbers, used + 1);
+      releaseEvent(event, used);
+      return;
+    }
+  }
   const at = eventAt(event);
-  store<f64>(at, timeNs);
+  store<i32>(at, info | (seqForm << SEQ_FORM) | (ackForm << ACK_FORM), EVENT_INFO << 2);
   store<i32>(at, frame, EVENT_FRAME << 2);
-  store<i32>(at, info, EVENT_INFO << 2);
-  store<i32>(at, seq, EVENT_SEQ << 2);
-  store<i32>(at, acknowledged, EVENT_ACK << 2);
+  store<f64>(at, timeNs, EVENT_TIME << 2);
   store<i32>(at, stamp, EVENT_TSVAL << 2);
   store<i32>(at, idLength, EVENT_ID_LENGTH << 2);
   link(base, event);
-  return true;
+  if (numbers !== 0) {
+    const told = eventAt(numbers);
+    store<i32>(told, KIND_NUMBERS | (info & TO_SERVER), EVENT_INFO << 2);
+    store<i32>(told, seq, EVENT_SEQ << 2);
+    store<i32>(told, acknowledged, EVENT_ACK << 2);
+    link(base, numbers);
+  }
+  if (sender !== 0) {
+    const told = eventAt(sender);
+    store<i32>(told, KIND_ADDRESS | (info & TO_SERVER), EVENT_INFO << 2);
+    v128.store(told, v128.load(AT_SENDER), EVENT_ADDRESS << 2);
+    link(base, sender);
+  }
+}
+
+/**
+ * Whether an ICMP error comes from where the first one of the row at `base` came from, which is not noted again: an error is repeated
+ * with each SYN. It is only looked for among the row's own events.
+ */
+function isKnownSender(base: i32): bool {
+  const used = min<i32>(load<u8>(base, ROW_EVENTS << 2), OWN_EVENTS);
+  let at = firstEventAt(base);
+  for (let nth = 0; nth < used; at = nextEventAt(base, ++nth, at)) {
+    if ((load<i32>(at, EVENT_INFO << 2) & 15) !== KIND_ADDRESS) continue;
+    return !v128.any_true(v128.xor(v128.load(at, EVENT_ADDRESS << 2), v128.load(AT_SENDER)));
+  }
+  return false;
+}
+
+/** Whether a sequence number is one of the client: that of an ICMP error is quoted from a packet that went the other way. */
+@inline
+function isOfClient(info: i32): bool {
+  return ((info & TO_SERVER) !== 0) !== ((info & 15) === KIND_ICMP);
+}
+
+/** How a sequence number of the client or the server is noted. The initial one of the server is only known for good with its answer. */
+function formOf(base: i32, number: i32, ofClient: bool): i32 {
+  if (number === 0) return FORM_ZERO;
+  if (!ofClient && (load<i32>(base, ROW_STATE << 2) & STATE_ANSWERED) === 0) return FORM_TOLD;
+  const ahead = number - initial(base, ofClient);
+  return ahead === 0 ? FORM_INITIAL : ahead === 1 ? FORM_NEXT : FORM_TOLD;
+}
+
+@inline
+function initial(base: i32, ofClient: bool): i32 {
+  return ofClient ? load<i32>(base, ROW_CLIENT_ISN << 2) : load<i32>(base, ROW_SERVER_ISN << 2);
+}
+
+/** Whether a number, noted as `form` says in the nth event (or in `word` of the one behind it), is `wanted`. */
+function isNumber(base: i32, nth: i32, at: i32, form: i32, ofClient: bool, word: i32, wanted: i32): bool {
+  if (form === FORM_ZERO) return wanted === 0;
+  if (form === FORM_TOLD) return load<i32>(nextEventAt(base, nth + 1, at) + (word << 2)) === wanted;
+  return initial(base, ofClient) + (form === FORM_NEXT ? 1 : 0) === wanted;
 }
 
 function link(base: i32, event: i32): void {
@@ -119,6 +206,7 @@ function findCopy(row: i32, info: i32, idLength: i32, stamp: i32, acknowledged: 
   if (timeNs - load<f64>(base, ROW_LAST_TIME << 2) > COPY_WITHIN_NS) return 0;
   const isAnswer = (info & 15) === KIND_SYN_ACK;
   const used: i32 = load<u8>(base, ROW_EVENTS << 2);
+  const ofClient = isOfClient(info);
   let original = 0;
   let at = firstEventAt(base);
   for (let nth = 0; nth < used; at = nextEventAt(base, ++nth, at)) {
@@ -127,12 +215,12 @@ function findCopy(row: i32, info: i32, idLength: i32, stamp: i32, acknowledged: 
       // A packet of the other side in between makes the second one an answer of its own, not another sighting.
       if (!isAnswer || (other & 15) === KIND_SYN) original = 0;
     } else if (
-      load<i32>(at, EVENT_SEQ << 2) === seq &&
-      load<i32>(at, EVENT_ACK << 2) === acknowledged &&
       load<i32>(at, EVENT_ID_LENGTH << 2) === idLength &&
       load<i32>(at, EVENT_TSVAL << 2) === stamp &&
       sameButTtl(other, info) &&
-      abs<f64>(timeNs - load<f64>(at)) <= COPY_WITHIN_NS
+      abs<f64>(timeNs - load<f64>(at, EVENT_TIME << 2)) <= COPY_WITHIN_NS &&
+      isNumber(base, nth, at, (other >>> SEQ_FORM) & 3, ofClient, EVENT_SEQ, seq) &&
+      isNumber(base, nth, at, (other >>> ACK_FORM) & 3, !ofClient, EVENT_ACK, acknowledged)
     ) {
       original = at;
     }

@@ -3,6 +3,7 @@ import { ROW_CLIENT, ROW_COUNTS, ROW_EVENTS, ROW_SEGMENTS, ROW_STATE, STATE_DUPL
 import {
   AT_GROUPS,
   AT_KEY,
+  ESTIMATE_BYTES,
   ESTIMATES_OFFSET,
   EXACT_CLIENTS,
   FULL_GROUPS,
@@ -24,7 +25,8 @@ import {
   GROUPS_OFFSET,
   MAX_EXAMPLES,
   MAX_GROUPS,
-  REGISTERS,
+  REGISTER_BITS,
+  WORD_REGISTERS,
 } from '../src/handshake/tally-layout';
 import { releaseRow, rowAt } from './memory';
 import { ProbeTable } from './probe-table';
@@ -135,7 +137,10 @@ function estimate(number: i32, value: i32): void {
   let hash: i32 = (value ^ <i32>(<u32>value >>> 16)) * 0x7feb352d;
   hash = (hash ^ <i32>(<u32>hash >>> 15)) * <i32>0x846ca68b;
   hash ^= <i32>(<u32>hash >>> 16);
-  const register = estimatesAt + number * REGISTERS + <i32>(<u32>hash >>> 23);
+  const register: u32 = <u32>hash >>> 23;
+  const word = estimatesAt + number * ESTIMATE_BYTES + <i32>((register / WORD_REGISTERS) << 2);
+  const shift = (register % WORD_REGISTERS) * REGISTER_BITS;
   const rank = <i32>clz<i32>((hash << 9) | 0x100) + 1;
-  if (rank > <i32>load<u8>(register)) store<u8>(register, rank);
+  const known = (load<i32>(word) >>> shift) & ((1 << REGISTER_BITS) - 1);
+  if (rank > known) store<i32>(word, load<i32>(word) + ((rank - known) << shift));
 }

@@ -3,10 +3,12 @@
 import { AT_SENDER } from '../src/handshake/scan-layout';
 import { load16, load32, loadIpv6 } from './segment';
 
-/** What is to be made of an ICMP message: nothing, its error, or what a careful look finds. */
+/** What is to be made of an ICMP message: nothing, its error, what a careful look finds, or a note that it is cut. */
 export const ICMP_NONE: i32 = 0;
 export const ICMP_ERROR: i32 = 1;
 export const ICMP_CAREFUL: i32 = 2;
+/** An error of which the capture holds only a part of the quoted IP header. */
+export const ICMP_CUT: i32 = 3;
 
 const TCP: i32 = 6;
 const HEADER_BYTES: i32 = 8;
@@ -47,7 +49,11 @@ export function icmpv6Class(ip: i32, captured: i32): i32 {
   if (type === 0 || type > LAST_ERROR_V6) return ICMP_NONE;
   const quoteBytes = IPV6_BYTES + QUOTED_BYTES;
   const told = (type & 1) !== 0 ? load<u8>(icmp + 4) << 3 : 0;
-  if (quoted + quoteBytes > end || isShort(told, quoteBytes)) return ICMP_CAREFUL;
+  if (isShort(told, quoteBytes)) return ICMP_CAREFUL;
+  if (quoted + quoteBytes > end) {
+    const isCut = quoted + IPV6_BYTES > captured && quoted < captured && icmp + load16(ip + 4) > captured;
+    return isCut && load<u8>(quoted) >>> 4 === 6 ? ICMP_CUT : ICMP_CAREFUL;
+  }
   return load<u8>(quoted) >>> 4 === 6 && load<u8>(quoted + 6) === TCP ? ICMP_ERROR : ICMP_CAREFUL;
 }
 

@@ -84,6 +84,13 @@ export function allocateRow(): i32 {
   return end;
 }
 
+/** Gives an event back that was taken but not put into its row of `used` events. */
+export function releaseEvent(event: i32, used: i32): void {
+  if (used < OWN_EVENTS) return;
+  chainBorrowed(event, load<i32>(AT_FREE_EVENT));
+  store<i32>(AT_FREE_EVENT, event);
+}
+
 /** Takes the next event of a row that has `used` of them; 0 when the table is full. Its words hold what the last user left there. */
 export function allocateEvent(row: i32, used: i32): i32 {
   if (used < OWN_EVENTS) return (row * ROW + HEADER) / EVENT + used;

@@ -3,6 +3,7 @@
 import {
   AT_CAPTURED_BYTES,
   AT_CLASS,
+  AT_CUT_ICMP,
   AT_DATA_OFFSET,
   AT_HASH,
   AT_RECORD_OFFSET,
@@ -11,8 +12,9 @@ import {
 import { close, placeAttempts } from './attempts';
 import { firstSlot, nextFit, seek } from './flow-index';
 import {
+  ICMP_CUT,
   ICMP_ERROR,
-  ICMP_NONE,
+  ICMP_CAREFUL,
   icmpClass,
   icmpv6Class,
   isAdvisory,
@@ -175,7 +177,10 @@ function synClass(transport: i32): i32 {
 
 @inline
 function errorClass(icmp: i32, version: i32): i32 {
-  return icmp === ICMP_ERROR ? version | CLASS_ERROR : icmp === ICMP_NONE ? CLASS_NONE : CLASS_CAREFUL;
+  if (icmp === ICMP_ERROR) return version | CLASS_ERROR;
+  if (icmp === ICMP_CAREFUL) return CLASS_CAREFUL;
+  if (icmp === ICMP_CUT) store<f64>(AT_CUT_ICMP, load<f64>(AT_CUT_ICMP) + 1);
+  return CLASS_NONE;
 }
 
 /** UDP destination ports of VXLAN (and Linux's old default) and Geneve. */

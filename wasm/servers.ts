@@ -1,6 +1,7 @@
 // What the attempts to each address and port have shown so far.
 import {
   EVENT_INFO,
+  EVENT_TIME,
   KIND_SYN,
   KIND_SYN_ACK,
   ROW_EVENTS,
@@ -82,10 +83,10 @@ function noteAnswer(server: i32, base: i32): void {
   for (let nth = 0; nth < used; at = nextEventAt(base, ++nth, at)) {
     const info = load<i32>(at, EVENT_INFO << 2);
     const kind = info & (15 | TO_SERVER);
-    if (kind === (KIND_SYN | TO_SERVER)) askedNs = load<f64>(at);
+    if (kind === (KIND_SYN | TO_SERVER)) askedNs = load<f64>(at, EVENT_TIME << 2);
     if (kind !== KIND_SYN_ACK) continue;
     const fastest = load<i32>(server, SERVER_TTL << 2) === 0 ? Infinity : load<f64>(server, SERVER_FASTEST << 2);
-    store<f64>(server, min<f64>(fastest, load<f64>(at) - askedNs), SERVER_FASTEST << 2);
+    store<f64>(server, min<f64>(fastest, load<f64>(at, EVENT_TIME << 2) - askedNs), SERVER_FASTEST << 2);
     const ttl = (info >>> 8) & 255;
     noteTtl(server + (SERVER_TTL << 2), ttl);
     noteTtl(hosts.at(load<i32>(server, SERVER_HOST << 2)) + (HOST_TTL << 2), ttl);

@@ -1,10 +1,12 @@
 // Counts attempts as they end: by outcome, by server, and in groups of those that ended alike.
 import {
-  EVENT_ACK,
+  EVENT_ADDRESS,
   EVENT_INFO,
-  EVENT_SEQ,
+  EVENT_TIME,
+  EVENT_TSVAL,
   KIND_ADDRESS,
   KIND_ICMP,
+  KIND_NUMBERS,
   KIND_RST,
   ROW_COUNTS,
   ROW_EVENTS,
@@ -90,7 +92,7 @@ export function tally(row: i32): bool {
   }
   if (!failure && (failedOnly || (established && !late))) return false;
   const variant = late ? 0 : variantOf(base, state, traits);
-  return addToGroup(row, server, outcome, variant, load<f64>(firstEventAt(base)), load<f64>(base, ROW_LAST_TIME << 2));
+  return addToGroup(row, server, outcome, variant, load<f64>(firstEventAt(base), EVENT_TIME << 2), load<f64>(base, ROW_LAST_TIME << 2));
 }
 
 /** How an attempt ended, by its state flags: the rules are those of `outcome.ts`, of which the last one always fits. */
@@ -129,10 +131,14 @@ function errorVariant(base: i32): i32 {
   let at = firstEventAt(base);
   for (let nth = 0; nth < used; at = nextEventAt(base, ++nth, at)) {
     if ((load<i32>(at, EVENT_INFO << 2) & 15) !== KIND_ICMP) continue;
-    const hash = <i32>(load<u32>(at, EVENT_ACK << 2) >>> 16);
-    if (nth + 1 === used) return hash;
-    const sender = nextEventAt(base, nth + 1, at);
-    return (load<i32>(sender, EVENT_INFO << 2) & 15) === KIND_ADDRESS ? mixWords(hash, sender + (EVENT_SEQ << 2)) : hash;
+    const hash = <i32>(load<u32>(at, EVENT_TSVAL << 2) >>> 16);
+    while (++nth < used) {
+      at = nextEventAt(base, nth, at);
+      const kind = load<i32>(at, EVENT_INFO << 2) & 15;
+      if (kind === KIND_ADDRESS) return mixWords(hash, at + (EVENT_ADDRESS << 2));
+      if (kind !== KIND_NUMBERS) break;
+    }
+    return hash;
   }
   return 0;
 }

@@ -52,7 +52,7 @@ import {
   sweepWhenDue,
   touch,
 } from './attempts';
-import { addIcmpEvent, addSegmentEvent } from './events';
+import { addIcmpEvent, addNewEvent, addSegmentEvent, isCopy } from './events';
 import { rowAt } from './memory';
 import { ACK, ack, FIN, flags, options, payloadBytes, RST, SYN, seq, timeNs, windowBytes } from './segment';
 
@@ -153,7 +153,7 @@ function synAck(found: i32): void {
     touch(base);
     return;
   }
-  if (!addSegmentEvent(row, KIND_SYN_ACK, false)) return;
+  if (isCopy(row, KIND_SYN_ACK, false)) return;
   let gained = STATE_SERVER_SEEN;
   if (acknowledgesSyn(base)) {
     if ((state & STATE_ANSWERED) === 0) {
@@ -174,6 +174,7 @@ function synAck(found: i32): void {
     gained |= STATE_WRONG_ACK;
   }
   setState(base, gained);
+  addNewEvent(row, KIND_SYN_ACK, false);
   touch(base);
 }
 

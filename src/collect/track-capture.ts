@@ -1,6 +1,6 @@
 import type { FrameReader } from '../formats/pcap/frames.ts';
 import { type AttemptListener, listenerOptions } from '../handshake/attempt-listener.ts';
-import { HandshakeScanner, type ScanCounts } from '../handshake/scan.ts';
+import { HandshakeScanner } from '../handshake/scan.ts';
 import { HandshakeTracker, type TrackerCounts, type TrackerOptions } from '../handshake/tracker.ts';
 import { type ReadCaptureOptions, readCapture } from '../host/capture-input.ts';
 import { preferHugePages } from '../host/system.ts';
@@ -57,11 +57,15 @@ export async function trackCapture(
   );
   const baseNs = baseOf();
   tracker.finish(Number((summary.lastNs ?? baseNs) - baseNs));
-  const notes = [...summary.notes, ...trackingNotes(summary, scanner.counts, tracker.counts)];
+  const notes = [...summary.notes, ...trackingNotes(summary, scanner, tracker.counts)];
   return { summary: { ...summary, notes }, tracker, baseNs };
 }
 
-function trackingNotes(summary: CaptureSummary, scan: ScanCounts, tracked: TrackerCounts): Note[] {
+function trackingNotes(
+  summary: CaptureSummary,
+  { counts: scan, cutIcmp }: HandshakeScanner,
+  tracked: TrackerCounts,
+): Note[] {
   const notes: Note[] = [];
   const snapLengths = summary.interfaces.map(({ snapLength }) => snapLength).filter((bytes) => bytes > 0);
   const shortest = snapLengths.length === 0 ? undefined : Math.min(...snapLengths);
@@ -71,8 +75,8 @@ function trackingNotes(summary: CaptureSummary, scan: ScanCounts, tracked: Track
     const statement = `${formatQuantity(scan.cutTcp, 'packet was', 'packets were')} cut by the capture before the end of the TCP header${kept}`;
     notes.push({ code: 'packets-cut', statement, hint });
   }
-  if (scan.cutIcmp > 0) {
-    const statement = `${formatQuantity(scan.cutIcmp, 'ICMP error was', 'ICMP errors were')} cut before the quoted ports and sequence number${kept}`;
+  if (cutIcmp > 0) {
+    const statement = `${formatQuantity(cutIcmp, 'ICMP error was', 'ICMP errors were')} cut before the quoted ports and sequence number${kept}`;
     notes.push({ code: 'icmp-cut', statement, hint });
   }
   if (scan.malformed > 0) {

@@ -1,6 +1,6 @@
 import { parseAddress } from '../formats/wire/address.ts';
-import { EVENT, ROW, ROW_CLIENT, ROW_PORTS, ROW_SERVER, ROW_STATE, STATE_IPV6 } from '../handshake/attempt-layout.ts';
-import { type AttemptTable, firstEvent } from '../handshake/attempt-table.ts';
+import { ROW, ROW_CLIENT, ROW_PORTS, ROW_SERVER, ROW_STATE, STATE_IPV6 } from '../handshake/attempt-layout.ts';
+import { type AttemptTable, eventNs, firstEvent } from '../handshake/attempt-table.ts';
 import { formatList, formatQuantity } from '../model/text.ts';
 
 /** A moment: nanoseconds since 1970, or since the first packet of the capture. */
@@ -39,7 +39,7 @@ export function compileFilter(
   const { hosts = [], ports = [], since, until } = filter;
   const wanted = hosts.map(addressWords);
   const wantedPorts = new Set(ports);
-  const { rows, eventTimes } = table;
+  const { rows } = table;
   return (row, baseNs) => {
     const base = row * ROW;
     if (wantedPorts.size > 0 && !wantedPorts.has(rows[base + ROW_PORTS]! & 0xffff)) return false;
@@ -49,7 +49,7 @@ export function compileFilter(
       (startsWith(rows, base + ROW_CLIENT, words) || startsWith(rows, base + ROW_SERVER, words));
     if (wanted.length > 0 && !wanted.some(isEnd)) return false;
     if (since === undefined && until === undefined) return true;
-    const startNs = eventTimes[firstEvent(table, row) * (EVENT / 2)]!;
+    const startNs = eventNs(table, firstEvent(table, row));
     const after = ({ ns, relative }: TimePoint): number => Number((relative ? firstNs + ns : ns) - baseNs);
     return !(since !== undefined && startNs < after(since)) && !(until !== undefined && startNs > after(until));
   };

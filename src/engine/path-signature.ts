@@ -1,14 +1,5 @@
-import {
-  EVENT,
-  EVENT_SEQ,
-  KIND_ICMP,
-  ROW,
-  ROW_CLIENT,
-  ROW_COUNTS,
-  ROW_SERVER,
-  ROW_STATE,
-} from '../handshake/attempt-layout.ts';
-import { firstEvent, senderEvent } from '../handshake/attempt-table.ts';
+import { KIND_ICMP, ROW, ROW_CLIENT, ROW_COUNTS, ROW_SERVER, ROW_STATE } from '../handshake/attempt-layout.ts';
+import { firstEvent, senderAddress } from '../handshake/attempt-table.ts';
 import { type AttemptColumns, nextEvent } from '../handshake/compare/attempt-columns.ts';
 import { type Comparison, referenceNs } from '../handshake/compare/comparison.ts';
 import { covers } from '../handshake/compare/coverage.ts';
@@ -49,6 +40,5 @@ function icmpIsOfServer({ capture: { table }, rows }: AttemptColumns, row: numbe
   const base = row * ROW;
   if (((rows[base + ROW_COUNTS]! >>> 16) & 255) === 0) return false;
   const error = nextEvent(table, row, firstEvent(table, row), KIND_ICMP, false);
-  const sender = error === 0 ? 0 : senderEvent(table, row, error);
-  return sender !== 0 && sameWords(table.events, sender * EVENT + EVENT_SEQ, rows, base + ROW_SERVER);
+  return error !== 0 && sameWords(table.events, senderAddress(table, row, error), rows, base + ROW_SERVER);
 }

@@ -4,9 +4,9 @@
  */
 
 /** Events with a fixed place in each row: most attempts have no more. */
-export const OWN_EVENTS = 3;
-/** Words of an event; the first two are its time, a float. */
-export const EVENT = 8;
+export const OWN_EVENTS = 4;
+/** Words of an event. */
+export const EVENT = 6;
 /** Words of a row's header; a multiple of {@link EVENT}, so that the events behind it have whole indexes. */
 export const HEADER = 24;
 /**
@@ -24,7 +24,7 @@ export const ROW_SERVER_ISN = 11;
 /** Float index is {@link ROW_LAST_TIME} / 2: when the attempt last showed life. */
 export const ROW_LAST_TIME = 12;
 export const ROW_LAST_EVENT = 14;
-/** Lowest byte: events in use, those of senders' addresses too. Above it: index of the encapsulation. */
+/** Lowest byte: events in use, those that are no packets too. Above it: index of the encapsulation. */
 export const ROW_EVENTS = 15;
 /** SYNs, SYN-ACKs, ICMP errors, RSTs: one byte each from the lowest, stopping at 255; copies are not counted. */
 export const ROW_COUNTS = 16;
@@ -41,18 +41,35 @@ export const ROW_LAST_GAP = 22;
 /** Next row of the free list while the row is free. */
 export const ROW_NEXT_FREE = 1;
 
-export const EVENT_FRAME = 2;
 /**
- * From the lowest bit: kind (4 bits), to the server (1), recorded direction (2), has a timestamp (1), TTL (8), TCP flags (8), copies of
- * the packet (8, stopping at 255).
+ * From the lowest bit: kind (4 bits), to the server (1), recorded direction (2), has a timestamp (1), TTL (8), TCP flags (8), forms of
+ * the sequence and of the acknowledgement number (2 each), copies of the packet (4, stopping at 15).
  */
-export const EVENT_INFO = 3;
-export const EVENT_SEQ = 4;
-/** Acknowledgement number; of an ICMP error its type, code and next-hop MTU. */
-export const EVENT_ACK = 5;
-export const EVENT_TSVAL = 6;
+export const EVENT_INFO = 0;
+export const EVENT_FRAME = 1;
+/** Float index is {@link EVENT_TIME} / 2 behind that of the event. */
+export const EVENT_TIME = 2;
+/** TSval; of an ICMP error its type, code and next-hop MTU. */
+export const EVENT_TSVAL = 4;
 /** IP Identification in the upper half, payload bytes (at most 65535) in the lower. */
-export const EVENT_ID_LENGTH = 7;
+export const EVENT_ID_LENGTH = 5;
+/** First word of the address in an event of {@link KIND_ADDRESS}. */
+export const EVENT_ADDRESS = 2;
+/** Where the numbers lie in an event of {@link KIND_NUMBERS}. */
+export const EVENT_SEQ = 4;
+export const EVENT_ACK = 5;
+
+/** Lowest bit of the forms in an event's info. */
+export const SEQ_FORM = 24;
+export const ACK_FORM = 26;
+/**
+ * Most sequence numbers of a handshake follow from the initial ones, so an event only says how: it is 0, the initial number of the one
+ * who sends (or is acknowledged), the one behind that, or told by the event of {@link KIND_NUMBERS} behind it.
+ */
+export const FORM_ZERO = 0;
+export const FORM_INITIAL = 1;
+export const FORM_NEXT = 2;
+export const FORM_TOLD = 3;
 
 /** At most so many packets of one attempt are kept one by one. */
 export const MAX_EVENTS = 32;
@@ -65,7 +82,9 @@ export const KIND_FIN = 5;
 export const KIND_RST = 6;
 export const KIND_ICMP = 7;
 export const KIND_OTHER = 8;
-/** Not a packet: the sender's address of the ICMP error before it, in the words {@link EVENT_SEQ} to {@link EVENT_ID_LENGTH}. */
+/** Not a packet: the sequence and acknowledgement numbers of the packet before it. */
+export const KIND_NUMBERS = 14;
+/** Not a packet: the sender's address of the ICMP error before it. One that has none came from the first of these addresses. */
 export const KIND_ADDRESS = 15;
 
 /** Flags of {@link ROW_STATE}. */

@@ -1,12 +1,25 @@
 import {
+  ACK_FORM,
   EVENT,
+  EVENT_ACK,
+  EVENT_ADDRESS,
   EVENT_INFO,
+  EVENT_SEQ,
+  EVENT_TIME,
+  FORM_NEXT,
+  FORM_TOLD,
+  FORM_ZERO,
   HEADER,
   KIND_ADDRESS,
+  KIND_ICMP,
+  KIND_NUMBERS,
   OWN_EVENTS,
   ROW,
   ROW_BORROWED,
+  ROW_CLIENT_ISN,
   ROW_EVENTS,
+  ROW_SERVER_ISN,
+  SEQ_FORM,
 } from './attempt-layout.ts';
 
 /**
@@ -86,7 +99,7 @@ function firstBorrowed(capacity: number): number {
   return (capacity * ROW) / EVENT;
 }
 
-/** How many events a row has, those of senders' addresses too; at most 255. */
+/** How many events a row has, those that are no packets too; at most 255. */
 function eventCount(rows: Int32Array, base: number): number {
   return rows[base + ROW_EVENTS]! & 255;
 }
@@ -96,8 +109,53 @@ export function encapsulationOf(rows: Int32Array, base: number): number {
   return rows[base + ROW_EVENTS]! >>> 8;
 }
 
-/** The event that holds the address of the sender of an ICMP error; 0 when there was no room for it. */
-export function senderEvent(table: AttemptTable, row: number, error: number): number {
-  const next = eventAfter(table, row, error);
-  return next !== 0 && (table.events[next * EVENT + EVENT_INFO]! & 15) === KIND_ADDRESS ? next : 0;
+/** Index of the address of the sender of an ICMP error in {@link AttemptTable.events}. */
+export function senderAddress(table: AttemptTable, row: number, error: number): number {
+  let event = eventAfter(table, row, error);
+  if (kindOf(table, event) === KIND_NUMBERS) event = eventAfter(table, row, event);
+  if (kindOf(table, event) !== KIND_ADDRESS) {
+    event = firstEvent(table, row);
+    while (kindOf(table, event) !== KIND_ADDRESS) event = eventAfter(table, row, event);
+  }
+  return event * EVENT + EVENT_ADDRESS;
+}
+
+/** Kind of an event; 0 when there is none. */
+function kindOf({ events }: AttemptTable, event: number): number {
+  return event === 0 ? 0 : events[event * EVENT + EVENT_INFO]! & 15;
+}
+
+/** Time of an event, counted from the base of its capture. */
+export function eventNs({ eventTimes }: AttemptTable, event: number): number {
+  return eventTimes[(event * EVENT + EVENT_TIME) / 2]!;
+}
+
+/** Sequence number of a packet; of an ICMP error that of the packet that it quotes. */
+export function eventSeq(table: AttemptTable, row: number, event: number): number {
+  const info = table.events[event * EVENT + EVENT_INFO]!;
+  return numberOf(table, row, event, (info >>> SEQ_FORM) & 3, isOfClient(info), EVENT_SEQ);
+}
+
+/** Acknowledgement number of a packet. */
+export function eventAck(table: AttemptTable, row: number, event: number): number {
+  const info = table.events[event * EVENT + EVENT_INFO]!;
+  return numberOf(table, row, event, (info >>> ACK_FORM) & 3, !isOfClient(info), EVENT_ACK);
+}
+
+function isOfClient(info: number): boolean {
+  return ((info & 16) !== 0) !== ((info & 15) === KIND_ICMP);
+}
+
+function numberOf(
+  table: AttemptTable,
+  row: number,
+  event: number,
+  form: number,
+  ofClient: boolean,
+  word: number,
+): number {
+  if (form === FORM_ZERO) return 0;
+  if (form === FORM_TOLD) return table.events[eventAfter(table, row, event) * EVENT + word]! >>> 0;
+  const initial = table.rows[row * ROW + (ofClient ? ROW_CLIENT_ISN : ROW_SERVER_ISN)]!;
+  return (initial + Number(form === FORM_NEXT)) >>> 0;
 }

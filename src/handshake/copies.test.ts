@@ -45,6 +45,11 @@ describe('a packet that the capture holds more than once', () => {
     expect(copiesOf(interleave(once, again(once, 8_000_000n)))[0]).toMatchObject({ copies: [1, 1, 1], repeats: 0 });
   });
 
+  it('counts once when its numbers belong to no handshake', () => {
+    const once = conversation('0 > S 1000\n0.02 < S. 5000 ack 77 id 3\n0.03 < . 123456 ack 99 id 4');
+    expect(copiesOf(interleave(once, again(once, 1_000n)))[0]!.copies).toEqual([1, 1, 1]);
+  });
+
   it('may be a RST', () => {
     const once = conversation('0 > S 1000\n0.02 < R. 0 ack 1001');
     expect(copiesOf(interleave(once, again(once, 1_000n)))).toEqual([
@@ -81,6 +86,11 @@ describe('no copy', () => {
       copies: [0, 0],
       repeats: 1,
     });
+  });
+
+  it('is a packet with other numbers', () => {
+    const text = '0 > S 1000\n0.02 < S. 5000 ack 77 id 3\n0.021 < S. 5000 ack 78 id 3\n0.022 < S. 5001 ack 78 id 3';
+    expect(copiesOf(conversation(text))[0]!.copies).toEqual([0, 0, 0, 0]);
   });
 
   it('is a RST that answers another SYN', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { estimateDistinct } from './distinct.ts';
 import { AT_INPUT } from './scan-layout.ts';
-import { EXACT_CLIENTS, REGISTERS } from './tally-layout.ts';
+import { ESTIMATE_BYTES, EXACT_CLIENTS } from './tally-layout.ts';
 import { HandshakeTracker } from './tracker.ts';
 
 const CAPACITY = 10_000;
@@ -81,9 +81,11 @@ describe('the count of distinct clients', () => {
 
 describe('estimateDistinct', () => {
   it('is 0 of nothing, and the number of ranks while few are used', () => {
-    const registers = new Uint8Array(REGISTERS);
+    const registers = new Int32Array(ESTIMATE_BYTES / 4);
     expect(estimateDistinct(registers)).toBe(0);
     registers[7] = 3;
     expect(estimateDistinct(registers)).toBe(1);
+    registers[7] = (3 << 25) | (31 << 20) | 1;
+    expect(estimateDistinct(registers)).toBe(3);
   });
 });

@@ -4,17 +4,16 @@ import type { Endpoint } from '../model/flow.ts';
 import type { Handshake, IcmpError, Segment, SegmentKind, SynOptions } from '../model/handshake.ts';
 import {
   EVENT,
-  EVENT_ACK,
   EVENT_FRAME,
   EVENT_ID_LENGTH,
   EVENT_INFO,
-  EVENT_SEQ,
   EVENT_TSVAL,
   KIND_ACK,
   KIND_ADDRESS,
   KIND_DATA,
   KIND_FIN,
   KIND_ICMP,
+  KIND_NUMBERS,
   KIND_OTHER,
   KIND_RST,
   KIND_SYN,
@@ -45,7 +44,16 @@ import {
   STATE_ANSWERED,
   STATE_IPV6,
 } from './attempt-layout.ts';
-import { type AttemptTable, encapsulationOf, eventAfter, firstEvent, senderEvent } from './attempt-table.ts';
+import {
+  type AttemptTable,
+  encapsulationOf,
+  eventAck,
+  eventAfter,
+  eventNs,
+  eventSeq,
+  firstEvent,
+  senderAddress,
+} from './attempt-table.ts';
 import { ENCAPSULATION_SEPARATOR } from './encapsulation.ts';
 import { outcomeOf, stageOf, synAckCount, synCount } from './outcome.ts';
 
@@ -130,28 +138,28 @@ export function absoluteNs(baseNs: bigint, ns: number): bigint {
 }
 
 function segmentsOf(table: AttemptTable, row: number, baseNs: bigint): Segment[] {
-  const { rows, events, eventTimes } = table;
+  const { rows, events } = table;
   const ipv6 = (rows[row * ROW + ROW_STATE]! & STATE_IPV6) !== 0;
   const segments: Segment[] = [];
   for (let event = firstEvent(table, row); event !== 0; event = eventAfter(table, row, event)) {
     const at = event * EVENT;
     const info = events[at + EVENT_INFO]!;
     const kind = info & 15;
-    if (kind !== KIND_ADDRESS) {
+    if (kind !== KIND_ADDRESS && kind !== KIND_NUMBERS) {
       const idLength = events[at + EVENT_ID_LENGTH]!;
       const seen = (info >>> 5) & 3;
       const direction = (info & 16) !== 0 ? 'to-server' : 'to-client';
       const name = KIND_NAMES[kind] ?? 'other';
-      const seq = events[at + EVENT_SEQ]! >>> 0;
+      const seq = eventSeq(table, row, event);
       const segment: Building<Segment> = {
         kind: name,
         direction,
         frame: events[at + EVENT_FRAME]! >>> 0,
-        timeNs: absoluteNs(baseNs, eventTimes[event * (EVENT / 2)]!),
+        timeNs: absoluteNs(baseNs, eventNs(table, event)),
         repeat: repeatOf(segments, name, direction, seq),
-        copies: kind === KIND_ICMP ? 0 : info >>> 24,
+        copies: kind === KIND_ICMP ? 0 : info >>> 28,
         seq,
-        ack: kind === KIND_ICMP ? 0 : events[at + EVENT_ACK]! >>> 0,
+        ack: eventAck(table, row, event),
         flags: (info >>> 16) & 255,
         payloadBytes: idLength & 0xffff,
         ttl: (info >>> 8) & 255,
@@ -182,15 +190,14 @@ function repeatOf(
 
 function icmpOf(table: AttemptTable, row: number, event: number, ipv6: boolean): IcmpError {
   const { events } = table;
-  const typeCode = events[event * EVENT + EVENT_ACK]! >>> 0;
+  const typeCode = events[event * EVENT + EVENT_TSVAL]! >>> 0;
   const version = ipv6 ? 6 : 4;
   const [type, code, mtuBytes] = [typeCode >>> 24, (typeCode >>> 16) & 255, typeCode & 0xffff];
-  const from = senderEvent(table, row, event);
   return {
     version,
     type,
     code,
-    from: from === 0 ? '' : addressAt(events, from * EVENT + EVENT_SEQ, ipv6),
+    from: addressAt(events, senderAddress(table, row, event), ipv6),
     name: icmpErrorName(version, type, code),
     ...(mtuBytes === 0 ? {} : { mtuBytes }),
   };

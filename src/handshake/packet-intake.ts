@@ -3,15 +3,13 @@ import { dissect } from '../formats/wire/dissect.ts';
 import { createIcmpError, decodeIcmpError, type IcmpError } from '../formats/wire/icmp.ts';
 import { CONTENT_ICMP, CONTENT_ICMPV6, CONTENT_TCP, createLayers, type Layers } from '../formats/wire/layers.ts';
 import { encapsulationIndex } from './encapsulation.ts';
-import { AT_SENDER } from './scan-layout.ts';
+import { AT_CUT_ICMP, AT_SENDER } from './scan-layout.ts';
 import type { HandshakeTracker } from './tracker.ts';
 
 /** What is counted of packets that could not be used as they should. */
 export interface IntakeCounts {
   /** TCP packets whose header the capture cut off before the flags. */
   cutTcp: number;
-  /** ICMP errors whose quoted packet the capture cut off before the sequence number. */
-  cutIcmp: number;
   /** Packets with a header that contradicts itself. */
   malformed: number;
 }
@@ -75,6 +73,11 @@ export class PacketIntake {
     );
   }
 
+  /** Counts an ICMP error whose quoted packet the capture cut off before the sequence number, as the scan does. */
+  private noteCut(): void {
+    this.tracker.scan.floats[AT_CUT_ICMP / 8]!++;
+  }
+
   private timeNs(i: number): number {
     const { reader, view, batch } = this;
     return reader.timeNs(view, batch.recordOffset[i]!, batch.interfaceId[i]!);
@@ -94,11 +97,11 @@ export class PacketIntake {
     if (!decodeIcmpError(view, layers.transportOffset, layers.end, layers.ipVersion, quoted)) return;
     if (!quoted.hasPorts) {
       const cut = layers.transportOffset + layers.transportBytes > layers.end;
-      if (cut && (quoted.ipProtocol === 6 || quoted.quotedVersion === 0)) this.counts.cutIcmp++;
+      if (cut && (quoted.ipProtocol === 6 || quoted.quotedVersion === 0)) this.noteCut();
       return;
     }
     if (quoted.ipProtocol !== 6) return;
-    if (!quoted.hasSeq) this.counts.cutIcmp++;
+    if (!quoted.hasSeq) this.noteCut();
     const from = layers.ipOffset + (ipv6 ? 8 : 12);
     for (let word = 0; word < 4; word++) {
       tracker.scan.words[AT_SENDER / 4 + word] = ipv6 || word === 0 ? view.getInt32(from + word * 4) : 0;

@@ -25,6 +25,8 @@ export const AT_HAS_TSVAL = 116;
 export const AT_TSVAL = 120;
 /** Sender of an ICMP error in four words; an IPv4 address is the first of them. */
 export const AT_SENDER = 128;
+/** ICMP errors whose quoted packet the capture cut off before the sequence number: a float. */
+export const AT_CUT_ICMP = 144;
 
 /** Packets of a batch, at most: what is looked up for them all stays in a first-level cache until it is needed. */
 export const BATCH_PACKETS = 512;

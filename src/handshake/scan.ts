@@ -3,6 +3,7 @@ import { createTcpOptions, decodeTcpOptions, type TcpOptions } from '../formats/
 import { type IntakeCounts, PacketIntake } from './packet-intake.ts';
 import {
   AT_CAPTURED_BYTES,
+  AT_CUT_ICMP,
   AT_DATA_OFFSET,
   AT_HAS_TSVAL,
   AT_INPUT,
@@ -43,7 +44,7 @@ const LAYOUTS: Readonly<Record<number, LinkLayout>> = {
  * the scan (`wasm/`); packets with tunnels, IP options, fragments and ICMP errors come back to {@link PacketIntake}.
  */
 export class HandshakeScanner {
-  readonly counts: ScanCounts = { packets: 0, cutTcp: 0, cutIcmp: 0, malformed: 0 };
+  readonly counts: ScanCounts = { packets: 0, cutTcp: 0, malformed: 0 };
   private readonly tracker: HandshakeTracker;
   private readonly intake: PacketIntake;
   private readonly memoryView: DataView;
@@ -59,6 +60,11 @@ export class HandshakeScanner {
     this.intake = new PacketIntake(tracker, this.counts);
     this.memoryView = new DataView(tracker.scan.buffer);
     tracker.feedFrom(this);
+  }
+
+  /** ICMP errors whose quoted packet the capture cut off before the sequence number. */
+  get cutIcmp(): number {
+    return this.tracker.scan.floats[AT_CUT_ICMP / 8]!;
   }
 
   /** Where a capture is best read to: what lies there is scanned without being copied. */

@@ -3,7 +3,8 @@ import * as layout from './tally-layout.ts';
 
 describe('the tables of the tally', () => {
   it('lie one behind the other, each in a cache line of its own', () => {
-    const { SERVER_SLOTS, GROUP_SLOTS, SLOT_BYTES, MAX_SERVERS, MAX_GROUPS, SERVER, HOST, GROUP, REGISTERS } = layout;
+    const { SERVER_SLOTS, GROUP_SLOTS, SLOT_BYTES, MAX_SERVERS, MAX_GROUPS, SERVER, HOST, GROUP, ESTIMATE_BYTES } =
+      layout;
     const parts = [
       [layout.HOST_SLOTS_OFFSET, SERVER_SLOTS * SLOT_BYTES],
       [layout.GROUP_SLOTS_OFFSET, SERVER_SLOTS * SLOT_BYTES],
@@ -11,7 +12,7 @@ describe('the tables of the tally', () => {
       [layout.HOSTS_OFFSET, MAX_SERVERS * SERVER * 4],
       [layout.GROUPS_OFFSET, MAX_SERVERS * HOST * 4],
       [layout.ESTIMATES_OFFSET, MAX_GROUPS * GROUP * 4],
-      [layout.TALLY_BYTES, MAX_GROUPS * REGISTERS],
+      [layout.TALLY_BYTES, MAX_GROUPS * ESTIMATE_BYTES],
     ] as const;
     let end = 0;
     for (const [offset, bytesBefore] of parts) {
@@ -27,6 +28,7 @@ describe('the tables of the tally', () => {
     expect(layout.SERVER_ATTEMPTS).toBe(layout.SERVER_KEY + 1);
     expect(layout.GROUP_COUNT).toBe(layout.GROUP_KEY + 1);
     expect(layout.GROUP).toBe(layout.GROUP_CLIENTS + layout.EXACT_CLIENTS);
+    expect(layout.ESTIMATE_BYTES).toBe(Math.ceil(layout.REGISTERS / layout.WORD_REGISTERS) * 4);
     expect(layout.ALL_EXAMPLES).toBe(layout.MAX_GROUPS + layout.FULL_GROUPS * (layout.MAX_EXAMPLES - 1));
   });
 });

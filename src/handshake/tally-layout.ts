@@ -85,8 +85,11 @@ export const GROUP_CLIENTS = 16;
 export const EXACT_CLIENTS = 32;
 export const GROUP = 48;
 
-/** Registers of an estimate of distinct clients, a byte each. */
+/** Registers of an estimate of distinct clients, of 5 bits: so many to a word, from the lowest bit. */
 export const REGISTERS = 512;
+export const WORD_REGISTERS = 6;
+export const REGISTER_BITS = 5;
+export const ESTIMATE_BYTES = 344;
 
 /** Slots of a table: twice as many as records, or more, of two words each; their number is a power of two. */
 export const SERVER_SLOTS = 131_072;
@@ -100,4 +103,4 @@ export const SERVERS_OFFSET = 6_291_456;
 export const HOSTS_OFFSET = 9_491_456;
 export const GROUPS_OFFSET = 11_091_456;
 export const ESTIMATES_OFFSET = 49_491_456;
-export const TALLY_BYTES = 151_891_456;
+export const TALLY_BYTES = 118_291_456;

@@ -11,6 +11,7 @@ import {
   AT_OUTCOMES,
   AT_RULES,
   AT_TRAITS,
+  ESTIMATE_BYTES,
   ESTIMATES_OFFSET,
   GROUP,
   GROUP_COUNT,
@@ -26,7 +27,6 @@ import {
   HOST,
   HOST_TTL,
   HOSTS_OFFSET,
-  REGISTERS,
   SERVER,
   SERVER_ATTEMPTS,
   SERVER_ESTABLISHED,
@@ -71,23 +71,21 @@ export interface ServerHistory {
 export class Tally {
   private readonly words: Int32Array;
   private readonly floats: Float64Array;
-  private readonly bytes: Uint8Array;
   /** Where the tables lie, in words. */
   private readonly servers: number;
   private readonly hosts: number;
   private readonly firstGroup: number;
-  /** Where the registers of estimates lie, in bytes. */
+  /** Where the registers of estimates lie, in words. */
   private readonly estimates: number;
 
   /** @param at where the tables lie in the memory of the scan, in bytes. */
   constructor(memory: SharedArrayBuffer, at: number) {
     this.words = new Int32Array(memory);
     this.floats = new Float64Array(memory);
-    this.bytes = new Uint8Array(memory);
     this.servers = (at + SERVERS_OFFSET) / 4;
     this.hosts = (at + HOSTS_OFFSET) / 4;
     this.firstGroup = (at + GROUPS_OFFSET) / 4;
-    this.estimates = at + ESTIMATES_OFFSET;
+    this.estimates = (at + ESTIMATES_OFFSET) / 4;
   }
 
   /** How many attempts had an outcome. */
@@ -132,8 +130,8 @@ export class Tally {
 
   /** Every group, in order of first appearance. */
   groups(): AttemptGroup[] {
-    const { words, floats, bytes, firstGroup, estimates } = this;
-    const memory: GroupMemory = { words, floats, bytes, estimates };
+    const { words, floats, firstGroup, estimates } = this;
+    const memory: GroupMemory = { words, floats, estimates };
     return Array.from(
       { length: words[AT_GROUPS / 4 + USED_RECORDS]! },
       (_, group) => new AttemptGroup(memory, firstGroup + group * GROUP),
@@ -141,11 +139,10 @@ export class Tally {
   }
 }
 
-/** Where groups lie; the registers of estimates from a byte on. */
+/** Where groups lie; the registers of estimates from a word on. */
 interface GroupMemory {
   readonly words: Int32Array;
   readonly floats: Float64Array;
-  readonly bytes: Uint8Array;
   readonly estimates: number;
 }
 
@@ -177,9 +174,9 @@ export class AttemptGroup {
   get clients(): number {
     const known = this.word(GROUP_KNOWN);
     if (known >= 0) return known;
-    const { bytes, estimates } = this.memory;
-    const first = estimates + ~known * REGISTERS;
-    return Math.min(this.count, estimateDistinct(bytes.subarray(first, first + REGISTERS)));
+    const { words, estimates } = this.memory;
+    const first = estimates + (~known * ESTIMATE_BYTES) / 4;
+    return Math.min(this.count, estimateDistinct(words.subarray(first, first + ESTIMATE_BYTES / 4)));
   }
 
   get isOfOneClient(): boolean {

@@ -60,20 +60,33 @@ const segment = fc.record({
   /** The packet itself, or an ICMP error about it. */
   icmp: fc.option(fc.constantFrom([3, 1], [3, 4], [11, 0], [1, 0], [2, 0], [8, 0]), { freq: 6 }),
   quoteBytes: fc.constantFrom(20, 24, 28, 48, 60, 548),
+  router: fc.constantFrom(8, 9, 9),
 });
+
+/** Segments of one connection with few numbers: most of them belong to one attempt. */
+const alike = fc.array(
+  fc
+    .record({ seq: fc.constantFrom(0, 1, 2, 999), ack: fc.constantFrom(0, 1, 2, 999), gapMs: fc.constantFrom(60, 1000) })
+    .chain((near) => segment.map((any) => ({ ...any, ...near, ends: ENDS[0] }))),
+  { maxLength: 20 },
+);
 
 type Segment = typeof segment extends fc.Arbitrary<infer T> ? T : never;
 
+/** Who sends an ICMP error about a segment. */
+function senderOf({ ends, router }: Segment): string {
+  return ends[0].startsWith('[') ? `2001:db8:9::${router}` : `10.9.9.${router}`;
+}
+
 function build(segments: readonly Segment[]): BuiltPacket[] {
   let timeMs = 0;
-  return segments.map(({ ends, back, flags, seq, ack, payload, gapMs, ttl, options, icmp: error, quoteBytes }) => {
+  return segments.map(({ ends, back, flags, seq, ack, payload, gapMs, ttl, options, icmp: error, quoteBytes }, i) => {
     timeMs += gapMs;
     const [from, to] = back ? [ends[1], ends[0]] : ends;
     const line = `${from} > ${to} ${flags} ${seq}:${(seq + payload) % 2 ** 32}(${payload}) ack ${ack}${options}`;
     const built = packet(`${(timeMs / 1000).toFixed(3)} ${line}`, { ttl });
     if (error === null) return built;
-    const sender = from.startsWith('[') ? '2001:db8:9::9' : '10.9.9.9';
-    return icmp(sender, error[0]!, error[1]!, built, { timeNs: built.timeNs, quoteBytes });
+    return icmp(senderOf(segments[i]!), error[0]!, error[1]!, built, { timeNs: built.timeNs, quoteBytes });
   });
 }
 
@@ -95,6 +108,29 @@ describe('any mixture of segments', () => {
           const frames = kept.map(({ frame }) => frame);
           expect(frames).toEqual([...new Set(frames)].sort((a, b) => a - b));
           expect(frames.every((frame) => frame >= 1 && frame <= packets.length)).toBe(true);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('is told with the numbers that its packets had', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.array(segment, { maxLength: 120 }), alike), (segments) => {
+        const { handshakes } = trackPackets(build(segments));
+        for (const { frame, kind, seq, ack, payloadBytes, ttl, icmp: error } of handshakes.flatMap(
+          (handshake) => handshake.segments,
+        )) {
+          const sent = segments[frame - 1]!;
+          if (kind === 'icmp') {
+            expect(error!.from).toBe(senderOf(sent));
+            expect([error!.type, error!.code]).toEqual(sent.icmp);
+            // The sequence number is beyond the shortest quote.
+            expect([seq, ack]).toEqual([sent.quoteBytes < 28 ? 0 : sent.seq, 0]);
+          } else {
+            const ofData = { seq: sent.seq, ack: sent.ack, payloadBytes: sent.payload, ttl: sent.ttl };
+            expect({ seq, ack, payloadBytes, ttl }).toEqual(ofData);
+          }
         }
       }),
       { numRuns: 300 },

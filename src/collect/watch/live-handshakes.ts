@@ -2,7 +2,6 @@ import type { FrameBatch, FrameReader } from '../../formats/pcap/frames.ts';
 import { LINKTYPE_LINUX_SLL2 } from '../../formats/wire/numbers.ts';
 import { TCP_ACK, TCP_SYN } from '../../formats/wire/tcp.ts';
 import {
-  EVENT,
   ROW,
   ROW_LAST_TIME,
   ROW_PORTS,
@@ -10,7 +9,7 @@ import {
   STATE_ACKED,
   STATE_ANSWERED,
 } from '../../handshake/attempt-layout.ts';
-import { firstEvent } from '../../handshake/attempt-table.ts';
+import { eventNs, firstEvent } from '../../handshake/attempt-table.ts';
 import { isOpen, patienceNs } from '../../handshake/attempt-timeouts.ts';
 import { materialize } from '../../handshake/materialize.ts';
 import { isFailure, outcomeOf, synAckCount, synCount } from '../../handshake/outcome.ts';
@@ -196,7 +195,7 @@ export class LiveHandshakes {
 
   private openVerdict(row: number, now: number, earlyNs: number): 'fine' | 'early' | 'failed' {
     const { table } = this.tracker;
-    const { rows, rowTimes, eventTimes } = table;
+    const { rows, rowTimes } = table;
     const base = row * ROW;
     if ((rows[base + ROW_PORTS]! & 0xffff) !== this.port) return 'fine';
     const state = rows[base + ROW_STATE]!;
@@ -211,7 +210,7 @@ export class LiveHandshakes {
       return repeatedAfterAck || synAckCount(rows, base) > 1 || idle > patienceNs(rows, base) ? 'failed' : 'fine';
     }
     if (synCount(rows, base) > 1 || idle > patienceNs(rows, base)) return 'failed';
-    const age = now - eventTimes[firstEvent(table, row) * (EVENT / 2)]!;
+    const age = now - eventNs(table, firstEvent(table, row));
     return age >= earlyNs ? 'early' : 'fine';
   }
 

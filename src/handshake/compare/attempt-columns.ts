@@ -1,7 +1,6 @@
 import {
   EVENT,
   EVENT_INFO,
-  EVENT_SEQ,
   EVENT_TSVAL,
   KIND_SYN,
   KIND_SYN_ACK,
@@ -10,7 +9,7 @@ import {
   ROW_STATE,
   STATE_USED,
 } from '../attempt-layout.ts';
-import { type AttemptTable, eventAfter, firstEvent } from '../attempt-table.ts';
+import { type AttemptTable, eventAfter, eventNs, firstEvent } from '../attempt-table.ts';
 import type { TrackedCapture } from './tracked-capture.ts';
 
 /** What matching needs of the attempts of one capture, by row of its table. */
@@ -41,7 +40,7 @@ export function columnsOf(capture: TrackedCapture, baseNs: bigint): AttemptColum
     const base = row * ROW;
     const event = firstEvent(table, row);
     if ((table.rows[base + ROW_STATE]! & STATE_USED) === 0 || event === 0) continue;
-    firstNs[row] = table.eventTimes[event * (EVENT / 2)]!;
+    firstNs[row] = eventNs(table, event);
     lastNs[row] = table.rowTimes[(base + ROW_LAST_TIME) / 2]!;
   }
   return {
@@ -101,16 +100,6 @@ export function compareTsvals(a: AttemptTable, rowA: number, b: AttemptTable, ro
     }
   }
   return compared ? 'different' : 'absent';
-}
-
-/** Time of an event, counted from the base of its own capture. */
-export function eventNs(table: AttemptTable, event: number): number {
-  return table.eventTimes[event * (EVENT / 2)]!;
-}
-
-/** Sequence number of an event. */
-export function eventSeq(table: AttemptTable, event: number): number {
-  return table.events[event * EVENT + EVENT_SEQ]!;
 }
 
 /** TSval of an event; meaningless without the option. */

@@ -1,15 +1,7 @@
 import { ROW, ROW_STATE, STATE_ANSWERED } from '../attempt-layout.ts';
+import { eventNs, eventSeq } from '../attempt-table.ts';
 import { synAckCount, synCount } from '../outcome.ts';
-import {
-  type AttemptColumns,
-  eventNs,
-  eventSeq,
-  eventTsval,
-  firstSyn,
-  firstSynAck,
-  followingSyn,
-  hasTsval,
-} from './attempt-columns.ts';
+import { type AttemptColumns, eventTsval, firstSyn, firstSynAck, followingSyn, hasTsval } from './attempt-columns.ts';
 import { type ClockModel, fitClock, fitOneWay, SAME_CLOCK } from './clock-model.ts';
 
 /** So many matched attempts are enough to know the clocks. */
@@ -98,7 +90,7 @@ function synAckDifference(a: AttemptColumns, rowA: number, b: AttemptColumns, ro
   if (x === 0 || y === 0) return undefined;
   if (hasTsval(tableA, x) && hasTsval(tableB, y)) {
     if (eventTsval(tableA, x) !== eventTsval(tableB, y)) return undefined;
-  } else if (eventSeq(tableA, x) !== eventSeq(tableB, y)) return undefined;
+  } else if (eventSeq(tableA, rowA, x) !== eventSeq(tableB, rowB, y)) return undefined;
   else if (synAckCount(tableA.rows, rowA * ROW) !== synAckCount(tableB.rows, rowB * ROW)) return undefined;
   return eventNs(tableB, y) - eventNs(tableA, x) + b.shiftNs - a.shiftNs;
 }

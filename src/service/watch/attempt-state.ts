@@ -2,7 +2,6 @@ import { TCP_ACK } from '../../formats/wire/tcp.ts';
 import {
   EVENT,
   EVENT_INFO,
-  EVENT_SEQ,
   KIND_RST,
   ROW,
   ROW_SERVER_ISN,
@@ -17,7 +16,7 @@ import {
   STATE_RST_SERVER,
   STATE_WRONG_ACK,
 } from '../../handshake/attempt-layout.ts';
-import { type AttemptTable, eventAfter, firstEvent } from '../../handshake/attempt-table.ts';
+import { type AttemptTable, eventAfter, eventSeq, firstEvent } from '../../handshake/attempt-table.ts';
 import { synAckCount } from '../../handshake/outcome.ts';
 
 /** How an attempt stands when it is looked at. */
@@ -57,7 +56,7 @@ function refusesHandshake(table: AttemptTable, row: number): boolean {
     const info = events[event * EVENT + EVENT_INFO]!;
     if ((info & 15) !== KIND_RST || (info & 16) !== 0) continue;
     const flags = (info >>> 16) & 0xff;
-    if ((flags & TCP_ACK) === 0 && (events[event * EVENT + EVENT_SEQ]! | 0) === next) return true;
+    if ((flags & TCP_ACK) === 0 && (eventSeq(table, row, event) | 0) === next) return true;
   }
   return false;
 }

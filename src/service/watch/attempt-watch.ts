@@ -1,7 +1,6 @@
 import { PacketHistory } from '../../collect/watch/packet-history.ts';
 import type { FrameBatch, FrameReader } from '../../formats/pcap/frames.ts';
 import {
-  EVENT,
   ROW,
   ROW_CLIENT,
   ROW_CLIENT_ISN,
@@ -15,7 +14,7 @@ import {
   STATE_IPV6,
   STATE_SYN_MISSING,
 } from '../../handshake/attempt-layout.ts';
-import { type AttemptTable, firstEvent } from '../../handshake/attempt-table.ts';
+import { type AttemptTable, eventNs, firstEvent } from '../../handshake/attempt-table.ts';
 import { isOpen } from '../../handshake/attempt-timeouts.ts';
 import { flowAt, materialize } from '../../handshake/materialize.ts';
 import { synAckCount, synCount } from '../../handshake/outcome.ts';
@@ -155,7 +154,7 @@ export class AttemptWatch {
   /** When an attempt began, nanoseconds since 1970. */
   beganNs(row: number): bigint {
     const first = firstEvent(this.table, row);
-    return this.baseNs + BigInt(Math.round(this.table.eventTimes[first * (EVENT / 2)]!));
+    return this.baseNs + BigInt(Math.round(eventNs(this.table, first)));
   }
 
   /** Packets of an attempt, without copies. */
