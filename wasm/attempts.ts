@@ -17,10 +17,10 @@ import {
   STATE_USED,
 } from '../src/handshake/attempt-layout';
 import { AT_ATTEMPTS, AT_EVICTED, AT_OPEN, AT_PEAK_OPEN, AT_ROW_END } from '../src/handshake/scan-layout';
-import { indexRow, isOpen, nextFit, seek, unindexRow } from './flow-index';
-import { allocateRow, releaseRow, rowAt } from './memory';
+import { indexRow, isOpen, nextFit, seek, unindexRow, warmIndex } from './flow-index';
+import { allocateRow, keepLoads, keeps, releaseRow, rowAt, warmRelease } from './memory';
 import { destination, encapsulation, hash, ipv6, ports, source, timeNs } from './segment';
-import { tallies, tally } from './tally';
+import { settle, tallies, tally } from './tally';
 
 /** Told when an attempt begins, and when it is over. */
 declare function begun(row: i32, timeNs: f64): void;
@@ -36,8 +36,9 @@ const LONGEST_SWEEP_NS: f64 = 600 * SECOND;
 const IDLE_NS: f64 = 64 * SECOND;
 /** The same for an attempt that was reset: only copies and contradictions can follow. */
 const IDLE_AFTER_RESET_NS: f64 = 10 * SECOND;
+/** Rows of a sweep that are looked at before the first of them is ended: bits of a word. */
+const SWEPT_AT_ONCE: i32 = 64;
 
-let keeps: bool = false;
 let tellsBegin: bool = false;
 let tellsEnd: bool = false;
 let mostOpen: i32 = 0;
@@ -50,9 +51,8 @@ let sweepEveryNs: f64 = 1e6 + 0.5;
 /** Set by {@link find}: whether the segment goes from the client to the server of the attempt that it found. */
 export let fromClient: bool = true;
 
-/** Says whether rows are kept when their attempts are over, who is told of beginnings and ends, and how many may be open. */
-export function placeAttempts(keep: bool, tellBegin: bool, tellEnd: bool, open: i32): void {
-  keeps = keep;
+/** Says who is told of beginnings and ends, and how many attempts may be open. */
+export function placeAttempts(tellBegin: bool, tellEnd: bool, open: i32): void {
   tellsBegin = tellBegin;
   tellsEnd = tellEnd;
   mostOpen = open;
@@ -105,6 +105,7 @@ export function begin(state: i32, clientIsn: i32): i32 {
   let row = allocateRow();
   if (row < 0 && !keeps) {
     makeRoom();
+    settle();
     row = allocateRow();
   }
   if (row < 0) {
@@ -131,8 +132,8 @@ export function begin(state: i32, clientIsn: i32): i32 {
 export function close(row: i32): void {
   unindexRow(row);
   if (tellsEnd) closed(row);
-  const kept = tallies && tally(row);
-  if (keeps || kept) setState(rowAt(row), STATE_CLOSED);
+  setState(rowAt(row), STATE_CLOSED);
+  if (tallies) tally(row);
   else releaseRow(row);
 }
 
@@ -171,9 +172,20 @@ function sweep(): void {
   if ((attempts - attemptsAtSweep) * 64 < end && nowNs - lastSweepNs < LONGEST_SWEEP_NS) return;
   attemptsAtSweep = attempts;
   lastSweepNs = nowNs;
-  for (let row = 0; row < end; row++) {
-    if (isOpen(row) && isOver(row, nowNs)) close(row);
+  for (let first = 0; first < end; first += SWEPT_AT_ONCE) sweepRows(first, min(end, first + SWEPT_AT_ONCE), nowNs);
+}
+
+/** Ends the idle attempts among some rows: they are found first, so that they wait for memory together. */
+function sweepRows(from: i32, to: i32, nowNs: f64): void {
+  let found: u64 = 0;
+  let warm = 0;
+  for (let row = from; row < to; row++) {
+    if (!isOpen(row) || !isOver(row, nowNs)) continue;
+    found |= <u64>1 << (row - from);
+    warm += warmIndex(row) + warmRelease(rowAt(row));
   }
+  for (; found !== 0; found &= found - 1) close(from + <i32>ctz<u64>(found));
+  keepLoads(warm);
 }
 
 /** Whether an attempt was quiet for so long that nothing more of it is to come. */

@@ -18,6 +18,15 @@ export function firstSlot(hash: i32): i32 {
   return load<i32>(AT_SLOTS + ((hash & mask) << 2));
 }
 
+/** Loads the row in the slot that {@link firstSlot} gives, if it may be the one, so that it lies in the processor's cache. */
+@inline
+export function warmFirst(hash: i32): i32 {
+  const slot = firstSlot(hash);
+  if (slot === 0 || <u32>(slot ^ hash) >>> 24 !== 0) return 0;
+  const base = rowAt(rowOf(slot));
+  return load<i32>(base) + load<i32>(base, 64) + load<i32>(base, 128);
+}
+
 /** The row that a slot refers to. */
 @inline
 function rowOf(slot: i32): i32 {
@@ -79,6 +88,12 @@ export function unindexRow(row: i32): void {
     }
   }
   store<i32>(AT_SLOTS + (hole << 2), 0);
+}
+
+/** Loads what {@link unindexRow} needs besides the row, so that it lies in the processor's cache. */
+@inline
+export function warmIndex(row: i32): i32 {
+  return firstSlot(hashOf(row));
 }
 
 /** Whether a row holds an attempt that was not judged yet. */

@@ -2,7 +2,6 @@
 import { ROW_CLIENT, ROW_COUNTS, ROW_EVENTS, ROW_SEGMENTS, ROW_STATE, STATE_DUPLICATES } from '../src/handshake/attempt-layout';
 import {
   AT_GROUPS,
-  AT_KEY,
   ESTIMATE_BYTES,
   ESTIMATES_OFFSET,
   EXACT_CLIENTS,
@@ -43,16 +42,37 @@ export function placeGroups(at: i32): void {
   estimatesAt = at + ESTIMATES_OFFSET;
 }
 
+@inline
+function hashOf(key: i32): i32 {
+  const server = load<i32>(key, GROUP_SERVER << 2);
+  const variant = load<i32>(key, GROUP_VARIANT << 2);
+  return (server * <i32>0x9e3779b1) ^ (variant * <i32>0xc2b2ae35) ^ load<i32>(key, GROUP_OUTCOME << 2);
+}
+
+/** Loads where a group is looked for, so that it lies in the processor's cache; `key` is where its server, outcome and variant are. */
+export function warmSlot(key: i32): i32 {
+  return groups.guess(hashOf(key));
+}
+
+/** Loads what {@link addToGroup} needs of a group, which is looked for where {@link warmSlot} did. */
+export function warmGroup(key: i32): i32 {
+  const at = groups.guess(hashOf(key));
+  return load<i32>(at) + load<i32>(at, 64) + load<i32>(at, 128);
+}
+
+/** Loads the register that a client of a group is counted in, if its clients are only estimated. */
+export function warmClient(key: i32, base: i32): i32 {
+  const known = load<i32>(groups.guess(hashOf(key)), GROUP_KNOWN << 2);
+  return known < 0 ? load<i32>(registerAt(~known, hashClient(clientOf(base)))) : 0;
+}
+
 /**
  * Adds an ended attempt, from its start to its end in nanoseconds since the start of the capture, to the group of its server, outcome
- * and variant.
+ * and variant, which are at `key`.
  * @returns whether its row is kept as an example.
  */
-export function addToGroup(row: i32, server: i32, outcome: i32, variant: i32, startNs: f64, endNs: f64): bool {
-  store<i32>(AT_KEY, server, GROUP_SERVER << 2);
-  store<i32>(AT_KEY, outcome, GROUP_OUTCOME << 2);
-  store<i32>(AT_KEY, variant, GROUP_VARIANT << 2);
-  const group = groups.find((server * <i32>0x9e3779b1) ^ (variant * <i32>0xc2b2ae35) ^ outcome);
+export function addToGroup(row: i32, key: i32, startNs: f64, endNs: f64): bool {
+  const group = groups.find(key, hashOf(key));
   const at = groups.at(group);
   const base = rowAt(row);
   const count = load<i32>(at, GROUP_COUNT << 2);
@@ -62,8 +82,7 @@ export function addToGroup(row: i32, server: i32, outcome: i32, variant: i32, st
   }
   if (count === 0 || startNs < load<f64>(at, GROUP_FIRST << 2)) store<f64>(at, startNs, GROUP_FIRST << 2);
   if (count === 0 || endNs > load<f64>(at, GROUP_LAST << 2)) store<f64>(at, endNs, GROUP_LAST << 2);
-  const client = base + (ROW_CLIENT << 2);
-  addClient(at, foldIpv6(load<i32>(client), load<i32>(client, 4), load<i32>(client, 8), load<i32>(client, 12)));
+  addClient(at, clientOf(base));
   return offerExample(at, group < FULL_GROUPS ? MAX_EXAMPLES : 1, row, clarityOf(base));
 }
 
@@ -132,14 +151,31 @@ function addClient(group: i32, client: i32): void {
   estimates++;
 }
 
-/** Adds a value to an estimate. */
-function estimate(number: i32, value: i32): void {
-  let hash: i32 = (value ^ <i32>(<u32>value >>> 16)) * 0x7feb352d;
+/** The client of the attempt at `base`, folded to a word. */
+@inline
+function clientOf(base: i32): i32 {
+  const client = base + (ROW_CLIENT << 2);
+  return foldIpv6(load<i32>(client), load<i32>(client, 4), load<i32>(client, 8), load<i32>(client, 12));
+}
+
+@inline
+function hashClient(client: i32): i32 {
+  let hash: i32 = (client ^ <i32>(<u32>client >>> 16)) * 0x7feb352d;
   hash = (hash ^ <i32>(<u32>hash >>> 15)) * <i32>0x846ca68b;
-  hash ^= <i32>(<u32>hash >>> 16);
-  const register: u32 = <u32>hash >>> 23;
-  const word = estimatesAt + number * ESTIMATE_BYTES + <i32>((register / WORD_REGISTERS) << 2);
-  const shift = (register % WORD_REGISTERS) * REGISTER_BITS;
+  return hash ^ <i32>(<u32>hash >>> 16);
+}
+
+/** Address of the word of an estimate that has the register of a hash: its upper 9 bits say which one. */
+@inline
+function registerAt(number: i32, hash: i32): i32 {
+  return estimatesAt + number * ESTIMATE_BYTES + <i32>(((<u32>hash >>> 23) / WORD_REGISTERS) << 2);
+}
+
+/** Adds a client to an estimate. */
+function estimate(number: i32, client: i32): void {
+  const hash = hashClient(client);
+  const word = registerAt(number, hash);
+  const shift = ((<u32>hash >>> 23) % WORD_REGISTERS) * REGISTER_BITS;
   const rank = <i32>clz<i32>((hash << 9) | 0x100) + 1;
   const known = (load<i32>(word) >>> shift) & ((1 << REGISTER_BITS) - 1);
   if (rank > known) store<i32>(word, load<i32>(word) + ((rank - known) << shift));

@@ -9,19 +9,22 @@ import {
   ROW_NEXT_FREE,
   ROW_STATE,
 } from '../src/handshake/attempt-layout';
-import { AT_EVENT_END, AT_FREE_EVENT, AT_FREE_ROW, AT_ROW_END } from '../src/handshake/scan-layout';
+import { AT_EVENT_END, AT_FREE_EVENT, AT_FREE_ROW, AT_LOADED, AT_ROW_END } from '../src/handshake/scan-layout';
 
 /** Address of the first row. */
 let rowsAt: i32 = 0;
+/** Whether rows are kept when their attempts are over. */
+export let keeps: bool = false;
 /** Most rows, and the event that would be one too many. */
 let capacity: i32 = 0;
 let eventLimit: i32 = 0;
 /** Address of what follows the first event that can be borrowed; of the others what lies behind it, a word each. */
 let nextAt: i32 = 0;
 
-/** Says where the rows lie, how many there can be, and how many events may be borrowed. */
-export function placeRows(at: i32, rows: i32, borrowed: i32): void {
+/** Says where the rows lie, how many there can be, how many events may be borrowed, and whether rows are kept. */
+export function placeRows(at: i32, rows: i32, borrowed: i32, keep: bool): void {
   rowsAt = at;
+  keeps = keep;
   capacity = rows;
   const first = (rows * ROW) / EVENT;
   eventLimit = first + borrowed;
@@ -84,6 +87,18 @@ export function allocateRow(): i32 {
   return end;
 }
 
+/** Takes the sum of words that were only loaded to have them in the processor's cache: unused, they would not be loaded. */
+@inline
+export function keepLoads(sum: i32): void {
+  store<i32>(AT_LOADED, sum);
+}
+
+/** Loads what {@link releaseRow} needs besides the row at `base`, so that it lies in the processor's cache. */
+@inline
+export function warmRelease(base: i32): i32 {
+  return load<i32>(base, ROW_BORROWED << 2) === 0 ? 0 : nextBorrowed(load<i32>(base, ROW_LAST_EVENT << 2));
+}
+
 /** Gives an event back that was taken but not put into its row of `used` events. */
 export function releaseEvent(event: i32, used: i32): void {
   if (used < OWN_EVENTS) return;
@@ -105,8 +120,9 @@ export function allocateEvent(row: i32, used: i32): i32 {
   return end;
 }
 
-/** Gives a row and its events back. */
+/** Gives a row and its events back, if rows are not kept. */
 export function releaseRow(row: i32): void {
+  if (keeps) return;
   const base = rowAt(row);
   const borrowed = load<i32>(base, ROW_BORROWED << 2);
   if (borrowed !== 0) {

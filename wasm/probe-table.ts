@@ -1,8 +1,14 @@
 // Gives out numbers for keys of a few words, in order of first appearance: open addressing with linear probing. A record is one piece of
 // memory with its key first, because with many of them each place that is looked at costs a wait for memory.
-import { AT_KEY, SLOT_BYTES } from '../src/handshake/tally-layout';
+import { SLOT_BYTES } from '../src/handshake/tally-layout';
 
 const FIRST_SLOTS: i32 = 1024;
+
+@inline
+function mix(hash: i32): i32 {
+  const mixed: i32 = (hash ^ <i32>(<u32>hash >>> 16)) * <i32>0x85ebca6b;
+  return mixed ^ <i32>(<u32>mixed >>> 13);
+}
 
 /** A table of records, described in words at a place of its own. */
 @unmanaged
@@ -36,17 +42,22 @@ export class ProbeTable {
     return this.records + number * this.stride;
   }
 
-  /** The number of the key at {@link AT_KEY}, given now when it is new; when the table is full, every new key gets the last one. */
-  find(hash: i32): i32 {
-    let mixed: i32 = (hash ^ <i32>(<u32>hash >>> 16)) * <i32>0x85ebca6b;
-    mixed ^= <i32>(<u32>mixed >>> 13);
+  /** Address of the record that a hash most likely belongs to, if it has one. */
+  guess(hash: i32): i32 {
+    const number = load<i32>(this.slots + (mix(hash) & this.mask) * SLOT_BYTES, 4);
+    return this.at(max(number - 1, 0));
+  }
+
+  /** The number of the key at an address, given now when it is new; when the table is full, every new key gets the last one. */
+  find(key: i32, hash: i32): i32 {
+    const mixed = mix(hash);
     const mask = this.mask;
     const slots = this.slots;
     let slot = mixed & mask;
     for (;;) {
       const found = load<i32>(slots + slot * SLOT_BYTES, 4);
       if (found === 0) break;
-      if (load<i32>(slots + slot * SLOT_BYTES) === mixed && this.matches(found - 1)) return found - 1;
+      if (load<i32>(slots + slot * SLOT_BYTES) === mixed && this.matches(found - 1, key)) return found - 1;
       slot = (slot + 1) & mask;
     }
     const number = this.used;
@@ -54,17 +65,17 @@ export class ProbeTable {
     this.used = number + 1;
     const record = this.at(number);
     const keyBytes = this.keyWords << 2;
-    memory.copy(record, AT_KEY, keyBytes);
+    memory.copy(record, key, keyBytes);
     store<i32>(record + keyBytes, mixed);
     if (this.used * 2 > mask) this.grow();
     else this.put(number, mixed);
     return number;
   }
 
-  private matches(number: i32): bool {
+  private matches(number: i32, key: i32): bool {
     const record = this.at(number);
     const end = this.keyWords << 2;
-    for (let at = 0; at < end; at += 4) if (load<i32>(record + at) !== load<i32>(AT_KEY + at)) return false;
+    for (let at = 0; at < end; at += 4) if (load<i32>(record + at) !== load<i32>(key + at)) return false;
     return true;
   }
 

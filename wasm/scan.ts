@@ -10,7 +10,7 @@ import {
   AT_SEEN,
 } from '../src/handshake/scan-layout';
 import { close, placeAttempts } from './attempts';
-import { firstSlot, nextFit, seek } from './flow-index';
+import { firstSlot, nextFit, seek, warmFirst } from './flow-index';
 import {
   ICMP_CUT,
   ICMP_ERROR,
@@ -22,9 +22,9 @@ import {
   quotedAt,
   typeCodeOf,
 } from './icmp';
-import { placeRows, rowAt } from './memory';
+import { keepLoads, placeRows } from './memory';
 import { hashAt, hashIpv4, hashIpv6, load16, load32, SYN, setHeader, setPlace, setQuoted, setWay } from './segment';
-import { placeTally } from './tally';
+import { placeTally, settle } from './tally';
 import { takeIcmp, takeSegment } from './tracker';
 
 /** Time of a packet of the batch in nanoseconds since the start of the capture; its direction is put at {@link AT_SEEN}. */
@@ -38,6 +38,9 @@ const CLASS_CAREFUL: i32 = 3;
 /** Beside {@link CLASS_IPV4} or {@link CLASS_IPV6}: a segment with SYN, or an ICMP error that quotes a segment. */
 const CLASS_SYN: i32 = 4;
 const CLASS_ERROR: i32 = 8;
+
+/** Packets whose rows, three cache lines each, lie in a first-level cache together. */
+const CLASSIFIED_AT_ONCE: i32 = 128;
 
 /** EtherTypes as they lie in memory. */
 const ETHERTYPE_IPV4: i32 = 0x0008;
@@ -53,6 +56,8 @@ const LINUX_SLL2: i32 = 276;
 /** Address of the byte that offsets count from. */
 let origin: i32 = 0;
 let firstFrame: i32 = 1;
+/** The first packet of the batch that {@link classify} has not seen. */
+let classified: i32 = 0;
 /** Of the packets of the batch: their link type, and where its EtherType (or -1) and the network layer are. */
 let linkType: i32 = 0;
 let etherTypeOffset: i32 = 0;
@@ -72,8 +77,8 @@ export function init(
   tellsBegin: bool,
   tellsEnd: bool,
 ): void {
-  placeRows(rowsAt, rows, borrowed);
-  placeAttempts(keeps, tellsBegin, tellsEnd, open);
+  placeRows(rowsAt, rows, borrowed, keeps);
+  placeAttempts(tellsBegin, tellsEnd, open);
 }
 
 /** Has attempts counted as they end, in tables behind the rows: see `placeTally`. */
@@ -85,6 +90,7 @@ export function count(at: i32, all: bool, failedOnly: bool, limit: i32, asks: bo
 export function setBatch(bytesAt: i32, first: i32): void {
   origin = bytesAt;
   firstFrame = first;
+  classified = 0;
 }
 
 /** Says how the packets that follow are laid out. */
@@ -106,12 +112,17 @@ export function end(row: i32): void {
   close(row);
 }
 
+/** Counts the attempts that ended, of which some are left for later: see `tally`. */
+export function settleAll(): void {
+  settle();
+}
+
 /**
- * Classifies packets of a batch. What it looks up stays in the processor's cache until {@link track} needs it, and packets do not wait
- * for each other here: that is worth more than the work itself when many flows are open.
+ * Classifies packets. What it looks up stays in the processor's cache until {@link track} needs it, and packets do not wait
+ * for each other here: that is worth more than the work itself when many flows are open. Each loop is as short as can be, so that the
+ * processor has the loads of many packets under way at once.
  */
-export function classify(from: i32, to: i32): i32 {
-  let warmed = 0;
+function classify(from: i32, to: i32): void {
   for (let i = from; i < to; i++) {
     const data = origin + load<i32>(AT_DATA_OFFSET + (i << 2));
     const end = data + load<i32>(AT_CAPTURED_BYTES + (i << 2));
@@ -121,21 +132,12 @@ export function classify(from: i32, to: i32): i32 {
     if (kind === CLASS_NONE || kind === CLASS_CAREFUL) continue;
     const isIpv6 = (kind & CLASS_IPV6) !== 0;
     const at = (kind & CLASS_ERROR) === 0 ? ip : quotedAt(ip, isIpv6);
-    const hash = isIpv6 ? hashIpv6(at, at + 40) : hashIpv4(at, at + 20);
-    store<i32>(AT_HASH + (i << 2), hash);
-    warmed += firstSlot(hash);
+    store<i32>(AT_HASH + (i << 2), isIpv6 ? hashIpv6(at, at + 40) : hashIpv4(at, at + 20));
   }
-  for (let i = from; i < to; i++) {
-    const hash = load<i32>(AT_HASH + (i << 2));
-    if (firstSlot(hash) === 0) continue;
-    seek(hash);
-    const row = nextFit(hash);
-    if (row >= 0) {
-      const base = rowAt(row);
-      warmed += load<i32>(base) + load<i32>(base, 64) + load<i32>(base, 128);
-    }
-  }
-  return warmed;
+  let loaded = 0;
+  for (let i = from; i < to; i++) loaded += firstSlot(load<i32>(AT_HASH + (i << 2)));
+  for (let i = from; i < to; i++) loaded += warmFirst(load<i32>(AT_HASH + (i << 2)));
+  keepLoads(loaded);
 }
 
 @inline
@@ -190,10 +192,23 @@ function isTunnelPort(port: i32): bool {
 }
 
 /**
- * Takes packets that {@link classify} has seen, in their order.
+ * Takes packets of a batch, in their order.
  * @returns the first one that needs care: the caller takes it, and goes on behind it; `to` when there is none.
  */
 export function track(from: i32, to: i32): i32 {
+  for (let next = from; next < to; next = classified) {
+    if (next >= classified) {
+      classified = min(next + CLASSIFIED_AT_ONCE, to);
+      classify(next, classified);
+    }
+    const careful = trackClassified(next, classified);
+    if (careful >= 0) return careful;
+  }
+  return to;
+}
+
+/** Takes packets that {@link classify} has seen. Returns the first one that needs care; -1 when there is none. */
+function trackClassified(from: i32, to: i32): i32 {
   for (let i = from; i < to; i++) {
     const kind: i32 = load<u8>(AT_CLASS + i);
     if (kind === CLASS_NONE) continue;
@@ -227,7 +242,7 @@ export function track(from: i32, to: i32): i32 {
       takeSegment();
     }
   }
-  return to;
+  return -1;
 }
 
 @inline

@@ -57,10 +57,10 @@ export function serverOf(base: i32): i32 {
   store<i32>(AT_KEY, i32((load<i32>(base, ROW_STATE << 2) & STATE_IPV6) !== 0), SERVER_IPV6 << 2);
   const hash = foldIpv6(load<i32>(address), load<i32>(address, 4), load<i32>(address, 8), load<i32>(address, 12));
   const known = servers.used;
-  const server = servers.find(hash ^ (<i32>port * <i32>0x9e3779b1));
+  const server = servers.find(AT_KEY, hash ^ (<i32>port * <i32>0x9e3779b1));
   if (server === known) {
     store<i32>(AT_KEY, 0, SERVER_PORT << 2);
-    store<i32>(servers.at(server), hosts.find(hash), SERVER_HOST << 2);
+    store<i32>(servers.at(server), hosts.find(AT_KEY, hash), SERVER_HOST << 2);
   }
   return server;
 }

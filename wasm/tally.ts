@@ -25,15 +25,22 @@ import {
   AT_OUTCOMES,
   AT_RULES,
   AT_TRAITS,
+  AT_WAITING,
+  GROUP_OUTCOME,
+  GROUP_SERVER,
+  GROUP_VARIANT,
+  MOST_WAITING,
   RULE_BYTES,
   TRAIT_BY_ERROR,
   TRAIT_BY_RESET,
   TRAIT_ESTABLISHED,
   TRAIT_FAILURE,
+  WAITING_GROUPED,
+  WAITING_ROW,
 } from '../src/handshake/tally-layout';
 import { TO_SERVER } from './events';
-import { addToGroup, placeGroups } from './groups';
-import { firstEventAt, nextEventAt, rowAt } from './memory';
+import { addToGroup, placeGroups, warmClient, warmGroup, warmSlot } from './groups';
+import { firstEventAt, keepLoads, nextEventAt, releaseRow, rowAt } from './memory';
 import { noteAttempt, placeServers, serverOf } from './servers';
 
 /** Says whether an attempt is counted at all. */
@@ -52,6 +59,8 @@ let all: bool = false;
 let failedOnly: bool = false;
 /** How many more attempts may be shown. */
 let room: i32 = 0;
+/** How many attempts are put aside. */
+let waiting: i32 = 0;
 
 /**
  * Begins to count: says where the tables lie, what is wanted (established attempts as well, or failed ones only), how many are shown, and
@@ -67,8 +76,56 @@ export function placeTally(at: i32, wantsAll: bool, wantsFailed: bool, limit: i3
   placeGroups(at);
 }
 
-/** Takes an attempt that is over. Returns whether its row is kept, as an example of its group. */
-export function tally(row: i32): bool {
+/**
+ * Takes an attempt that is over, and gives its row back unless it is kept as an example. That is done for several attempts at a time, step
+ * by step, with what the next step needs loaded before: groups lie all over a memory that no cache holds.
+ */
+export function tally(row: i32): void {
+  store<i32>(waitingAt(waiting++), row, WAITING_ROW << 2);
+  if (waiting === MOST_WAITING) settle();
+}
+
+/** Counts what {@link tally} has put aside. */
+export function settle(): void {
+  const count = waiting;
+  if (count === 0) return;
+  waiting = 0;
+  let warm = 0;
+  for (let i = 0; i < count; i++) {
+    const entry = waitingAt(i);
+    const grouped = countOne(load<i32>(entry, WAITING_ROW << 2), entry);
+    store<i32>(entry, i32(grouped), WAITING_GROUPED << 2);
+    if (grouped) warm += warmSlot(entry);
+  }
+  for (let i = 0; i < count; i++) {
+    const entry = waitingAt(i);
+    if (load<i32>(entry, WAITING_GROUPED << 2) !== 0) warm += warmGroup(entry);
+  }
+  for (let i = 0; i < count; i++) {
+    const entry = waitingAt(i);
+    if (load<i32>(entry, WAITING_GROUPED << 2) !== 0) warm += warmClient(entry, rowAt(load<i32>(entry, WAITING_ROW << 2)));
+  }
+  for (let i = 0; i < count; i++) {
+    const entry = waitingAt(i);
+    const row = load<i32>(entry, WAITING_ROW << 2);
+    const grouped = load<i32>(entry, WAITING_GROUPED << 2) !== 0;
+    if (!grouped || !addToGroup(row, entry, startOf(row), load<f64>(rowAt(row), ROW_LAST_TIME << 2))) releaseRow(row);
+  }
+  keepLoads(warm);
+}
+
+@inline
+function waitingAt(nth: i32): i32 {
+  return AT_WAITING + (nth << 5);
+}
+
+@inline
+function startOf(row: i32): f64 {
+  return load<f64>(firstEventAt(rowAt(row)), EVENT_TIME << 2);
+}
+
+/** Counts an attempt by itself. Returns whether it belongs to a group; the key of that is then at `key`. */
+function countOne(row: i32, key: i32): bool {
   if (asks && !passes(row)) return false;
   const base = rowAt(row);
   const state = load<i32>(base, ROW_STATE << 2);
@@ -91,8 +148,10 @@ export function tally(row: i32): bool {
     }
   }
   if (!failure && (failedOnly || (established && !late))) return false;
-  const variant = late ? 0 : variantOf(base, state, traits);
-  return addToGroup(row, server, outcome, variant, load<f64>(firstEventAt(base), EVENT_TIME << 2), load<f64>(base, ROW_LAST_TIME << 2));
+  store<i32>(key, server, GROUP_SERVER << 2);
+  store<i32>(key, outcome, GROUP_OUTCOME << 2);
+  store<i32>(key, late ? 0 : variantOf(base, state, traits), GROUP_VARIANT << 2);
+  return true;
 }
 
 /** How an attempt ended, by its state flags: the rules are those of `outcome.ts`, of which the last one always fits. */

@@ -31,7 +31,6 @@ export interface ScanFunctions {
   setBatch(bytesAt: number, firstFrame: number): void;
   setLink(linkType: number, etherType: number, network: number): void;
   setClock(nsPerUnit: number, swaps: number, baseSeconds: number): void;
-  classify(from: number, to: number): number;
   track(from: number, to: number): number;
   takePacket(
     ip: number,
@@ -60,6 +59,7 @@ export interface ScanFunctions {
     overIpv6: number,
   ): void;
   end(row: number): void;
+  settleAll(): void;
 }
 
 /** What the scan asks and tells while it works. */

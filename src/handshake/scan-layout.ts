@@ -27,8 +27,10 @@ export const AT_TSVAL = 120;
 export const AT_SENDER = 128;
 /** ICMP errors whose quoted packet the capture cut off before the sequence number: a float. */
 export const AT_CUT_ICMP = 144;
+/** Nothing of use: see `keepLoads`. */
+export const AT_LOADED = 152;
 
-/** Packets of a batch, at most: what is looked up for them all stays in a first-level cache until it is needed. */
+/** Packets of a batch, at most. */
 export const BATCH_PACKETS = 512;
 /** The columns of a batch, with room for {@link BATCH_PACKETS} words each; those of the caller first. */
 export const AT_DATA_OFFSET = 4096;

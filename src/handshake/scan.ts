@@ -95,6 +95,7 @@ export class HandshakeScanner {
         this.first += count;
       }
     }
+    functions.settleAll();
   }
 
   /** Decodes options for the scan. */
@@ -161,7 +162,6 @@ export class HandshakeScanner {
       return;
     }
     functions.setLink(linkType, layout.etherType, layout.network);
-    functions.classify(from, to);
     for (let i = functions.track(from, to); i < to; i = functions.track(i + 1, to)) intake.take(first + i);
   }
 }

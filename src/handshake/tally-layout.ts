@@ -4,7 +4,7 @@
  * bytes from their own start; words of a record are words.
  */
 
-/** The key that a record is looked up by. */
+/** The key that a server is looked up by. */
 export const AT_KEY = 256;
 /** Descriptions of the three tables of records: see `wasm/probe-table.ts`. */
 export const AT_SERVERS = 320;
@@ -22,6 +22,11 @@ export const AT_OUTCOMES = 528;
 export const AT_TRAITS = 656;
 /** Of each TTL how many routers a packet that has it has crossed and one, a byte. */
 export const AT_HOPS = 1024;
+/** Attempts that are over and not counted yet: eight words each, the first ones with the key of the group. */
+export const AT_WAITING = 2048;
+export const MOST_WAITING = 64;
+export const WAITING_ROW = 3;
+export const WAITING_GROUPED = 4;
 /** Rules that give an outcome: see `outcome.ts`. */
 export const AT_RULES = 1280;
 export const RULE_BYTES = 12;

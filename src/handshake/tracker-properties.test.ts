@@ -66,7 +66,11 @@ const segment = fc.record({
 /** Segments of one connection with few numbers: most of them belong to one attempt. */
 const alike = fc.array(
   fc
-    .record({ seq: fc.constantFrom(0, 1, 2, 999), ack: fc.constantFrom(0, 1, 2, 999), gapMs: fc.constantFrom(60, 1000) })
+    .record({
+      seq: fc.constantFrom(0, 1, 2, 999),
+      ack: fc.constantFrom(0, 1, 2, 999),
+      gapMs: fc.constantFrom(60, 1000),
+    })
     .chain((near) => segment.map((any) => ({ ...any, ...near, ends: ENDS[0] }))),
   { maxLength: 20 },
 );

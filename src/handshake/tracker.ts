@@ -109,6 +109,7 @@ export class HandshakeTracker {
       if (idle < patienceNs(rows, base)) rows[base + ROW_STATE]! |= STATE_CUT_OFF;
       this.end(row);
     }
+    this.scan.functions.settleAll();
   }
 
   /** Ends one open attempt: whoever watches it has seen enough. */
