@@ -18,11 +18,16 @@ export function firstSlot(hash: i32): i32 {
   return load<i32>(AT_SLOTS + ((hash & mask) << 2));
 }
 
-/** Loads the row in the slot that {@link firstSlot} gives, if it may be the one, so that it lies in the processor's cache. */
+/** Loads the first row whose slot fits a hash, so that it lies in the processor's cache. */
 @inline
-export function warmFirst(hash: i32): i32 {
-  const slot = firstSlot(hash);
-  if (slot === 0 || <u32>(slot ^ hash) >>> 24 !== 0) return 0;
+export function warmFit(hash: i32): i32 {
+  let at = hash & mask;
+  let slot = load<i32>(AT_SLOTS + (at << 2));
+  while (<u32>(slot ^ hash) >>> 24 !== 0 && slot !== 0) {
+    at = (at + 1) & mask;
+    slot = load<i32>(AT_SLOTS + (at << 2));
+  }
+  if (slot === 0) return 0;
   const base = rowAt(rowOf(slot));
   return load<i32>(base) + load<i32>(base, 64) + load<i32>(base, 128);
 }

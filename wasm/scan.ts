@@ -10,7 +10,7 @@ import {
   AT_SEEN,
 } from '../src/handshake/scan-layout';
 import { close, placeAttempts } from './attempts';
-import { firstSlot, nextFit, seek, warmFirst } from './flow-index';
+import { firstSlot, nextFit, seek, warmFit } from './flow-index';
 import {
   ICMP_CUT,
   ICMP_ERROR,
@@ -136,7 +136,7 @@ function classify(from: i32, to: i32): void {
   }
   let loaded = 0;
   for (let i = from; i < to; i++) loaded += firstSlot(load<i32>(AT_HASH + (i << 2)));
-  for (let i = from; i < to; i++) loaded += warmFirst(load<i32>(AT_HASH + (i << 2)));
+  for (let i = from; i < to; i++) loaded += warmFit(load<i32>(AT_HASH + (i << 2)));
   keepLoads(loaded);
 }
 

@@ -41,7 +41,7 @@ import {
 import { TO_SERVER } from './events';
 import { addToGroup, placeGroups, warmClient, warmGroup, warmSlot } from './groups';
 import { firstEventAt, keepLoads, nextEventAt, releaseRow, rowAt } from './memory';
-import { noteAttempt, placeServers, serverOf } from './servers';
+import { noteAttempt, placeServers, serverOf, warmServer } from './servers';
 
 /** Says whether an attempt is counted at all. */
 declare function passes(row: i32): bool;
@@ -91,6 +91,7 @@ export function settle(): void {
   if (count === 0) return;
   waiting = 0;
   let warm = 0;
+  for (let i = 0; i < count; i++) warm += warmServer(rowAt(load<i32>(waitingAt(i), WAITING_ROW << 2)));
   for (let i = 0; i < count; i++) {
     const entry = waitingAt(i);
     const grouped = countOne(load<i32>(entry, WAITING_ROW << 2), entry);
