@@ -2,6 +2,7 @@
 import { ROW_CLIENT, ROW_COUNTS, ROW_EVENTS, ROW_SEGMENTS, ROW_STATE, STATE_DUPLICATES } from '../src/handshake/attempt-layout';
 import {
   AT_GROUPS,
+  AT_UNION,
   ESTIMATE_BYTES,
   ESTIMATES_OFFSET,
   EXACT_CLIENTS,
@@ -63,7 +64,7 @@ export function warmGroup(key: i32): i32 {
 /** Loads the register that a client of a group is counted in, if its clients are only estimated. */
 export function warmClient(key: i32, base: i32): i32 {
   const known = load<i32>(groups.guess(hashOf(key)), GROUP_KNOWN << 2);
-  return known < 0 ? load<i32>(registerAt(~known, hashClient(clientOf(base)))) : 0;
+  return known < 0 ? load<i32>(registerIn(estimateAt(~known), hashClient(clientOf(base)))) : 0;
 }
 
 /**
@@ -134,7 +135,7 @@ function clarityOf(base: i32): i32 {
 function addClient(group: i32, client: i32): void {
   const known = load<i32>(group, GROUP_KNOWN << 2);
   if (known < 0) {
-    estimate(~known, client);
+    estimate(estimateAt(~known), client);
     return;
   }
   const first = group + (GROUP_CLIENTS << 2);
@@ -146,9 +147,32 @@ function addClient(group: i32, client: i32): void {
     return;
   }
   store<i32>(group, ~estimates, GROUP_KNOWN << 2);
-  for (let at = first; at < end; at += 4) estimate(estimates, load<i32>(at));
-  estimate(estimates, client);
-  estimates++;
+  const own = estimateAt(estimates++);
+  for (let at = first; at < end; at += 4) estimate(own, load<i32>(at));
+  estimate(own, client);
+}
+
+/** Adds the clients of a group to the estimate at {@link AT_UNION}. */
+export function unite(group: i32): void {
+  const at = groups.at(group);
+  const known = load<i32>(at, GROUP_KNOWN << 2);
+  for (let nth = 0; nth < known; nth++) estimate(AT_UNION, load<i32>(at + (nth << 2), GROUP_CLIENTS << 2));
+  if (known >= 0) return;
+  const other = estimateAt(~known);
+  for (let word = 0; word < ESTIMATE_BYTES; word += 4) {
+    const theirs = load<i32>(other + word);
+    if (theirs !== 0) store<i32>(AT_UNION + word, higherRanks(load<i32>(AT_UNION + word), theirs));
+  }
+}
+
+/** The higher one of each two registers of two words. */
+function higherRanks(a: i32, b: i32): i32 {
+  let higher = 0;
+  for (let shift = 0; shift < WORD_REGISTERS * REGISTER_BITS; shift += REGISTER_BITS) {
+    const register: i32 = ((1 << REGISTER_BITS) - 1) << shift;
+    higher |= max<u32>(a & register, b & register);
+  }
+  return higher;
 }
 
 /** The client of the attempt at `base`, folded to a word. */
@@ -165,16 +189,21 @@ function hashClient(client: i32): i32 {
   return hash ^ <i32>(<u32>hash >>> 16);
 }
 
-/** Address of the word of an estimate that has the register of a hash: its upper 9 bits say which one. */
 @inline
-function registerAt(number: i32, hash: i32): i32 {
-  return estimatesAt + number * ESTIMATE_BYTES + <i32>(((<u32>hash >>> 23) / WORD_REGISTERS) << 2);
+function estimateAt(number: i32): i32 {
+  return estimatesAt + number * ESTIMATE_BYTES;
 }
 
-/** Adds a client to an estimate. */
-function estimate(number: i32, client: i32): void {
+/** Address of the word of the estimate at an address that has the register of a hash: its upper 9 bits say which one. */
+@inline
+function registerIn(at: i32, hash: i32): i32 {
+  return at + <i32>(((<u32>hash >>> 23) / WORD_REGISTERS) << 2);
+}
+
+/** Adds a client to the estimate at an address. */
+function estimate(at: i32, client: i32): void {
   const hash = hashClient(client);
-  const word = registerAt(number, hash);
+  const word = registerIn(at, hash);
   const shift = ((<u32>hash >>> 23) % WORD_REGISTERS) * REGISTER_BITS;
   const rank = <i32>clz<i32>((hash << 9) | 0x100) + 1;
   const known = (load<i32>(word) >>> shift) & ((1 << REGISTER_BITS) - 1);

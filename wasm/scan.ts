@@ -11,10 +11,11 @@ import {
 } from '../src/handshake/scan-layout';
 import { close, placeAttempts } from './attempts';
 import { firstSlot, nextFit, seek, warmFit } from './flow-index';
+import { unite } from './groups';
 import {
+  ICMP_CAREFUL,
   ICMP_CUT,
   ICMP_ERROR,
-  ICMP_CAREFUL,
   icmpClass,
   icmpv6Class,
   isAdvisory,
@@ -105,6 +106,11 @@ export function setClock(unitNs: f64, swaps: bool, base: f64): void {
   nsPerUnit = unitNs;
   swapsTime = swaps;
   baseSeconds = base;
+}
+
+/** Adds the clients of a group to an estimate: see `unite`. */
+export function uniteClients(group: i32): void {
+  unite(group);
 }
 
 /** Ends an open attempt. */

@@ -108,10 +108,17 @@ function summarize(group: AttemptGroup, context: GroupContext): Group {
   const flood =
     (outcome === 'no-reply' || outcome === 'half-open') &&
     count >= FLOOD_ATTEMPTS &&
-    clients >= count * FLOOD_DISTINCT &&
+    clients.count >= count * FLOOD_DISTINCT &&
     group.single >= count * FLOOD_SINGLE;
   return lateGroup(
-    { kind: flood ? 'syn-flood' : 'alike', server, outcome, count, clients, ...times([group], context) },
+    {
+      kind: flood ? 'syn-flood' : 'alike',
+      server,
+      outcome,
+      count,
+      clients: clients.count,
+      ...times([group], context),
+    },
     () => judgeExamples(group, context),
     (first) => {
       if (flood) return floodSentence(group, formatEndpoint(server));
@@ -150,11 +157,11 @@ function others(groups: readonly AttemptGroup[], context: GroupContext): Group {
   const biggest = groups[0] as AttemptGroup;
   const { outcome } = biggest;
   const count = groups.reduce((sum, group) => sum + group.count, 0);
-  const clients = groups.reduce((sum, group) => sum + group.clients, 0);
+  const clients = context.tally.clientsOf(groups);
   const to = `${formatCount(groups.length)} other servers`;
   const server = { address: context.tally.endpoint(biggest.server).address };
   return lateGroup(
-    { kind: 'alike', server, outcome, count, clients, ...times(groups, context) },
+    { kind: 'alike', server, outcome, count, clients: clients.count, ...times(groups, context) },
     () => judgeExamples(biggest, context),
     (first) => groupSentence({ outcome, count }, clients, to, first),
   );

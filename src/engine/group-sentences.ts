@@ -1,4 +1,4 @@
-import type { AttemptGroup } from '../handshake/tally.ts';
+import type { AttemptGroup, ClientCount } from '../handshake/tally.ts';
 import type { Diagnosis } from '../model/diagnosis.ts';
 import type { Handshake } from '../model/handshake.ts';
 import { formatCount, formatDuration } from '../model/text.ts';
@@ -7,7 +7,7 @@ import { findingOf } from './judge-handshake.ts';
 /** What a SYN flood was: how many attempts, from how many addresses, how fast. */
 export function floodSentence({ count, clients, firstNs, lastNs }: AttemptGroup, to: string): string {
   const seconds = Math.max((lastNs - firstNs) / 1e9, 0.001);
-  return `SYN flood on ${to}: ${formatCount(count)} attempts from about ${formatCount(clients)} addresses in ${formatDuration(
+  return `SYN flood on ${to}: ${formatCount(count)} attempts from ${formatClients(clients)} addresses in ${formatDuration(
     lastNs - firstNs,
   )} (${formatCount(Math.round(count / seconds))}/s), none completed or repeated.`;
 }
@@ -15,13 +15,18 @@ export function floodSentence({ count, clients, firstNs, lastNs }: AttemptGroup,
 /** What happened to all attempts of a group; `first` is one of them. */
 export function groupSentence(
   { outcome, count }: Pick<AttemptGroup, 'outcome' | 'count'>,
-  clients: number,
+  clients: ClientCount,
   to: string,
   first: Diagnosis | undefined,
 ): string {
   const from =
-    clients === 1 && first !== undefined ? first.handshake.client.address : `${formatCount(clients)} clients`;
+    clients.count === 1 && first !== undefined ? first.handshake.client.address : `${formatClients(clients)} clients`;
   return `${formatCount(count)} attempts from ${from} to ${to} ${predicate(outcome, first?.handshake)}`;
+}
+
+/** An estimate is told with the two digits that are sure. */
+function formatClients({ count, isExact }: ClientCount): string {
+  return isExact ? formatCount(count) : `about ${formatCount(Number(count.toPrecision(2)))}`;
 }
 
 function predicate(outcome: AttemptGroup['outcome'], example: Handshake | undefined): string {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { estimateDistinct } from './distinct.ts';
 import { AT_INPUT } from './scan-layout.ts';
+import type { ClientCount } from './tally.ts';
 import { ESTIMATE_BYTES, EXACT_CLIENTS } from './tally-layout.ts';
 import { HandshakeTracker } from './tracker.ts';
 
@@ -11,7 +12,7 @@ const SYN = 2;
 
 /** Counts clients as a capture's are counted: each sends a SYN that nobody answers. */
 class Clients {
-  private readonly tracker = new HandshakeTracker({
+  readonly tracker = new HandshakeTracker({
     capacity: CAPACITY,
     tally: { all: false, failedOnly: true, limit: 0 },
   });
@@ -37,8 +38,15 @@ class Clients {
   /** How many different ones there were at each server, by the order of servers. */
   counts(): number[] {
     this.tracker.finish(60e9);
-    return this.tracker.tally!.groups().map(({ clients }) => clients);
+    return this.tracker.tally!.groups().map(({ clients }) => clients.count);
   }
+}
+
+/** How many there were at all servers together. */
+function together(clients: Clients): ClientCount {
+  clients.counts();
+  const tally = clients.tracker.tally!;
+  return tally.clientsOf(tally.groups());
 }
 
 function count(values: Iterable<number>): number {
@@ -76,6 +84,34 @@ describe('the count of distinct clients', () => {
     const [few, ...many] = clients.counts();
     expect(few).toBe(4);
     for (const [i, size] of [701, 1100].entries()) expect(Math.abs(many[i]! / size - 1)).toBeLessThan(0.1);
+  });
+});
+
+describe('the count of the clients of several servers', () => {
+  it('is exact for some, and counts each once', () => {
+    const clients = new Clients();
+    for (let i = 0; i < 90; i++) for (const server of [1, 2, 3]) clients.add(server, i % 30);
+    for (let i = 0; i < 20; i++) clients.add(4, 20 + i);
+    expect(together(clients)).toEqual({ count: 40, isExact: true });
+  });
+
+  it.each([
+    ['few at each of many', 900, 10, 4],
+    ['many at each of a few', 3, 20_000, 10_000],
+    ['some that are listed and some that are estimated', 40, 500, 20],
+  ])('is an estimate for many: %s', (_, servers, each, step) => {
+    const clients = new Clients();
+    const all = new Set<number>();
+    for (let server = 0; server < servers; server++) {
+      const size = server % 2 === 0 ? each : Math.min(each, 30);
+      for (let i = 0; i < size; i++) {
+        clients.add(server, server * step + i);
+        all.add(server * step + i);
+      }
+    }
+    const { count, isExact } = together(clients);
+    expect(isExact).toBe(false);
+    expect(Math.abs(count / all.size - 1)).toBeLessThan(0.1);
   });
 });
 

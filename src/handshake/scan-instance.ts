@@ -60,6 +60,7 @@ export interface ScanFunctions {
   ): void;
   end(row: number): void;
   settleAll(): void;
+  uniteClients(group: number): void;
 }
 
 /** What the scan asks and tells while it works. */
@@ -197,7 +198,7 @@ function instantiate({ capacity, keep, tellsBegin, tellsEnd, tally, asks }: Scan
         interfaceId: column(AT_INTERFACE_ID),
       },
     },
-    ...(tally === undefined ? {} : { tally: new Tally(buffer, tallyAt) }),
+    ...(tally === undefined ? {} : { tally: new Tally(buffer, tallyAt, functions.uniteClients) }),
     attempts: new Uint8Array(buffer, AT_SLOTS, tallyAt - AT_SLOTS),
     buffer,
     words,

@@ -27,6 +27,8 @@ export const AT_WAITING = 2048;
 export const MOST_WAITING = 64;
 export const WAITING_ROW = 3;
 export const WAITING_GROUPED = 4;
+/** An estimate of the clients of several groups together. */
+export const AT_UNION = 3072;
 /** Rules that give an outcome: see `outcome.ts`. */
 export const AT_RULES = 1280;
 export const RULE_BYTES = 12;

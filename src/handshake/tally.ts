@@ -11,9 +11,11 @@ import {
   AT_OUTCOMES,
   AT_RULES,
   AT_TRAITS,
+  AT_UNION,
   ESTIMATE_BYTES,
   ESTIMATES_OFFSET,
   GROUP,
+  GROUP_CLIENTS,
   GROUP_COUNT,
   GROUP_EXAMPLE,
   GROUP_EXAMPLES,
@@ -78,8 +80,14 @@ export class Tally {
   /** Where the registers of estimates lie, in words. */
   private readonly estimates: number;
 
-  /** @param at where the tables lie in the memory of the scan, in bytes. */
-  constructor(memory: SharedArrayBuffer, at: number) {
+  private readonly unite: (group: number) => void;
+
+  /**
+   * @param at where the tables lie in the memory of the scan, in bytes.
+   * @param unite adds the clients of a group to the estimate at {@link AT_UNION}.
+   */
+  constructor(memory: SharedArrayBuffer, at: number, unite: (group: number) => void) {
+    this.unite = unite;
     this.words = new Int32Array(memory);
     this.floats = new Float64Array(memory);
     this.servers = (at + SERVERS_OFFSET) / 4;
@@ -128,6 +136,23 @@ export class Tally {
     };
   }
 
+  /** How many clients some groups had together: one that was in several of them counts once. */
+  clientsOf(groups: readonly AttemptGroup[]): ClientCount {
+    const { words } = this;
+    const lists = groups.map((group) => group.clientWords);
+    const listed = lists.reduce((sum, list) => sum + (list?.length ?? Number.POSITIVE_INFINITY), 0);
+    if (listed <= COUNTED_CLIENTS) {
+      return { count: new Set(lists.flatMap((list) => [...(list ?? [])])).size, isExact: true };
+    }
+    const union = words.subarray(AT_UNION / 4, (AT_UNION + ESTIMATE_BYTES) / 4).fill(0);
+    let attempts = 0;
+    for (const group of groups) {
+      this.unite((group.at - this.firstGroup) / GROUP);
+      attempts += group.count;
+    }
+    return { count: Math.min(attempts, estimateDistinct(union)), isExact: false };
+  }
+
   /** Every group, in order of first appearance. */
   groups(): AttemptGroup[] {
     const { words, floats, firstGroup, estimates } = this;
@@ -139,6 +164,16 @@ export class Tally {
   }
 }
 
+/** How many clients there were. */
+export interface ClientCount {
+  readonly count: number;
+  /** Otherwise it is an estimate: within 5 % or so. */
+  readonly isExact: boolean;
+}
+
+/** So many clients are counted one by one when groups are taken together. */
+const COUNTED_CLIENTS = 2000;
+
 /** Where groups lie; the registers of estimates from a word on. */
 interface GroupMemory {
   readonly words: Int32Array;
@@ -149,9 +184,9 @@ interface GroupMemory {
 /** Attempts to one server that ended alike. Read where they are: there can be hundreds of thousands of groups. */
 export class AttemptGroup {
   private readonly memory: GroupMemory;
-  private readonly at: number;
+  /** Its first word. */
+  readonly at: number;
 
-  /** @param at its first word. */
   constructor(memory: GroupMemory, at: number) {
     this.memory = memory;
     this.at = at;
@@ -170,13 +205,21 @@ export class AttemptGroup {
     return this.word(GROUP_COUNT);
   }
 
-  /** Distinct clients; an estimate beyond some tens. */
-  get clients(): number {
+  /** How many clients it is of. */
+  get clients(): ClientCount {
     const known = this.word(GROUP_KNOWN);
-    if (known >= 0) return known;
+    if (known >= 0) return { count: known, isExact: true };
     const { words, estimates } = this.memory;
     const first = estimates + (~known * ESTIMATE_BYTES) / 4;
-    return Math.min(this.count, estimateDistinct(words.subarray(first, first + ESTIMATE_BYTES / 4)));
+    const estimated = estimateDistinct(words.subarray(first, first + ESTIMATE_BYTES / 4));
+    return { count: Math.min(this.count, estimated), isExact: false };
+  }
+
+  /** Its clients, folded to a word each; undefined when they are only estimated. */
+  get clientWords(): Int32Array | undefined {
+    const known = this.word(GROUP_KNOWN);
+    const first = this.at + GROUP_CLIENTS;
+    return known < 0 ? undefined : this.memory.words.subarray(first, first + known);
   }
 
   get isOfOneClient(): boolean {
