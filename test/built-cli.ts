@@ -13,7 +13,8 @@ interface RunOptions {
 
 /** The command line as `scripts/build.ts` builds it, in a folder of its own: other tests may build at the same time. */
 export class BuiltCli {
-  private readonly program: string;
+  /** What Node is given to start it. */
+  readonly program: string;
 
   /** @param folder an empty folder, which is filled. */
   constructor(folder: string) {

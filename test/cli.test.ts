@@ -1,5 +1,17 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  closeSync,
+  cpSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -462,6 +474,68 @@ describe('the output', () => {
       other.stdout.destroy();
       expect([await text(other.stderr), await exited(other)]).toEqual(['', args[0] === 'explain' ? 0 : 1]);
     }
+  });
+});
+
+/** A capture of so many clients whose SYNs nobody answers, in the layout of classic pcap with raw IP packets. */
+function unansweredSyns(count: number): Uint8Array {
+  const header = Buffer.from('d4c3b2a1020004000000000000000000ffff000065000000', 'hex');
+  const syn = Buffer.from(
+    '01000000000000002800000028000000' +
+      '4500002800000000400600000a0000000a630001' +
+      '000001bb000003e8000000005002ffff00000000',
+    'hex',
+  );
+  const records = Array.from({ length: count }, (_, i) => {
+    const record = Buffer.from(syn);
+    record.writeUInt32LE(1 + i, 0);
+    record.writeUInt16BE(1 + i, 16 + 14);
+    record.writeUInt16BE(20_000 + i, 16 + 20);
+    return record;
+  });
+  return Buffer.concat([header, ...records]);
+}
+
+describe('standard output', () => {
+  /** A command that prints more than any pipe holds. */
+  function long(): string[] {
+    return ['read', file('many.pcap', unansweredSyns(2000)), '--json'];
+  }
+
+  it('gets everything, however late it is read', async () => {
+    const args = long();
+    const child = cli.start(args);
+    const ended = exited(child);
+    await setTimeout(500);
+    const whole = await text(child.stdout);
+    expect(whole.length).toBeGreaterThan(1_000_000);
+    expect(whole).toBe(cli.run(args).stdout);
+    expect(await ended).toBe(1);
+  });
+
+  it('does not keep a command from being ended when nobody reads it', async () => {
+    const child = cli.start(long());
+    const ended = once(child, 'exit');
+    await once(child.stdout, 'readable');
+    await setTimeout(100);
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([null, 'SIGTERM']);
+    child.stdout.destroy();
+  });
+
+  it.each([
+    [['read', CLIENT]],
+    [['compare', CLIENT, SERVER, '--json']],
+    [['--help']],
+  ])('of a full disk is told in one sentence: %j', (args) => {
+    const full = openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(process.execPath, [cli.program, ...args], {
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    });
+    closeSync(full);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/^synscope: standard output cannot be written: no space left on device; .*\.\n$/);
   });
 });
 

@@ -25,7 +25,7 @@ export const command: Command = {
       throw new UsageError(`no cause has "${text}" in its name or title; all of them: synscope causes`);
     const output = new OutputBuffer();
     output.write(json ? catalogueJson(found) : renderCatalogue(found, outputStyle()));
-    await output.flush();
+    output.flush();
     return EXIT_NOTHING_WRONG;
   },
 };

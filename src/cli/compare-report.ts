@@ -36,7 +36,7 @@ export async function compareReport(paths: readonly string[], options: CompareRe
     stream.begin('compare');
     const report = asReport(compareCaptures(tracked, { ...shown, onDiagnosis: stream.diagnosis }), summaries);
     stream.end(report);
-    await output.flush();
+    output.flush();
     return report;
   }
   const report = asReport(compareCaptures(tracked, shown), summaries);

@@ -45,7 +45,7 @@ export const command: Command = {
         json ? asJson(found.entry, found.others) : renderExplanation(found.entry, found.others, outputStyle()),
       );
     }
-    await output.flush();
+    output.flush();
     return EXIT_NOTHING_WRONG;
   },
 };

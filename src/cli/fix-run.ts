@@ -293,5 +293,5 @@ function noRemedy(
 async function print(report: FixReport, { json }: FixCommandOptions, applyCommand?: readonly string[]): Promise<void> {
   const output = new OutputBuffer();
   output.write(json ? renderFixJson(report) : renderFixScreen(report, outputStyle(), applyCommand));
-  await output.flush();
+  output.flush();
 }

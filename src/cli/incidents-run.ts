@@ -42,7 +42,7 @@ async function print(source: IncidentSource, options: IncidentsOptions, query: I
     );
   } else if (shown.length > 0) output.write(renderIncidents(shown, more, outputStyle()));
   else output.write(`${nothing(options)}\n`);
-  await output.flush();
+  output.flush();
   return shown.length;
 }
 

@@ -1,10 +1,23 @@
 import process from 'node:process';
 
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
 let controller: AbortController | undefined;
 
 /** Ends what listens to {@link interruptSignal}, as Ctrl-C does. */
 export function interrupt(): void {
   controller?.abort();
+}
+
+/** Waits while Ctrl-C and SIGTERM end the process at once: no listener could run. */
+export function withDefaultSignals(wait: () => void): void {
+  const held = SIGNALS.map((name) => ({ name, listeners: process.rawListeners(name) as (() => void)[] }));
+  for (const { name } of held) process.removeAllListeners(name);
+  try {
+    wait();
+  } finally {
+    for (const { name, listeners } of held) for (const listener of listeners) process.on(name, listener);
+  }
 }
 
 /**
@@ -15,7 +28,7 @@ export function interruptSignal(endNow: (code: number) => void = (code) => proce
   if (controller !== undefined) return controller.signal;
   const created = new AbortController();
   controller = created;
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  for (const name of SIGNALS) {
     process.once(name, () => {
       created.abort();
       process.once(name, () => endNow(name === 'SIGINT' ? 130 : 143));

@@ -21,7 +21,7 @@ export async function listLab({ json = false }: LabCommandOptions): Promise<numb
   const output = new OutputBuffer();
   const style = outputStyle();
   output.write(json ? listJson() : renderList(CAUSES, HEALTHY_HOSTS, createTheme(style), style.columns));
-  await output.flush();
+  output.flush();
   return EXIT_NOTHING_WRONG;
 }
 
@@ -68,14 +68,14 @@ export async function runLab(
           ? `${renderOutcome(outcome, broken.get(runName(outcome)) ?? [], theme, style.columns)}\n`
           : renderOutcomeLine(outcome, theme),
       );
-      void output.flush();
+      output.flush();
     });
   } finally {
     status.clear();
   }
   if (options.json === true) output.write(campaignJson(seed, outcomes));
   else if (outcomes.length > 1) output.write(`${isDetailed ? '' : '\n'}${renderTotals(totalsOf(outcomes), theme)}`);
-  await output.flush();
+  output.flush();
   return exitCode(outcomes);
 }
 

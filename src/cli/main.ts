@@ -15,6 +15,7 @@ import { command as installService } from './install-service.ts';
 import { interrupt } from './interrupt.ts';
 import { command as lab } from './lab.ts';
 import { command as listen } from './listen.ts';
+import { outputError } from './output.ts';
 import { packageVersion } from './package-version.ts';
 import { plannedMessage } from './planned.ts';
 import { command as prove } from './prove.ts';
@@ -45,7 +46,7 @@ const COMMANDS: readonly Command[] = [
 ];
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
+  if (error.code !== 'EPIPE') process.exit(explainFailure(outputError(error)));
   // The reader of a pipe has left (`| head`): nobody is there to be told, but files that were asked for are still written.
   interrupt();
 });

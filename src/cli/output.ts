@@ -1,4 +1,8 @@
+import { writeSync } from 'node:fs';
 import process from 'node:process';
+import { isSystemError, systemReason } from '../host/system-error.ts';
+import { InputError } from '../model/errors.ts';
+import { interrupt, withDefaultSignals } from './interrupt.ts';
 
 /** How text is to be written to standard output. */
 export interface OutputStyle {
@@ -9,6 +13,9 @@ export interface OutputStyle {
 
 const PLAIN_COLUMNS = 100;
 const BUFFER_CHARACTERS = 64 * 1024;
+const STANDARD_OUTPUT = 1;
+/** How long a full pipe is given before it is tried again. */
+const FULL_PIPE_MS = 2;
 
 /** What the terminal can show, by its own word and by `NO_COLOR`, `FORCE_COLOR`, `TERM` and the locale. */
 export function outputStyle(): OutputStyle {
@@ -24,25 +31,54 @@ export function outputStyle(): OutputStyle {
   };
 }
 
-/** Collects text and writes it in large pieces. */
+/**
+ * Collects text and writes it in large pieces. A report can be larger than memory, so each piece waits until whoever reads standard
+ * output has room for it.
+ */
 export class OutputBuffer {
   private text = '';
 
   /** Adds text; it may stay in the buffer until {@link flush}. */
   write(text: string): void {
     this.text += text;
-    if (this.text.length >= BUFFER_CHARACTERS) this.pass();
+    if (this.text.length >= BUFFER_CHARACTERS) this.flush();
   }
 
-  /** Resolves when everything is with the operating system, or nobody is left to take it. */
-  async flush(): Promise<void> {
-    this.pass();
-    if (process.stdout.writableLength === 0) return;
-    await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
-  }
-
-  private pass(): void {
-    if (this.text !== '') process.stdout.write(this.text);
+  /**
+   * Hands everything to the operating system; what nobody is left to take is dropped.
+   * @throws InputError when it cannot be written.
+   */
+  flush(): void {
+    const bytes = Buffer.from(this.text);
     this.text = '';
+    for (let at = 0; at < bytes.length && !readerLeft; ) at += writeSome(bytes.subarray(at));
+  }
+}
+
+/** Whether the reader of a pipe has left (`| head`). */
+let readerLeft = false;
+
+/** The error to end with when standard output takes nothing: a full disk, most often. */
+export function outputError(error: NodeJS.ErrnoException): InputError {
+  const message = `standard output cannot be written: ${systemReason(error)}; what is there is not the whole report.`;
+  return new InputError({ code: 'not-writable', message });
+}
+
+/** Writes the first of some bytes; returns how many, which may be none. */
+function writeSome(bytes: Uint8Array): number {
+  try {
+    return writeSync(STANDARD_OUTPUT, bytes);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    if (error.code === 'EAGAIN') {
+      // A full pipe that does not wait by itself.
+      withDefaultSignals(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_MS));
+      return 0;
+    }
+    if (error.code !== 'EPIPE') throw outputError(error);
+    // Nobody is there to be told, but files that were asked for are still written.
+    readerLeft = true;
+    interrupt();
+    return 0;
   }
 }

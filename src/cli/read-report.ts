@@ -39,7 +39,7 @@ export async function readReport(path: string, options: ReadReportOptions): Prom
     await writeReports(report, options, output);
   } else {
     stream.end(report);
-    await output.flush();
+    output.flush();
   }
   return report;
 }

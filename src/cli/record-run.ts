@@ -69,7 +69,7 @@ async function tell(recording: HostRecording, options: RecordOptions & { readonl
   const text = options.json === true ? asJson(recording, options) : asText(recording, options);
   const buffer = new OutputBuffer();
   buffer.write(text);
-  await buffer.flush();
+  buffer.flush();
 }
 
 function asText(

@@ -32,7 +32,7 @@ export async function runShow(id: number, { json = false, html, verbose, from }:
       `{\n  "schemaVersion": 1,\n  "command": "show",\n  "incident": ${encodeJson(incidentValue(incident))}\n}\n`,
     );
   } else output.write(renderIncident({ incident, samples }, { ...outputStyle(), verbose }));
-  await output.flush();
+  output.flush();
   if (html !== undefined) {
     const { renderIncidentHtml } = await import('../report/html-incident.ts');
     writeWhole(html, renderIncidentHtml({ incident, samples }));

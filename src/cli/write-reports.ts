@@ -12,7 +12,7 @@ export async function writeReports(
   output: OutputBuffer,
 ): Promise<void> {
   output.write(json ? renderJson(report) : renderTerminal(report, { ...outputStyle(), verbose }));
-  await output.flush();
+  output.flush();
   if (html !== undefined) {
     const { renderHtml } = await import('../report/html.ts');
     writeWhole(html, renderHtml(report));
