@@ -9,7 +9,9 @@ import {
   ROW_PORTS,
   ROW_SERVER,
   ROW_STATE,
+  STATE_ANSWERED,
   STATE_CLOSED,
+  STATE_CUT_OFF,
   STATE_IPV6,
   STATE_RST_CLIENT,
   STATE_RST_SERVER,
@@ -36,6 +38,12 @@ const LONGEST_SWEEP_NS: f64 = 600 * SECOND;
 const IDLE_NS: f64 = 64 * SECOND;
 /** The same for an attempt that was reset: only copies and contradictions can follow. */
 const IDLE_AFTER_RESET_NS: f64 = 10 * SECOND;
+/** A first SYN is given this long before its silence counts: the largest initial timeout in use is 3 s (RFC 1122). */
+const FIRST_SYN_WAIT_NS: f64 = 3.2 * SECOND;
+/** A SYN-ACK is given this long: the initial timeout of RFC 6298 and some slack. */
+const FIRST_SYN_ACK_WAIT_NS: f64 = 1.2 * SECOND;
+/** No answer takes longer than this on a path that works. */
+const LONG_ROUND_TRIP_NS: f64 = 0.6 * SECOND;
 /** Rows of a sweep that are looked at before the first of them is ended: bits of a word. */
 const SWEPT_AT_ONCE: i32 = 64;
 
@@ -172,20 +180,43 @@ function sweep(): void {
   if ((attempts - attemptsAtSweep) * 64 < end && nowNs - lastSweepNs < LONGEST_SWEEP_NS) return;
   attemptsAtSweep = attempts;
   lastSweepNs = nowNs;
-  for (let first = 0; first < end; first += SWEPT_AT_ONCE) sweepRows(first, min(end, first + SWEPT_AT_ONCE), nowNs);
+  for (let first = 0; first < end; first += SWEPT_AT_ONCE) closeRows(first, min(end, first + SWEPT_AT_ONCE), nowNs, false);
 }
 
-/** Ends the idle attempts among some rows: they are found first, so that they wait for memory together. */
-function sweepRows(from: i32, to: i32, nowNs: f64): void {
+/** Ends all open attempts, as the capture is over at `endNs`: those that could not be expected to show more yet are cut off. */
+export function closeAll(endNs: f64): void {
+  const end = load<i32>(AT_ROW_END);
+  for (let first = 0; first < end; first += SWEPT_AT_ONCE) closeRows(first, min(end, first + SWEPT_AT_ONCE), endNs, true);
+}
+
+/** Ends the attempts among some rows that are idle, or all: they are found first, so that they wait for memory together. */
+function closeRows(from: i32, to: i32, nowNs: f64, isEnd: bool): void {
   let found: u64 = 0;
   let warm = 0;
   for (let row = from; row < to; row++) {
-    if (!isOpen(row) || !isOver(row, nowNs)) continue;
+    if (!isOpen(row)) continue;
+    if (isEnd) {
+      const base = rowAt(row);
+      if (nowNs - load<f64>(base, ROW_LAST_TIME << 2) < patienceNs(base)) setState(base, STATE_CUT_OFF);
+    } else if (!isOver(row, nowNs)) {
+      continue;
+    }
     found |= <u64>1 << (row - from);
     warm += warmIndex(row) + warmRelease(rowAt(row));
   }
   for (; found !== 0; found &= found - 1) close(from + <i32>ctz<u64>(found));
   keepLoads(warm);
+}
+
+/**
+ * How long the attempt at `base` may be quiet before its silence says something: the initial timeout of the side that waits, and once
+ * that side has repeated itself, which shows that the timeout was over, only the time of a long round trip.
+ */
+export function patienceNs(base: i32): f64 {
+  const counts = load<i32>(base, ROW_COUNTS << 2);
+  const answered = (load<i32>(base, ROW_STATE << 2) & STATE_ANSWERED) !== 0;
+  if ((answered ? (counts >>> 8) & 255 : counts & 255) > 1) return LONG_ROUND_TRIP_NS;
+  return answered ? FIRST_SYN_ACK_WAIT_NS : FIRST_SYN_WAIT_NS;
 }
 
 /** Whether an attempt was quiet for so long that nothing more of it is to come. */

@@ -6,10 +6,13 @@ import {
   AT_CUT_ICMP,
   AT_DATA_OFFSET,
   AT_HASH,
+  AT_INTERFACE_ID,
   AT_RECORD_OFFSET,
   AT_SEEN,
+  AT_WALKED,
+  BATCH_PACKETS,
 } from '../src/handshake/scan-layout';
-import { close, placeAttempts } from './attempts';
+import { close, closeAll, patienceNs, placeAttempts } from './attempts';
 import { firstSlot, nextFit, seek, warmFit } from './flow-index';
 import { unite } from './groups';
 import {
@@ -23,7 +26,7 @@ import {
   quotedAt,
   typeCodeOf,
 } from './icmp';
-import { keepLoads, placeRows } from './memory';
+import { keepLoads, placeRows, rowAt } from './memory';
 import { hashAt, hashIpv4, hashIpv6, load16, load32, SYN, setHeader, setPlace, setQuoted, setWay } from './segment';
 import { placeTally, settle } from './tally';
 import { takeIcmp, takeSegment } from './tracker';
@@ -87,6 +90,29 @@ export function count(at: i32, all: bool, failedOnly: bool, limit: i32, asks: bo
   placeTally(at, all, failedOnly, limit, asks);
 }
 
+/**
+ * Appends the packets of classic pcap records to a batch of `count`, for the layout that nearly all files have: little-endian, record
+ * headers of 16 bytes, captured length first. `from` is where the offsets `at` and `end` count from. It stops at a record that is not
+ * whole, that has no bytes or more than `longest`, and puts the packets of the batch at {@link AT_WALKED}.
+ * @returns the offset where it stopped.
+ */
+export function walk(from: i32, at: i32, end: i32, count: i32, longest: i32): i32 {
+  const lastHeader = end - 16;
+  while (count < BATCH_PACKETS && at <= lastHeader) {
+    const captured = load<i32>(from + at + 8);
+    if (captured <= 0 || captured > lastHeader - at || captured > longest) break;
+    const entry = count << 2;
+    store<i32>(AT_RECORD_OFFSET + entry, at);
+    store<i32>(AT_DATA_OFFSET + entry, at + 16);
+    store<i32>(AT_CAPTURED_BYTES + entry, captured);
+    store<i32>(AT_INTERFACE_ID + entry, 0);
+    at += 16 + captured;
+    count++;
+  }
+  store<i32>(AT_WALKED, count);
+  return at;
+}
+
 /** Says where the bytes of a batch lie, and the number of its first packet. */
 export function setBatch(bytesAt: i32, first: i32): void {
   origin = bytesAt;
@@ -111,6 +137,17 @@ export function setClock(unitNs: f64, swaps: bool, base: f64): void {
 /** Adds the clients of a group to an estimate: see `unite`. */
 export function uniteClients(group: i32): void {
   unite(group);
+}
+
+/** Ends all open attempts: the capture is over. */
+export function finish(endNs: f64): void {
+  closeAll(endNs);
+  settle();
+}
+
+/** How long an attempt may be quiet before its silence says something: see `patienceNs`. */
+export function patience(row: i32): f64 {
+  return patienceNs(rowAt(row));
 }
 
 /** Ends an open attempt. */

@@ -1,4 +1,4 @@
-import type { CaptureMemory } from '../formats/pcap/frames.ts';
+import { type CaptureMemory, type FrameBatch, MAX_RECORD_BYTES } from '../formats/pcap/frames.ts';
 import { type AttemptTable, tableArrays, tableBytes } from './attempt-table.ts';
 import {
   AT_CAPTURED_BYTES,
@@ -9,6 +9,7 @@ import {
   AT_RECORD_OFFSET,
   AT_ROW_END,
   AT_SLOTS,
+  AT_WALKED,
   BATCH_PACKETS,
   INPUT_BYTES,
 } from './scan-layout.ts';
@@ -28,6 +29,7 @@ export interface ScanFunctions {
     tellsEnd: number,
   ): void;
   count(at: number, all: number, failedOnly: number, limit: number, asks: number): void;
+  walk(from: number, at: number, end: number, count: number, longest: number): number;
   setBatch(bytesAt: number, firstFrame: number): void;
   setLink(linkType: number, etherType: number, network: number): void;
   setClock(nsPerUnit: number, swaps: number, baseSeconds: number): void;
@@ -59,6 +61,8 @@ export interface ScanFunctions {
     overIpv6: number,
   ): void;
   end(row: number): void;
+  finish(endNs: number): void;
+  patience(row: number): number;
   settleAll(): void;
   uniteClients(group: number): void;
 }
@@ -168,6 +172,18 @@ function instantiate({ capacity, keep, tellsBegin, tellsEnd, tally, asks }: Scan
   const { buffer } = memory;
   const words = new Int32Array(buffer);
   const column = (at: number): Int32Array => new Int32Array(buffer, at, BATCH_PACKETS);
+  const batch: FrameBatch = {
+    count: 0,
+    dataOffset: column(AT_DATA_OFFSET),
+    capturedBytes: column(AT_CAPTURED_BYTES),
+    recordOffset: column(AT_RECORD_OFFSET),
+    interfaceId: column(AT_INTERFACE_ID),
+    walkPlain(origin, at, end) {
+      const next = functions.walk(origin, at, end, batch.count, MAX_RECORD_BYTES);
+      batch.count = words[AT_WALKED / 4]!;
+      return next;
+    },
+  };
   const arrays = tableArrays(buffer, rowsAt, rows, borrowed);
   const encapsulations = [''];
   if (tally !== undefined) {
@@ -188,16 +204,7 @@ function instantiate({ capacity, keep, tellsBegin, tellsEnd, tally, asks }: Scan
         return words[AT_EVENT_END / 4]!;
       },
     },
-    input: {
-      bytes: new Uint8Array(buffer, AT_INPUT, INPUT_BYTES),
-      batch: {
-        count: 0,
-        dataOffset: column(AT_DATA_OFFSET),
-        capturedBytes: column(AT_CAPTURED_BYTES),
-        recordOffset: column(AT_RECORD_OFFSET),
-        interfaceId: column(AT_INTERFACE_ID),
-      },
-    },
+    input: { bytes: new Uint8Array(buffer, AT_INPUT, INPUT_BYTES), batch },
     ...(tally === undefined ? {} : { tally: new Tally(buffer, tallyAt, functions.uniteClients) }),
     attempts: new Uint8Array(buffer, AT_SLOTS, tallyAt - AT_SLOTS),
     buffer,

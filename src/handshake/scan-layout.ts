@@ -27,6 +27,8 @@ export const AT_TSVAL = 120;
 export const AT_SENDER = 128;
 /** ICMP errors whose quoted packet the capture cut off before the sequence number: a float. */
 export const AT_CUT_ICMP = 144;
+/** Packets in the batch after a walk over records. */
+export const AT_WALKED = 156;
 /** Nothing of use: see `keepLoads`. */
 export const AT_LOADED = 152;
 

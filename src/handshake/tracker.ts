@@ -1,6 +1,6 @@
-import { ROW, ROW_LAST_TIME, ROW_STATE, STATE_CUT_OFF, STATE_DISPLACED } from './attempt-layout.ts';
+import { ROW, ROW_LAST_TIME, ROW_STATE, STATE_DISPLACED } from './attempt-layout.ts';
 import type { AttemptTable } from './attempt-table.ts';
-import { isOpen, medianLastTime, patienceNs } from './attempt-timeouts.ts';
+import { isOpen, medianLastTime } from './attempt-timeouts.ts';
 import { createScan, type ScanHost, type ScanInstance } from './scan-instance.ts';
 import { AT_ATTEMPTS, AT_EVICTED, AT_OPEN, AT_PEAK_OPEN, AT_STRAY_ICMP } from './scan-layout.ts';
 import type { Tally, TallyOptions } from './tally.ts';
@@ -101,15 +101,12 @@ export class HandshakeTracker {
 
   /** Judges everything that is still open: the capture is over at `endNs`. */
   finish(endNs: number): void {
-    const { rows, rowTimes, rowEnd } = this.table;
-    for (let row = 0; row < rowEnd; row++) {
-      const base = row * ROW;
-      if (!isOpen(rows, row)) continue;
-      const idle = endNs - rowTimes[(base + ROW_LAST_TIME) / 2]!;
-      if (idle < patienceNs(rows, base)) rows[base + ROW_STATE]! |= STATE_CUT_OFF;
-      this.end(row);
-    }
-    this.scan.functions.settleAll();
+    this.scan.functions.finish(endNs);
+  }
+
+  /** How long an attempt may be quiet before its silence says something. */
+  patienceNs(row: number): number {
+    return this.scan.functions.patience(row);
   }
 
   /** Ends one open attempt: whoever watches it has seen enough. */

@@ -10,7 +10,7 @@ import {
   STATE_ANSWERED,
 } from '../../handshake/attempt-layout.ts';
 import { eventNs, firstEvent } from '../../handshake/attempt-table.ts';
-import { isOpen, patienceNs } from '../../handshake/attempt-timeouts.ts';
+import { isOpen } from '../../handshake/attempt-timeouts.ts';
 import { materialize } from '../../handshake/materialize.ts';
 import { isFailure, outcomeOf, synAckCount, synCount } from '../../handshake/outcome.ts';
 import { HandshakeScanner } from '../../handshake/scan.ts';
@@ -207,9 +207,9 @@ export class LiveHandshakes {
     }
     if ((state & STATE_ANSWERED) !== 0) {
       const repeatedAfterAck = (state & STATE_ACKED) !== 0 && outcome === 'half-open';
-      return repeatedAfterAck || synAckCount(rows, base) > 1 || idle > patienceNs(rows, base) ? 'failed' : 'fine';
+      return repeatedAfterAck || synAckCount(rows, base) > 1 || idle > this.tracker.patienceNs(row) ? 'failed' : 'fine';
     }
-    if (synCount(rows, base) > 1 || idle > patienceNs(rows, base)) return 'failed';
+    if (synCount(rows, base) > 1 || idle > this.tracker.patienceNs(row)) return 'failed';
     const age = now - eventNs(table, firstEvent(table, row));
     return age >= earlyNs ? 'early' : 'fine';
   }

@@ -1,6 +1,6 @@
 import type { ClassicLayout } from './classic-header.ts';
 import { isClassicMagic } from './classic-header.ts';
-import { recordCapturedBytes, recordWireBytes, walkLittleRecords, walkRecords } from './classic-walk.ts';
+import { recordCapturedBytes, recordWireBytes, walkRecords } from './classic-walk.ts';
 import type { FrameBatch, FrameInterface, FrameReader, FramingNote, RecordClock } from './frames.ts';
 import { MAX_RECORD_BYTES } from './frames.ts';
 import { cutNote, damagedNote, MAX_RECORD_TEXT } from './framing-notes.ts';
@@ -47,8 +47,9 @@ class ClassicReader implements FrameReader {
       if (end - start < this.layout.headerBytes) return start;
       at += this.layout.headerBytes;
     }
+    const walkPlain = this.plain && view.buffer === batch.dataOffset.buffer ? batch.walkPlain : undefined;
     for (;;) {
-      at = this.plain ? walkLittleRecords(view, at, end, batch) : walkRecords(view, at, end, batch, this.layout);
+      at = walkPlain?.(view.byteOffset, at, end) ?? walkRecords(view, at, end, batch, this.layout);
       const next = batch.count < batch.dataOffset.length ? this.unusualRecord(view, start, at, end, batch) : at;
       if (next === at) break;
       at = next;

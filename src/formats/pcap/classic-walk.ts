@@ -3,33 +3,10 @@ import type { FrameBatch } from './frames.ts';
 import { MAX_RECORD_BYTES } from './frames.ts';
 
 /**
- * Appends the packets of classic pcap records from `at` on, for the layout that nearly all files have: little-endian,
- * record headers of 16 bytes, captured length first. This is the hot loop: locals only and no allocation.
- *
- * It stops at a record that is not whole, that has no bytes, or whose length is absurd, and leaves the decision to the caller.
+ * Appends the packets of classic pcap records from `at` on. It stops at a record that is not whole, that has no bytes, or whose length
+ * is absurd, and leaves the decision to the caller.
  * @returns the offset where it stopped.
  */
-export function walkLittleRecords(view: DataView, at: number, end: number, batch: FrameBatch): number {
-  const { dataOffset, capturedBytes, recordOffset, interfaceId } = batch;
-  const capacity = dataOffset.length;
-  const lastHeader = end - 16;
-  let count = batch.count;
-  while (count < capacity && at <= lastHeader) {
-    const captured = view.getInt32(at + 8, true);
-    if (captured <= 0 || captured > lastHeader - at || captured > MAX_RECORD_BYTES) break;
-    const data = at + 16;
-    dataOffset[count] = data;
-    capturedBytes[count] = captured;
-    recordOffset[count] = at;
-    interfaceId[count] = 0;
-    count += 1;
-    at = data + captured;
-  }
-  batch.count = count;
-  return at;
-}
-
-/** The same as {@link walkLittleRecords}, for any layout. */
 export function walkRecords(view: DataView, at: number, end: number, batch: FrameBatch, layout: ClassicLayout): number {
   const { dataOffset, capturedBytes, recordOffset, interfaceId } = batch;
   const capacity = dataOffset.length;

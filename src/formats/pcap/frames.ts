@@ -13,6 +13,11 @@ export interface FrameBatch {
   readonly recordOffset: Int32Array;
   /** Index into {@link FrameReader.interfaces}. */
   readonly interfaceId: Int32Array;
+  /**
+   * A faster way to append the packets of classic records that are little-endian and have headers of 16 bytes, captured length first, as
+   * nearly all files have them; see `walkRecords`. The bytes must lie in the memory of the columns, from byte `origin` on.
+   */
+  readonly walkPlain?: (origin: number, at: number, end: number) => number;
 }
 
 /**
