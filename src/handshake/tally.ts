@@ -138,18 +138,15 @@ export class Tally {
 
   /** How many clients some groups had together: one that was in several of them counts once. */
   clientsOf(groups: readonly AttemptGroup[]): ClientCount {
-    const { words } = this;
-    const lists = groups.map((group) => group.clientWords);
-    const listed = lists.reduce((sum, list) => sum + (list?.length ?? Number.POSITIVE_INFINITY), 0);
+    const listed = groups.reduce((sum, group) => sum + (group.listedClients ?? Number.POSITIVE_INFINITY), 0);
     if (listed <= COUNTED_CLIENTS) {
-      return { count: new Set(lists.flatMap((list) => [...(list ?? [])])).size, isExact: true };
+      return { count: new Set(groups.flatMap((group) => group.clientWords)).size, isExact: true };
     }
-    const union = words.subarray(AT_UNION / 4, (AT_UNION + ESTIMATE_BYTES) / 4).fill(0);
-    let attempts = 0;
-    for (const group of groups) {
+    const union = this.words.subarray(AT_UNION / 4, (AT_UNION + ESTIMATE_BYTES) / 4).fill(0);
+    const attempts = groups.reduce((sum, group) => {
       this.unite((group.at - this.firstGroup) / GROUP);
-      attempts += group.count;
-    }
+      return sum + group.count;
+    }, 0);
     return { count: Math.min(attempts, estimateDistinct(union)), isExact: false };
   }
 
@@ -207,19 +204,24 @@ export class AttemptGroup {
 
   /** How many clients it is of. */
   get clients(): ClientCount {
-    const known = this.word(GROUP_KNOWN);
-    if (known >= 0) return { count: known, isExact: true };
+    const listed = this.listedClients;
+    if (listed !== undefined) return { count: listed, isExact: true };
     const { words, estimates } = this.memory;
-    const first = estimates + (~known * ESTIMATE_BYTES) / 4;
+    const first = estimates + (~this.word(GROUP_KNOWN) * ESTIMATE_BYTES) / 4;
     const estimated = estimateDistinct(words.subarray(first, first + ESTIMATE_BYTES / 4));
     return { count: Math.min(this.count, estimated), isExact: false };
   }
 
-  /** Its clients, folded to a word each; undefined when they are only estimated. */
-  get clientWords(): Int32Array | undefined {
+  /** How many clients it lists; undefined when they are only estimated. */
+  get listedClients(): number | undefined {
     const known = this.word(GROUP_KNOWN);
+    return known < 0 ? undefined : known;
+  }
+
+  /** The clients that it lists, folded to a word each. */
+  get clientWords(): number[] {
     const first = this.at + GROUP_CLIENTS;
-    return known < 0 ? undefined : this.memory.words.subarray(first, first + known);
+    return Array.from(this.memory.words.subarray(first, first + (this.listedClients ?? 0)));
   }
 
   get isOfOneClient(): boolean {
