@@ -33,7 +33,7 @@ import {
   STATE_DUPLICATES,
 } from '../src/handshake/attempt-layout';
 import { AT_SENDER } from '../src/handshake/scan-layout';
-import { allocateEvent, chainBorrowed, eventAt, firstEventAt, nextEventAt, releaseEvent, rowAt } from './memory';
+import { allocateEvent, chainBorrowed, earlierBorrowed, eventAt, nthEventAt, releaseEvent, rowAt } from './memory';
 import { ack, flags, frame, hasTsval, ipId, payloadBytes, seen, seq, timeNs, tsval, ttl } from './segment';
 
 /** Two sightings of one packet (veth pair, `-i any`, SPAN) lie closer together than any retransmission. */
@@ -155,8 +155,8 @@ function append(row: i32, info: i32, acknowledged: i32, stamp: i32, idLength: i3
  */
 function isKnownSender(base: i32): bool {
   const used = min<i32>(load<u8>(base, ROW_EVENTS << 2), OWN_EVENTS);
-  let at = firstEventAt(base);
-  for (let nth = 0; nth < used; at = nextEventAt(base, ++nth, at)) {
+  for (let nth = 0; nth < used; nth++) {
+    const at = nthEventAt(base, nth, used);
     if ((load<i32>(at, EVENT_INFO << 2) & 15) !== KIND_ADDRESS) continue;
     return !v128.any_true(v128.xor(v128.load(at, EVENT_ADDRESS << 2), v128.load(AT_SENDER)));
   }
@@ -182,50 +182,62 @@ function initial(base: i32, ofClient: bool): i32 {
   return ofClient ? load<i32>(base, ROW_CLIENT_ISN << 2) : load<i32>(base, ROW_SERVER_ISN << 2);
 }
 
-/** Whether a number, noted as `form` says in the nth event (or in `word` of the one behind it), is `wanted`. */
-function isNumber(base: i32, nth: i32, at: i32, form: i32, ofClient: bool, word: i32, wanted: i32): bool {
+/** Whether a number that is noted as `form` says, or in a `word` of the event that tells numbers, is `wanted`. */
+function isNumber(base: i32, form: i32, ofClient: bool, told: i32, word: i32, wanted: i32): bool {
   if (form === FORM_ZERO) return wanted === 0;
-  if (form === FORM_TOLD) return load<i32>(nextEventAt(base, nth + 1, at) + (word << 2)) === wanted;
+  if (form === FORM_TOLD) return load<i32>(told + (word << 2)) === wanted;
   return initial(base, ofClient) + (form === FORM_NEXT ? 1 : 0) === wanted;
 }
 
 function link(base: i32, event: i32): void {
   const used: i32 = load<u8>(base, ROW_EVENTS << 2);
   if (used >= OWN_EVENTS) {
-    chainBorrowed(event, 0);
+    chainBorrowed(event, used === OWN_EVENTS ? 0 : load<i32>(base, ROW_LAST_EVENT << 2));
     if (used === OWN_EVENTS) store<i32>(base, event, ROW_BORROWED << 2);
-    else chainBorrowed(load<i32>(base, ROW_LAST_EVENT << 2), event);
   }
   store<i32>(base, event, ROW_LAST_EVENT << 2);
   store<u8>(base, used + 1, ROW_EVENTS << 2);
 }
 
-/** Address of the event of which a packet is another sighting; 0 when there is none. */
+/**
+ * Address of the event of which a packet is another sighting; 0 when there is none. The latest events are looked at first: most attempts
+ * that have many were quiet before.
+ */
 function findCopy(row: i32, info: i32, idLength: i32, stamp: i32, acknowledged: i32): i32 {
   const base = rowAt(row);
   if (timeNs - load<f64>(base, ROW_LAST_TIME << 2) > COPY_WITHIN_NS) return 0;
   const isAnswer = (info & 15) === KIND_SYN_ACK;
-  const used: i32 = load<u8>(base, ROW_EVENTS << 2);
   const ofClient = isOfClient(info);
-  let original = 0;
-  let at = firstEventAt(base);
-  for (let nth = 0; nth < used; at = nextEventAt(base, ++nth, at)) {
+  const used: i32 = load<u8>(base, ROW_EVENTS << 2);
+  let event = load<i32>(base, ROW_LAST_EVENT << 2);
+  let told = 0;
+  for (let nth = used - 1; nth >= 0; nth--) {
+    const isOwn = nth < OWN_EVENTS;
+    const at = isOwn ? nthEventAt(base, nth, used) : eventAt(event);
+    if (!isOwn) event = earlierBorrowed(event);
     const other = load<i32>(at, EVENT_INFO << 2);
+    const kind = other & 15;
     if (((other ^ info) & TO_SERVER) !== 0) {
       // A packet of the other side in between makes the second one an answer of its own, not another sighting.
-      if (!isAnswer || (other & 15) === KIND_SYN) original = 0;
-    } else if (
-      load<i32>(at, EVENT_ID_LENGTH << 2) === idLength &&
-      load<i32>(at, EVENT_TSVAL << 2) === stamp &&
-      sameButTtl(other, info) &&
-      abs<f64>(timeNs - load<f64>(at, EVENT_TIME << 2)) <= COPY_WITHIN_NS &&
-      isNumber(base, nth, at, (other >>> SEQ_FORM) & 3, ofClient, EVENT_SEQ, seq) &&
-      isNumber(base, nth, at, (other >>> ACK_FORM) & 3, !ofClient, EVENT_ACK, acknowledged)
-    ) {
-      original = at;
+      if (!isAnswer || kind === KIND_SYN) return 0;
+    } else if (kind === KIND_NUMBERS) {
+      told = at;
+    } else if (kind !== KIND_ADDRESS) {
+      const afterNs = timeNs - load<f64>(at, EVENT_TIME << 2);
+      if (afterNs > COPY_WITHIN_NS) return 0;
+      if (
+        load<i32>(at, EVENT_ID_LENGTH << 2) === idLength &&
+        load<i32>(at, EVENT_TSVAL << 2) === stamp &&
+        sameButTtl(other, info) &&
+        afterNs >= -COPY_WITHIN_NS &&
+        isNumber(base, (other >>> SEQ_FORM) & 3, ofClient, told, EVENT_SEQ, seq) &&
+        isNumber(base, (other >>> ACK_FORM) & 3, !ofClient, told, EVENT_ACK, acknowledged)
+      ) {
+        return at;
+      }
     }
   }
-  return original;
+  return 0;
 }
 
 /** Kind, direction and flags agree, and the TTLs are near; what the capture says of in and out may differ. */

@@ -32,7 +32,7 @@ import {
   TTL_VARIES,
 } from '../src/handshake/tally-layout';
 import { TO_SERVER } from './events';
-import { firstEventAt, nextEventAt } from './memory';
+import { nthEventAt } from './memory';
 import { ProbeTable } from './probe-table';
 import { foldIpv6 } from './segment';
 
@@ -100,8 +100,8 @@ export function noteAttempt(server: i32, base: i32, established: bool): void {
 function noteAnswer(server: i32, base: i32): void {
   const used: i32 = load<u8>(base, ROW_EVENTS << 2);
   let askedNs: f64 = -Infinity;
-  let at = firstEventAt(base);
-  for (let nth = 0; nth < used; at = nextEventAt(base, ++nth, at)) {
+  for (let nth = 0; nth < used; nth++) {
+    const at = nthEventAt(base, nth, used);
     const info = load<i32>(at, EVENT_INFO << 2);
     const kind = info & (15 | TO_SERVER);
     if (kind === (KIND_SYN | TO_SERVER)) askedNs = load<f64>(at, EVENT_TIME << 2);

@@ -40,7 +40,7 @@ import {
 } from '../src/handshake/tally-layout';
 import { TO_SERVER } from './events';
 import { addToGroup, placeGroups, warmClient, warmGroup, warmSlot } from './groups';
-import { firstEventAt, keepLoads, nextEventAt, releaseRow, rowAt } from './memory';
+import { firstEventAt, keepLoads, nthEventAt, releaseRow, rowAt } from './memory';
 import { noteAttempt, placeServers, serverOf, warmServer } from './servers';
 
 /** Says whether an attempt is counted at all. */
@@ -177,8 +177,8 @@ function variantOf(base: i32, state: i32, traits: i32): i32 {
 /** Routers that the first RST of the server crossed, and one: one that a middlebox made has crossed fewer. */
 function resetHops(base: i32): i32 {
   const used: i32 = load<u8>(base, ROW_EVENTS << 2);
-  let at = firstEventAt(base);
-  for (let nth = 0; nth < used; at = nextEventAt(base, ++nth, at)) {
+  for (let nth = 0; nth < used; nth++) {
+    const at = nthEventAt(base, nth, used);
     const info = load<i32>(at, EVENT_INFO << 2);
     if ((info & (15 | TO_SERVER)) === KIND_RST) return load<u8>(AT_HOPS + ((info >>> 8) & 255));
   }
@@ -188,14 +188,14 @@ function resetHops(base: i32): i32 {
 /** Tells ICMP errors apart by type, code and sender. */
 function errorVariant(base: i32): i32 {
   const used: i32 = load<u8>(base, ROW_EVENTS << 2);
-  let at = firstEventAt(base);
-  for (let nth = 0; nth < used; at = nextEventAt(base, ++nth, at)) {
+  for (let nth = 0; nth < used; nth++) {
+    const at = nthEventAt(base, nth, used);
     if ((load<i32>(at, EVENT_INFO << 2) & 15) !== KIND_ICMP) continue;
     const hash = <i32>(load<u32>(at, EVENT_TSVAL << 2) >>> 16);
     while (++nth < used) {
-      at = nextEventAt(base, nth, at);
-      const kind = load<i32>(at, EVENT_INFO << 2) & 15;
-      if (kind === KIND_ADDRESS) return mixWords(hash, at + (EVENT_ADDRESS << 2));
+      const behind = nthEventAt(base, nth, used);
+      const kind = load<i32>(behind, EVENT_INFO << 2) & 15;
+      if (kind === KIND_ADDRESS) return mixWords(hash, behind + (EVENT_ADDRESS << 2));
       if (kind !== KIND_NUMBERS) break;
     }
     return hash;

@@ -28,7 +28,7 @@ export const ROW_LAST_EVENT = 14;
 export const ROW_EVENTS = 15;
 /** SYNs, SYN-ACKs, ICMP errors, RSTs: one byte each from the lowest, stopping at 255; copies are not counted. */
 export const ROW_COUNTS = 16;
-/** The event behind the row's own ones; 0 when there is none. */
+/** The event behind the row's own ones; 0 when there is none. From the last one on, each borrowed event leads to the one before it. */
 export const ROW_BORROWED = 17;
 /** Packets that took part, also those of which no event was kept; copies are not counted. */
 export const ROW_SEGMENTS = 18;

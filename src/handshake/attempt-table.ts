@@ -18,6 +18,7 @@ import {
   ROW_BORROWED,
   ROW_CLIENT_ISN,
   ROW_EVENTS,
+  ROW_LAST_EVENT,
   ROW_SERVER_ISN,
   SEQ_FORM,
 } from './attempt-layout.ts';
@@ -41,8 +42,8 @@ export interface AttemptTable {
    */
   readonly events: Int32Array;
   readonly eventTimes: Float64Array;
-  /** What lies behind each event that can be borrowed, from the first on; 0 behind the last one of a row. */
-  readonly nextEvents: Int32Array;
+  /** Of each event that can be borrowed the one before it in its row, from the first on; 0 when that is none of these. */
+  readonly earlierEvents: Int32Array;
   /** Most rows. */
   readonly capacity: number;
   /** Rows that were ever in use: 0 to `rowEnd - 1`. */
@@ -63,12 +64,12 @@ export function tableArrays(
   at: number,
   capacity: number,
   borrowed: number,
-): Pick<AttemptTable, 'rows' | 'rowTimes' | 'events' | 'eventTimes' | 'nextEvents'> {
+): Pick<AttemptTable, 'rows' | 'rowTimes' | 'events' | 'eventTimes' | 'earlierEvents'> {
   const words = capacity * ROW + borrowed * EVENT;
   const rows = new Int32Array(memory, at, words);
   const rowTimes = new Float64Array(memory, at, words / 2);
-  const nextEvents = new Int32Array(memory, at + words * 4, borrowed);
-  return { rows, rowTimes, events: rows, eventTimes: rowTimes, nextEvents };
+  const earlierEvents = new Int32Array(memory, at + words * 4, borrowed);
+  return { rows, rowTimes, events: rows, eventTimes: rowTimes, earlierEvents };
 }
 
 /** Bytes of a table: what {@link tableArrays} needs. */
@@ -82,11 +83,20 @@ export function firstEvent({ rows }: AttemptTable, row: number): number {
 }
 
 /** The event behind another one of a row; 0 behind the last. */
-export function eventAfter({ rows, nextEvents, capacity }: AttemptTable, row: number, event: number): number {
+export function eventAfter({ rows, earlierEvents, capacity }: AttemptTable, row: number, event: number): number {
+  const base = row * ROW;
   const nth = event - ownEvent(row);
-  if (nth < 0 || nth >= OWN_EVENTS) return nextEvents[event - firstBorrowed(capacity)]!;
-  if (nth === OWN_EVENTS - 1) return rows[row * ROW + ROW_BORROWED]!;
-  return nth + 1 < eventCount(rows, row * ROW) ? event + 1 : 0;
+  if (nth >= 0 && nth < OWN_EVENTS) {
+    if (nth + 1 >= eventCount(rows, base)) return 0;
+    return nth === OWN_EVENTS - 1 ? rows[base + ROW_BORROWED]! : event + 1;
+  }
+  let after = 0;
+  let at = rows[base + ROW_LAST_EVENT]!;
+  while (at !== event && at !== 0) {
+    after = at;
+    at = earlierEvents[at - firstBorrowed(capacity)]!;
+  }
+  return after;
 }
 
 /** Index of the first of a row's own events, used or not. */
