@@ -125,7 +125,7 @@ export function senderAddress(table: AttemptTable, row: number, error: number): 
   if (kindOf(table, event) === KIND_NUMBERS) event = eventAfter(table, row, event);
   if (kindOf(table, event) !== KIND_ADDRESS) {
     event = firstEvent(table, row);
-    while (kindOf(table, event) !== KIND_ADDRESS) event = eventAfter(table, row, event);
+    while (event !== 0 && kindOf(table, event) !== KIND_ADDRESS) event = eventAfter(table, row, event);
   }
   return event * EVENT + EVENT_ADDRESS;
 }
