@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
-import { jsonStream, renderJson } from './json.ts';
+import { encodeJson, jsonStream, renderJson } from './json.ts';
+import type { JsonValue } from './json-values.ts';
 import { hostile } from './testing/hostile.ts';
 import { allFine, compareAnswerLost, mixed, samples } from './testing/samples.ts';
 
@@ -40,6 +41,11 @@ describe('renderJson', () => {
     expect(value.diagnoses[0].cause).toBeNull();
     expect(value.captures[0]).not.toHaveProperty('compression');
     expect(JSON.parse(renderJson(allFine))).not.toHaveProperty('clocks');
+  });
+
+  it('writes counters that are bigints as numbers', () => {
+    const change = { limit: 9n, within: [1n, 'a\u200b'] } as unknown as JsonValue;
+    expect(encodeJson(change)).toBe('{"limit":9,"within":[1,"a\\u200b"]}');
   });
 
   it('writes no raw control or invisible character and loses none', () => {

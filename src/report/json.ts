@@ -79,11 +79,19 @@ const UNSAFE: RegExp = /[\p{Cf}\u007f-\u009f\u2028\u2029]/gu;
 
 /** Writes a value as JSON on one line, safe to print. */
 export function encodeJson(value: JsonValue): string {
-  const text = JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? Number(part) : part));
-  return text.replace(UNSAFE, (character) =>
+  return stringify(value).replace(UNSAFE, (character) =>
     character
       .split('')
       .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
       .join(''),
   );
+}
+
+/** As JSON.stringify, but for bigints, which few values have: only for these each part is looked at, which takes several times as long. */
+function stringify(value: JsonValue): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? Number(part) : part));
+  }
 }
