@@ -1,7 +1,7 @@
-import process from 'node:process';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { UsageError } from './command.ts';
 import { command } from './explain.ts';
+import { OutputBuffer } from './output.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -9,9 +9,8 @@ afterEach(() => {
 
 async function explain(words: readonly string[], options: Readonly<Record<string, unknown>> = {}): Promise<string> {
   let text = '';
-  vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
-    text += String(chunk);
-    return true;
+  vi.spyOn(OutputBuffer.prototype, 'write').mockImplementation((more) => {
+    text += more;
   });
   expect(await command.run(words, options)).toBe(0);
   return text;
