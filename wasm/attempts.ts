@@ -4,6 +4,7 @@ import {
   ROW_CLIENT_ISN,
   ROW_COUNTS,
   ROW_EVENTS,
+  ROW_HASH,
   ROW_LAST_GAP,
   ROW_LAST_TIME,
   ROW_PORTS,
@@ -128,6 +129,7 @@ export function begin(state: i32, clientIsn: i32): i32 {
   v128.store(base, byServer ? source : destination, ROW_SERVER << 2);
   store<i32>(base, clientIsn, ROW_CLIENT_ISN << 2);
   store<i32>(base, encapsulation << 8, ROW_EVENTS << 2);
+  store<i32>(base, hash, ROW_HASH << 2);
   indexRow(row, hash);
   store<f64>(AT_ATTEMPTS, load<f64>(AT_ATTEMPTS) + 1);
   const open = load<i32>(AT_OPEN);
@@ -226,5 +228,5 @@ function isOver(row: i32, nowNs: f64): bool {
   const idle = nowNs - load<f64>(base, ROW_LAST_TIME << 2);
   const reset = (load<i32>(base, ROW_STATE << 2) & (STATE_RST_SERVER | STATE_RST_CLIENT)) !== 0;
   if (idle <= (reset ? IDLE_AFTER_RESET_NS : IDLE_NS)) return false;
-  return idle > 2.5 * load<f64>(base, ROW_LAST_GAP << 2);
+  return idle > 2.5 * <f64>load<f32>(base, ROW_LAST_GAP << 2);
 }

@@ -1,10 +1,9 @@
 // Finds the open attempt of a connection: open addressing with linear probing. A slot holds row + 1 in its lower 24 bits and 8 bits
 // of the hash above them; 0 is empty. There are always at least 2.5 slots for a row, so that a packet of no open attempt mostly meets
 // an empty slot at once: that is what makes the scan fast.
-import { ROW_CLIENT, ROW_PORTS, ROW_SERVER, ROW_STATE, STATE_CLOSED, STATE_IPV6, STATE_USED } from '../src/handshake/attempt-layout';
+import { ROW_HASH, ROW_STATE, STATE_CLOSED, STATE_USED } from '../src/handshake/attempt-layout';
 import { AT_OPEN, AT_ROW_END, AT_SLOTS } from '../src/handshake/scan-layout';
 import { rowAt } from './memory';
-import { foldIpv6, hashFlow } from './segment';
 
 const ROW_MASK: i32 = 0xffffff;
 const FIRST_SLOTS: i32 = 1 << 15;
@@ -108,19 +107,9 @@ export function isOpen(row: i32): bool {
 }
 
 /** The hash of the flow of a row. */
-function hashOf(row: i32): i32 {
-  const base = rowAt(row);
-  const isIpv6 = (load<i32>(base, ROW_STATE << 2) & STATE_IPV6) !== 0;
-  const client = base + (ROW_CLIENT << 2);
-  const server = base + (ROW_SERVER << 2);
-  const a = isIpv6 ? foldWords(client) : load<i32>(client);
-  const b = isIpv6 ? foldWords(server) : load<i32>(server);
-  return hashFlow(a, b, load<i32>(base, ROW_PORTS << 2));
-}
-
 @inline
-function foldWords(at: i32): i32 {
-  return foldIpv6(load<i32>(at), load<i32>(at, 4), load<i32>(at, 8), load<i32>(at, 12));
+function hashOf(row: i32): i32 {
+  return load<i32>(rowAt(row), ROW_HASH << 2);
 }
 
 function place(row: i32, hash: i32): void {

@@ -129,7 +129,7 @@ function addSyn(row: i32): void {
     store<i32>(base, options, ROW_CLIENT_OPTIONS << 2);
     store<i32>(base, (load<i32>(base, ROW_WINDOWS << 2) & 0xffff) | (windowBytes << 16), ROW_WINDOWS << 2);
   } else {
-    store<f64>(base, max<f64>(0, timeNs - previous), ROW_LAST_GAP << 2);
+    store<f32>(base, <f32>max<f64>(0, timeNs - previous), ROW_LAST_GAP << 2);
   }
   if (payloadBytes > 0) setState(base, STATE_FAST_OPEN);
   count(base, 0);

@@ -36,8 +36,10 @@ export const ROW_SEGMENTS = 18;
 export const ROW_CLIENT_OPTIONS = 19;
 export const ROW_SERVER_OPTIONS = 20;
 export const ROW_WINDOWS = 21;
-/** Float: gap between the last two SYNs (22, 23). */
+/** A float of 32 bits: gap between the last two SYNs. */
 export const ROW_LAST_GAP = 22;
+/** Hash of the flow, by which the row is found. */
+export const ROW_HASH = 23;
 /** Next row of the free list while the row is free. */
 export const ROW_NEXT_FREE = 1;
 
