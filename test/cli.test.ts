@@ -42,6 +42,11 @@ beforeEach(() => {
 });
 afterAll(() => rmSync(top, { recursive: true, force: true }));
 
+/** The most memory that a process ever had. */
+function peakMemoryKiB(pid: number): number {
+  return Number(/VmHWM:\s*(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]);
+}
+
 /** Puts a file into the folder of this test. */
 function file(name: string, bytes: string | Uint8Array): string {
   const path = join(folder, name);
@@ -131,6 +136,26 @@ describe('standard input', () => {
     expect(cli.run(['read', path]).stdout.replaceAll(path, CLIENT)).toBe(plain);
     const { stdout } = cli.run(['read', '-', '--json'], { input: bytes });
     expect(JSON.parse(stdout)).toMatchObject({ captures: [{ name: '-', compression: name, packets: 48 }] });
+  });
+
+  it('takes no more memory the longer it gets', async () => {
+    const header = Buffer.from('d4c3b2a1020004000000000000000000ffff000065000000', 'hex');
+    const record = Buffer.alloc(16 + 1400);
+    Buffer.from('01000000000000007805000078050000', 'hex').copy(record);
+    Buffer.from('45000578000000004011', 'hex').copy(record, 16);
+    const piece = Buffer.concat(Array.from({ length: 700 }, () => record));
+    const child = cli.start(['read', '-']);
+    const ended = exited(child);
+    child.stdin.write(header);
+    const peaks: number[] = [];
+    for (let written = 0; written < 160; written++) {
+      if (!child.stdin.write(piece)) await once(child.stdin, 'drain');
+      if (written === 1 || written === 159) peaks.push(peakMemoryKiB(child.pid!));
+    }
+    child.stdin.end();
+    expect(await text(child.stdout)).toMatch(/No TCP handshake/i);
+    expect(await ended).toBe(3);
+    expect(peaks[1]! - peaks[0]!).toBeLessThan(24 * 1024);
   });
 
   it('is one of two captures', () => {

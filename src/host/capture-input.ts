@@ -149,8 +149,10 @@ class Reading {
           if (this.compression !== undefined)
             decompressor = createDecompressor(this.compression, (out) => pump.push(out));
         }
-        if (decompressor === undefined) pump.push(chunk);
-        else await decompressor.write(chunk);
+        if (decompressor === undefined) {
+          pump.push(chunk);
+          if (this.source.kind === 'stream') release(chunk);
+        } else await decompressor.write(chunk);
         this.report(false);
         if (pump.ended || this.stopped) return;
       }
@@ -202,6 +204,14 @@ class Reading {
       hint: 'Copy the file again in binary mode.',
     };
   }
+}
+
+/**
+ * Gives the memory of a piece back that nobody needs any more, if the piece is all of it: V8 sees how little such an object takes of its
+ * own heap, and lets tens of megabytes of them wait to be collected.
+ */
+function release({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 function readNote(offset: number, message: string): Note {
